@@ -1,0 +1,316 @@
+"""Panels side by side with captions inside them, and still sheets of a clip's moments.
+
+Everything here takes and gives H W 3 uint8 RGB frames; inputs are never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from motionkit.errors import InputError
+
+__all__ = ["PANELS", "ContactSheet", "Panel", "contact_sheet", "lay_out", "scale_to_height"]
+
+PANELS = ("source", "driving", "result", "keypoints", "occlusion", "flow", "deformed")
+"""Captions of the panels that an animation can show."""
+
+GROUND = 255  # grey level of the gaps
+GAP = 1 / 64  # of the panels' height
+SHEET_GAP = 1 / 20  # of a moment's height; wider than GAP, so that the panels of one moment stay together
+SHEET_RATIO = 16 / 9  # width to height that a sheet's number of columns aims at
+SHEET_WIDTH = 2560  # pixels; wider sheets are scaled down
+KEPT = 4  # frames kept for each moment while a clip's length is unknown
+
+TEXT_SIZE = 1 / 20  # of the panel's height
+SMALLEST_TEXT = 9  # pixels
+MARGIN = 1 / 32  # from the panel's corner, of its height
+PILL, PILL_OPACITY = (16, 18, 22), 0.72  # dark enough for a contrast of 7 under TEXT even over white
+TEXT = (245, 246, 248)
+SMOOTHING = 4  # the pill is drawn this many times larger and reduced
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One picture of a collage.
+
+    Attributes:
+        caption: Written into the panel, printable ASCII; an empty one writes nothing.
+        frame: H W 3 uint8 RGB.
+    """
+
+    caption: str
+    frame: np.ndarray
+
+
+def lay_out(
+    panels: Sequence[Panel], *, height: int | None = None, captions: bool = True, gap: int | None = None
+) -> np.ndarray:
+    """Panels side by side, in the order given, at one height, aspect kept, captions in their lower left corners.
+
+    Args:
+        panels: At least one.
+        height: Of all panels, in pixels; the tallest panel's if None.
+        captions: Whether to write them; one too long for its panel ends in an ellipsis.
+        gap: White pixels between panels; a 64th of the height if None.
+
+    Returns:
+        A new frame of even width and height: an odd row or column is filled up by repeating the last one.
+
+    Raises:
+        InputError: No panels, a frame that is not H W 3 uint8, a height below 1 or a gap below 0.
+    """
+    if not panels:
+        raise InputError("A collage needs panels", got="none")
+    for panel in panels:
+        _check_frame(panel.frame, panel.caption)
+    height = max(panel.frame.shape[0] for panel in panels) if height is None else height
+    gap = max(2, round(height * GAP)) if gap is None else gap
+    if gap < 0:
+        raise InputError("The gap between panels is negative", got=gap, expected="0 or more pixels")
+    pictures = [scale_to_height(panel.frame, height) for panel in panels]
+    width = sum(picture.shape[1] for picture in pictures) + gap * (len(pictures) - 1)
+    collage = np.full((height + height % 2, width + width % 2, 3), GROUND, dtype=np.uint8)
+    left = 0
+    for panel, picture in zip(panels, pictures, strict=True):
+        place = collage[:height, left : left + picture.shape[1]]
+        place[...] = picture
+        if captions:
+            _write(place, panel.caption, bottom=True)
+        left += picture.shape[1] + gap
+    if height % 2:
+        collage[-1] = collage[-2]
+    if width % 2:
+        collage[:, -1] = collage[:, -2]
+    return collage
+
+
+def scale_to_height(frame: np.ndarray, height: int) -> np.ndarray:
+    """`frame` scaled to `height` pixels, aspect kept; the frame itself if it fits.
+
+    A picture that stays the same through a clip is best scaled once, before it is laid out in every frame.
+
+    Raises:
+        InputError: A height below 1.
+    """
+    if height < 1:
+        raise InputError("The height of a picture is too small", got=height, expected="at least 1 pixel")
+    if frame.shape[0] == height:
+        return frame
+    return _resize(frame, max(1, round(frame.shape[1] * height / frame.shape[0])), height)
+
+
+class ContactSheet:
+    """Collects evenly spread moments of a clip whose frames come one by one, for a still picture.
+
+    With the number of frames known, only the frames to be shown and the last one are kept. With it unknown, every
+    2^n-th is kept, n growing so that there are never more than four times as many as moments (plus the last one): memory
+    stays bounded and the moments are off by at most an eighth of their distance. A clip that ends early or late
+    is shown from its first to its last frame all the same, the moments between less evenly spread.
+
+    Args:
+        total: Number of frames to come, None if unknown.
+        moments: Number of frames to show; fewer are shown of a shorter clip.
+    """
+
+    def __init__(self, total: int | None = None, moments: int = 6) -> None:
+        if moments < 1:
+            raise InputError("A contact sheet needs moments", got=moments, expected="1 or more")
+        self.moments = moments
+        self._wanted = None if total is None else set(_spread(total, moments))
+        self._stride = 1
+        self._kept: dict[int, np.ndarray] = {}
+        self._last: tuple[int, np.ndarray] | None = None
+
+    def add(self, index: int, frame: np.ndarray) -> None:
+        """Take frame number `index`, counted from 0, in rising order; it is copied if kept.
+
+        Raises:
+            InputError: The frame is not H W 3 uint8, or of another size than those before.
+        """
+        _check_frame(frame, f"moment {index}")
+        if self._last is not None and self._last[1].shape != frame.shape:
+            raise InputError(
+                "The frames of a contact sheet differ in size",
+                got=f"{frame.shape[1]}×{frame.shape[0]} at frame {index}",
+                expected=f"{self._last[1].shape[1]}×{self._last[1].shape[0]} as before",
+            )
+        copy = frame.copy()
+        self._last = (index, copy)
+        if self._wanted is not None:
+            if index in self._wanted:
+                self._kept[index] = copy
+        elif index % self._stride == 0:
+            self._kept[index] = copy
+            if len(self._kept) > KEPT * self.moments:
+                self._stride *= 2
+                self._kept = {at: kept for at, kept in self._kept.items() if at % self._stride == 0}
+
+    def picture(self, *, columns: int | None = None, fps: float | None = None) -> np.ndarray:
+        """The moments in rows, first and last frame included (the middle one if only one is shown).
+
+        Args:
+            columns: Number of moments in a row; if None, the number that brings the sheet nearest to 16:9.
+            fps: Frames a second (a Fraction or a number), to write each moment's time into it; None for no times.
+
+        Returns:
+            A frame of even width and height, at most 2560 pixels wide.
+
+        Raises:
+            InputError: No frames were added, or `columns` is below 1.
+        """
+        if self._last is None:
+            raise InputError("A contact sheet needs frames", got="none")
+        if columns is not None and columns < 1:
+            raise InputError("A contact sheet needs columns", got=columns, expected="1 or more")
+        frames = self._kept | {self._last[0]: self._last[1]}
+        targets = _spread(self._last[0] + 1, self.moments)
+        shown = sorted({min(frames, key=lambda index: abs(index - target)) for target in targets})
+        captions = [_time(float(index / fps)) if fps else "" for index in shown]
+        return _grid([frames[index] for index in shown], captions, columns)
+
+
+def contact_sheet(
+    frames: Iterable[np.ndarray],
+    *,
+    moments: int = 6,
+    total: int | None = None,
+    columns: int | None = None,
+    fps: float | None = None,
+) -> np.ndarray:
+    """A still picture of evenly spread moments of a clip, read once, in bounded memory; see ContactSheet.
+
+    Args:
+        frames: H W 3 uint8 frames of one size.
+        moments: Number of frames to show.
+        total: Number of frames; found out for a sequence.
+        columns: Number of moments in a row, chosen if None.
+        fps: Frames a second, to write times into the moments; None for no times.
+
+    Returns:
+        A frame of even width and height, at most 2560 pixels wide.
+
+    Raises:
+        InputError: No frames, frames of several sizes, `moments` or `columns` below 1.
+    """
+    if total is None and isinstance(frames, (Sequence, np.ndarray)):
+        total = len(frames)
+    sheet = ContactSheet(total, moments)
+    for index, frame in enumerate(frames):
+        sheet.add(index, frame)
+    return sheet.picture(columns=columns, fps=fps)
+
+
+def _spread(total: int, moments: int) -> list[int]:
+    """Indices of `moments` evenly spread frames out of `total`, ends included; the middle one for one moment."""
+    if moments == 1:
+        return [(total - 1) // 2] if total > 0 else []
+    return sorted({round(at) for at in np.linspace(0, total - 1, moments)}) if total > 0 else []
+
+
+def _time(seconds: float) -> str:
+    """1.25 s as "1.2 s", 75.25 s as "1:15.2"."""
+    tenths = int(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    return f"{minutes}:{rest // 10:02d}.{rest % 10}" if minutes else f"{rest // 10}.{rest % 10} s"
+
+
+def _grid(frames: list[np.ndarray], captions: list[str], columns: int | None) -> np.ndarray:
+    """Frames of one size in rows, captions in their upper left corners, white between and around them."""
+    height, width = frames[0].shape[:2]
+    gap = max(2, round(height * SHEET_GAP))
+
+    def extent(across: int) -> tuple[int, int]:
+        rows = -(-len(frames) // across)
+        return across * (width + gap) + gap, rows * (height + gap) + gap
+
+    def misfit(across: int) -> tuple[int, float]:
+        sheet_width, sheet_height = extent(across)
+        return -len(frames) % across, abs(float(np.log(sheet_width / sheet_height / SHEET_RATIO)))
+
+    columns = columns or min(range(1, len(frames) + 1), key=misfit)
+    shrink = min(1.0, SHEET_WIDTH / extent(columns)[0])
+    if shrink < 1:
+        height, width, gap = max(1, int(height * shrink)), max(1, int(width * shrink)), max(1, int(gap * shrink))
+    sheet_width, sheet_height = extent(columns)
+    sheet = np.full((sheet_height + sheet_height % 2, sheet_width + sheet_width % 2, 3), GROUND, dtype=np.uint8)
+    for position, (frame, caption) in enumerate(zip(frames, captions, strict=True)):
+        row, column = divmod(position, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        place = sheet[top : top + height, left : left + width]
+        place[...] = frame if frame.shape == place.shape else _resize(frame, width, height)
+        _write(place, caption, bottom=False)
+    return sheet
+
+
+def _write(picture: np.ndarray, caption: str, *, bottom: bool) -> None:
+    """Blend a caption into the picture's lower or upper left corner, in place."""
+    height, width = picture.shape[:2]
+    label = _label(" ".join(caption.split()), width, height)
+    if label is None:
+        return
+    keep, add = label
+    margin = round(height * MARGIN)
+    top = height - margin - len(keep) if bottom else margin
+    region = picture[top : top + len(keep), margin : margin + keep.shape[1]]
+    region[...] = (region * keep + add) // 255
+
+
+@lru_cache(maxsize=64)
+def _label(caption: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """A caption rendered for panels of this size, as what remains of the picture below and what is added to it.
+
+    Returns:
+        h w 1 and h w 3 uint16, in 255ths of a grey level, rounding included; None where nothing fits.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    size = max(SMALLEST_TEXT, round(height * TEXT_SIZE))
+    font = ImageFont.load_default(size)
+    pad, margin, tall = round(size * 0.65), round(height * MARGIN), round(size * 1.7)
+    text = _fit(caption, width - 2 * margin - 2 * pad, font)
+    if not text or tall + 2 * margin > height:
+        return None
+    wide = round(font.getlength(text)) + 2 * pad
+    large = Image.new("L", (wide * SMOOTHING, tall * SMOOTHING))
+    ImageDraw.Draw(large).rounded_rectangle(
+        (0, 0, large.width - 1, large.height - 1), radius=large.height * 0.3, fill=round(255 * PILL_OPACITY)
+    )
+    pill = np.asarray(large.resize((wide, tall), Image.Resampling.BOX), dtype=np.float32)[..., None] / 255
+    letters = Image.new("L", (wide, tall))
+    cap_height = -font.getbbox("d", anchor="ls")[1]
+    baseline = round((tall + cap_height) / 2 - size * 0.06)
+    ImageDraw.Draw(letters).text((pad, baseline), text, fill=255, font=font, anchor="ls")
+    ink = np.asarray(letters, dtype=np.float32)[..., None] / 255
+    keep = np.rint(255 * (1 - pill) * (1 - ink))
+    add = 255 * (np.array(PILL) * pill * (1 - ink) + np.array(TEXT) * ink)
+    # The sum stays within 16 bits: keep and add belong to weights that sum to one.
+    return keep.astype(np.uint16), (np.floor(np.minimum(add, 255 * (255 - keep))) + 127).astype(np.uint16)
+
+
+def _fit(text: str, width: float, font: object) -> str:
+    """`text` if it fits into `width` pixels, else as much of it as fits with an ellipsis; empty if nothing does."""
+    measure = font.getlength  # type: ignore[attr-defined]
+    if measure(text) <= width:
+        return text
+    for end in range(len(text) - 1, 0, -1):
+        if measure(text[:end].rstrip() + "…") <= width:
+            return text[:end].rstrip() + "…"
+    return ""
+
+
+def _resize(frame: np.ndarray, width: int, height: int) -> np.ndarray:
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _check_frame(frame: np.ndarray, what: str) -> None:
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        got = f"shape {frame.shape}, type {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
+        raise InputError(f"The picture of panel {what!r} is not a frame", got=got, expected="an H W 3 uint8 array")
+    if 0 in frame.shape:
+        raise InputError(f"The picture of panel {what!r} is empty", got=f"shape {frame.shape}")

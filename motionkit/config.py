@@ -1,0 +1,313 @@
+"""Configurations: what a network looks like, what an animation should do, and the published presets.
+
+Everything here is frozen and keyword-only. Model field names are those of the published YAML files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+from motionkit.errors import ConfigError, InputError
+from motionkit.structures import Box
+
+__all__ = [
+    "PUBLISHED",
+    "AnimateOptions",
+    "DenseMotionConfig",
+    "DiscriminatorConfig",
+    "GeneratorConfig",
+    "KpDetectorConfig",
+    "ModelConfig",
+]
+
+DOMAINS = ("face", "body", "fashion", "robot", "cartoon", "smile", "other")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KpDetectorConfig:
+    """The keypoint detector: an hourglass, a softmax over positions, one affine frame for each keypoint."""
+
+    block_expansion: int = 32
+    max_features: int = 1024
+    num_blocks: int = 5
+    scale_factor: float = 0.25
+    temperature: float = 0.1
+    single_jacobian_map: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseMotionConfig:
+    """The dense-motion network, inside the generator: from sparse motions to a flow and an occlusion map."""
+
+    block_expansion: int = 64
+    max_features: int = 1024
+    num_blocks: int = 5
+    scale_factor: float = 0.25
+    kp_variance: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """The generator: encoder, warp, occlusion, bottleneck, decoder."""
+
+    block_expansion: int = 64
+    max_features: int = 512
+    num_down_blocks: int = 2
+    num_bottleneck_blocks: int = 6
+    estimate_occlusion_map: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorConfig:
+    """The multi-scale patch discriminator; used in training only."""
+
+    scales: tuple[float, ...] = (1,)
+    block_expansion: int = 32
+    max_features: int = 512
+    num_blocks: int = 4
+    sn: bool = False
+    use_kp: bool = False
+
+
+_PARTS = {
+    "kp_detector": KpDetectorConfig,
+    "generator": GeneratorConfig,
+    "dense_motion": DenseMotionConfig,
+    "discriminator": DiscriminatorConfig,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Everything that determines a model's shapes and arithmetic.
+
+    Attributes:
+        name: Registry name, or any label.
+        domain: What it animates, one of ``DOMAINS``; ``face`` models crop around the face by default.
+        num_kp: K, the number of keypoints.
+        num_channels: Colours of a picture.
+        estimate_jacobian: Whether each keypoint has a local affine frame (first order) or not (zeroth order).
+        size: Side in pixels of the square that the networks see.
+        picture_size: Side in pixels of the picture that comes out.
+        blend_warped: The picture is o·warped + (1-o)·decoded, with the source warped at its own size and o the
+            occlusion map, instead of the decoder's output alone. Published models do not set it.
+        align_corners: Of every grid_sample. True is what published weights were trained under.
+        keypoint_names: A name for each keypoint, or empty.
+        keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts.
+    """
+
+    name: str = "custom"
+    domain: str = "other"
+    num_kp: int = 10
+    num_channels: int = 3
+    estimate_jacobian: bool = True
+    kp_detector: KpDetectorConfig = field(default_factory=KpDetectorConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    dense_motion: DenseMotionConfig = field(default_factory=DenseMotionConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    size: int = 256
+    picture_size: int = 256
+    blend_warped: bool = False
+    align_corners: bool = True
+    keypoint_names: tuple[str, ...] = ()
+    keypoint_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.domain not in DOMAINS:
+            raise ConfigError("Unknown domain", got=repr(self.domain), expected=f"one of {', '.join(DOMAINS)}")
+        if self.num_kp < 1:
+            raise ConfigError("A model needs keypoints", got=f"num_kp {self.num_kp}", expected="at least 1")
+        if self.keypoint_names and len(self.keypoint_names) != self.num_kp:
+            raise ConfigError(
+                "Every keypoint needs a name, or none",
+                got=f"{len(self.keypoint_names)} names",
+                expected=f"{self.num_kp}",
+            )
+        for group, names in self.keypoint_groups.items():
+            if unknown := set(names) - set(self.keypoint_names):
+                raise ConfigError(f"Group {group!r} names unknown keypoints", got=", ".join(sorted(unknown)))
+        if self.blend_warped and not self.generator.estimate_occlusion_map:
+            raise ConfigError("blend_warped needs an occlusion map", todo="Set estimate_occlusion_map")
+        self.check_size(self.size)
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides that the networks see must be multiples of this many pixels."""
+        return max(
+            round(2**part.num_blocks / part.scale_factor) for part in (self.kp_detector, self.dense_motion)
+        )
+
+    def replace(self, **changes: Any) -> ModelConfig:
+        """A copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+    def check_size(self, *sides: int) -> None:
+        """Raise ConfigError unless every side is one that the networks can see."""
+        multiple = self.size_multiple
+        if any(side < 1 or side % multiple for side in sides):
+            raise ConfigError(
+                "The networks cannot see a picture of this size",
+                got="x".join(str(side) for side in sides),
+                expected=f"sides that are multiples of {multiple}",
+                todo=f"Resize it, for instance to {max(multiple, sides[0] // multiple * multiple)}",
+            )
+
+    @classmethod
+    def from_dict(cls, model_params: Mapping[str, Any]) -> ModelConfig:
+        """Read ``model_params`` of a published YAML file, or what ``to_dict`` wrote.
+
+        Missing fields take the defaults above. Raises ConfigError for a field that is not known.
+        """
+        params = dict(model_params)
+        generator = dict(params.pop("generator_params", {}))
+        common = dict(params.pop("common_params", {}))
+        parts: dict[str, Any] = {
+            "kp_detector": params.pop("kp_detector_params", {}),
+            "dense_motion": generator.pop("dense_motion_params", {}),
+            "generator": generator,
+            "discriminator": dict(params.pop("discriminator_params", {})),
+        }
+        if "scales" in parts["discriminator"]:
+            parts["discriminator"]["scales"] = tuple(parts["discriminator"]["scales"])
+        if "keypoint_names" in params:
+            params["keypoint_names"] = tuple(params["keypoint_names"])
+        if "keypoint_groups" in params:
+            params["keypoint_groups"] = {k: tuple(v) for k, v in params["keypoint_groups"].items()}
+        top = {**common, **params}
+        _check_fields(cls, top, "model_params")
+        for name, values in parts.items():
+            _check_fields(_PARTS[name], values, f"{name}_params")
+        return cls(**top, **{name: _PARTS[name](**values) for name, values in parts.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration in the published YAML's structure; JSON-ready; ``from_dict`` reads it back."""
+        flat = asdict(self)
+        generator = flat.pop("generator")
+        generator["dense_motion_params"] = flat.pop("dense_motion")
+        common = {name: flat.pop(name) for name in ("num_kp", "num_channels", "estimate_jacobian")}
+        return {
+            **{name: value for name, value in flat.items() if name not in _PARTS},
+            "common_params": common,
+            "kp_detector_params": flat["kp_detector"],
+            "generator_params": generator,
+            "discriminator_params": flat["discriminator"],
+        }
+
+
+def _check_fields(cls: type, values: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError if `values` has a key that is no field of the dataclass `cls`."""
+    known = {f.name for f in fields(cls)}
+    if unknown := set(values) - known:
+        raise ConfigError(
+            f"Unknown field in {where}", got=", ".join(sorted(unknown)), expected=f"among {', '.join(sorted(known))}"
+        )
+
+
+def _published(name: str, domain: str, *, sn: bool, use_kp: bool, single_jacobian_map: bool = False) -> ModelConfig:
+    return ModelConfig(
+        name=name,
+        domain=domain,
+        kp_detector=KpDetectorConfig(single_jacobian_map=single_jacobian_map),
+        discriminator=DiscriminatorConfig(sn=sn, use_kp=use_kp),
+    )
+
+
+# All eight share one architecture (arXiv 2003.00196, supplementary); the fashion file was trained without sn
+# according to its YAML but carries spectral norm nevertheless, so the file's truth is kept here.
+PUBLISHED: Mapping[str, ModelConfig] = MappingProxyType(
+    {
+        "vox": _published("vox", "face", sn=True, use_kp=False),
+        "vox-adv": _published("vox-adv", "face", sn=False, use_kp=True),
+        "taichi": _published("taichi", "body", sn=False, use_kp=False),
+        "taichi-adv": _published("taichi-adv", "body", sn=False, use_kp=True),
+        "fashion": _published("fashion", "fashion", sn=True, use_kp=False),
+        "bair": _published("bair", "robot", sn=True, use_kp=False),
+        "mgif": _published("mgif", "cartoon", sn=True, use_kp=False, single_jacobian_map=True),
+        "nemo": _published("nemo", "smile", sn=True, use_kp=False),
+    }
+)
+
+STRENGTH_RANGE = (0.0, 2.0)
+GAIN_RANGE = (0.0, 4.0)
+OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimateOptions:
+    """What an animation should do. These are the only defaults; command line and widgets read them here.
+
+    Attributes:
+        relative: Move the source by how the driving moves, rather than to where it is.
+        adapt_scale: Scale relative movement by the ratio of the sizes (convex hulls); ignored when absolute.
+        strength: 0 keeps the source's pose, 1 is the plain transfer, up to 2 exaggerates.
+        gains: Keypoint index, keypoint name or group name to a factor on that part's movement, 0 to 4.
+        smoothing: 0 is off, up to 1; a causal One-Euro filter over time.
+        motion_limit: Largest movement of a keypoint from the source, in units of the source keypoints' extent (the
+            square root of their convex hull's area); None is no limit. Off when absolute.
+        reference: Driving frame that counts as the neutral pose of relative motion: "first", "best" (nearest to the
+            source's pose) or an index.
+        batch_size: Frames computed at once; None chooses by device.
+        size: Side of the result in pixels; None is the model's ``picture_size``.
+        crop: "auto" crops faces for face models and takes the centred square otherwise; "face" insists on a face;
+            "centre" is the centred square; "none" uses the whole picture, which must be square.
+        source_box, driving_box: A manual crop, which overrides `crop`.
+        face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
+        paste_back: Blend the animated square into the full source picture.
+        audio: Carry over the driving clip's audio.
+        overlays: Extra collage panels, any of ``OVERLAYS``.
+        label: Put the visible "AI" badge on what is written. Metadata says so in any case.
+    """
+
+    relative: bool = True
+    adapt_scale: bool = True
+    strength: float = 1.0
+    gains: Mapping[str | int, float] = field(default_factory=dict)
+    smoothing: float = 0.0
+    motion_limit: float | None = 0.6
+    reference: Literal["first", "best"] | int = "first"
+    batch_size: int | None = None
+    size: int | None = None
+    crop: Literal["auto", "face", "centre", "none"] = "auto"
+    source_box: Box | None = None
+    driving_box: Box | None = None
+    face: Literal["largest", "all"] | int = "largest"
+    paste_back: bool = False
+    audio: bool = True
+    overlays: tuple[str, ...] = ()
+    label: bool = True
+
+    def __post_init__(self) -> None:
+        _check_range("strength", self.strength, *STRENGTH_RANGE)
+        _check_range("smoothing", self.smoothing, 0.0, 1.0)
+        for name, gain in self.gains.items():
+            _check_range(f"gain of {name!r}", gain, *GAIN_RANGE)
+        if self.motion_limit is not None and not self.motion_limit > 0:
+            raise InputError("motion_limit is out of range", got=self.motion_limit, expected="above 0, or None")
+        _check_choice("reference", self.reference, ("first", "best"), or_index=True)
+        _check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
+        _check_choice("face", self.face, ("largest", "all"), or_index=True)
+        for overlay in self.overlays:
+            _check_choice("overlay", overlay, OVERLAYS)
+        for name in ("batch_size", "size"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise InputError(f"{name} is out of range", got=repr(value), expected="a whole number from 1, or None")
+
+    def replace(self, **changes: Any) -> AnimateOptions:
+        """A copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+
+def _check_range(name: str, value: Any, low: float, high: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise InputError(f"{name} is out of range", got=repr(value), expected=f"a number from {low:g} to {high:g}")
+
+
+def _check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: bool = False) -> None:
+    index = or_index and isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if not index and value not in choices:
+        expected = ", ".join(repr(c) for c in choices) + (", or an index from 0" if or_index else "")
+        raise InputError(f"Unknown {name}", got=repr(value), expected=expected)

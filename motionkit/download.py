@@ -1,0 +1,253 @@
+"""Fetch one large file from a list of mirrors: resumed, checked while it streams, and in place only when whole.
+
+Knows nothing of networks. https only, loopback excepted, also after redirects.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import ipaddress
+import os
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from motionkit.errors import DownloadError
+from motionkit.partfile import CHUNK, MirrorError, PartFile
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["download", "sha256_of"]
+
+ATTEMPTS = 5  # for each mirror, as long as every attempt brings something new
+MAX_REDIRECTS = 10
+
+
+def download(
+    urls: Iterable[str],
+    target: Path,
+    *,
+    size: int | None = None,
+    sha256: str | None = None,
+    check: Callable[[bytes], None] | None = None,
+    progress: bool = True,
+    timeout: float = 30.0,
+) -> str:
+    """Fetch a file from the first mirror that gives the right one, and return its sha256 in hex.
+
+    Written to ``<target>.part`` under a lock (``<target>.lock``) and renamed, replacing `target`, when size and hash
+    are right. An interrupted download is resumed where the server allows and the hash or the server's validator (ETag,
+    Last-Modified) guards against mixing two files. If another process fetched the file meanwhile, that one is taken.
+
+    Args:
+        urls: Addresses in the order to try. Google Drive's go through gdown; the public API of Yandex Disk
+            (``…/disk/public/resources/download?…``) answers with the address to follow.
+        target: Where the file belongs; its folder is made.
+        size: Exact size in bytes, if known.
+        sha256: Expected hash in hex, if known.
+        check: Called with the first bytes (up to 64 KiB) of what a mirror sends; the MotionkitError that it raises is
+            the reason why that mirror is given up.
+        progress: Show a bar with rate and remaining time on stderr.
+        timeout: Seconds without data after which a connection counts as stalled.
+
+    Raises:
+        DownloadError: No mirror gave the file (lists each with its reason, and how to place the file by hand), the disk
+            is full, or the folder cannot be written.
+    """
+    before = _stamp(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = _locked(target, say=progress)
+    except OSError as error:
+        raise DownloadError(
+            f"Cannot write to {target.parent}: {error.strerror or error}", todo="Choose another folder"
+        ) from error
+    with lock, closing(PartFile(target, size=size, sha256=sha256, check=check, progress=progress)) as part:
+        if _stamp(target) != before and target.is_file():
+            digest = sha256_of(target)
+            if sha256 in (None, digest):
+                return digest
+        failures = []
+        for url in urls:
+            try:
+                digest = _from_mirror(url, part, timeout)
+            except MirrorError as error:
+                failures.append(f"{url} ({error})")
+                continue
+            part.move_to(target)
+            return digest
+        part.keep_only_if_resumable()
+    raise _nowhere(target, failures, size, sha256)
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file in hex, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Something that changes when another process replaces the file."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def _locked(target: Path, *, say: bool) -> Any:
+    """The file's lock, held; waits for another process that has it."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(target.with_name(target.name + ".lock"))
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        if say:
+            print(f"Waiting for another process that is fetching {target.name} …", file=sys.stderr)
+        return lock.acquire()
+
+
+def _nowhere(target: Path, failures: list[str], size: int | None, sha256: str | None) -> DownloadError:
+    facts = ", ".join([*([f"{size} bytes"] if size else []), *([f"sha256 {sha256}"] if sha256 else [])])
+    return DownloadError(
+        f"Could not fetch {target.name}; tried {'; '.join(failures) or 'nothing, for it has no address'}",
+        todo="Check the network and try again, or place the file by hand: get it from one of these addresses in a "
+        f"browser and save it as {target}" + (f" ({facts})" if facts else ""),
+    )
+
+
+def _from_mirror(url: str, part: PartFile, timeout: float) -> str:
+    """Fetch from one address, asking again after a broken connection for as long as that brings something new."""
+    transfer = _by_gdown if urlsplit(url).hostname in ("drive.google.com", "docs.google.com") else _by_http
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            transfer(url, part, timeout)
+            return part.finish()
+        except MirrorError as error:
+            part.close()
+            if not error.again or attempt == ATTEMPTS:
+                raise
+    raise AssertionError("the loop returns or raises")
+
+
+def _by_http(url: str, part: PartFile, timeout: float) -> None:
+    import requests
+
+    offset, validator = part.resume_point(url)
+    headers = {"Accept-Encoding": "identity", "User-Agent": "motionkit"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+        if validator:
+            headers["If-Range"] = validator
+    start = None
+    try:
+        with requests.Session() as session, _get(session, url, headers, timeout) as response:
+            start, total = _extent(response, offset, part)
+            part.begin(start, url=url, validator=_validator(response), total=total)
+            for chunk in response.iter_content(CHUNK):
+                part.write(chunk)
+                if total is not None and part.size not in (None, total):
+                    part.discard()
+                    raise MirrorError(f"has {total} bytes instead of {part.size}")
+    except requests.RequestException as error:
+        # DownloadError is no RequestException, so trouble with the disk passes by here
+        raise MirrorError(_reason(error, timeout), again=start is not None and part.count > start) from error
+    if total is not None and part.count < total:
+        raise MirrorError(f"broke off after {part.count} of {total} bytes", again=part.count > start)
+
+
+def _get(session: requests.Session, url: str, headers: dict[str, str], timeout: float) -> requests.Response:
+    """The final answer, after redirects that stay on https."""
+    for _ in range(MAX_REDIRECTS + 1):
+        if not _is_safe(url):
+            raise MirrorError(f"leads to {url}, which is not https")
+        response = session.get(url, headers=headers, stream=True, timeout=timeout, allow_redirects=False)
+        if response.is_redirect:
+            response.close()
+            url = urljoin(url, response.headers["Location"])
+        elif response.ok and urlsplit(url).path.endswith("/disk/public/resources/download"):
+            with response:
+                answer = response.json()
+            if not isinstance(answer, dict) or not isinstance(answer.get("href"), str):
+                raise MirrorError("answered without an address to follow")
+            url = answer["href"]
+        else:
+            return response
+    raise MirrorError(f"redirects more than {MAX_REDIRECTS} times")
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return True
+    host = parts.hostname or ""
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    return parts.scheme == "http" and loopback
+
+
+def _extent(response: requests.Response, offset: int, part: PartFile) -> tuple[int, int | None]:
+    """Where in the file the answer starts, and the whole file's size if the server says it."""
+    if response.status_code == 416:
+        part.discard()
+        raise MirrorError("cannot continue the part that is here", again=offset > 0)
+    if response.status_code not in (200, 206):
+        raise MirrorError(f"answered {response.status_code} {response.reason}")
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise MirrorError("answered with a web page instead of the file, usually about a quota or a sign-in")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise MirrorError("sends the file re-encoded")
+    if response.status_code == 200:
+        length = response.headers.get("Content-Length", "")
+        return 0, int(length) if length.isdigit() else None
+    unit, _, extent = response.headers.get("Content-Range", "").partition(" ")
+    span, _, total = extent.partition("/")
+    if unit != "bytes" or not span.startswith(f"{offset}-"):
+        part.discard()
+        raise MirrorError(f"answered with another range than asked for: {unit} {extent}", again=True)
+    return offset, int(total) if total.isdigit() else None
+
+
+def _validator(response: requests.Response) -> str | None:
+    """What If-Range accepts: a strong ETag, or a date."""
+    tag = response.headers.get("ETag")
+    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
+
+
+def _reason(error: requests.RequestException, timeout: float) -> str:
+    """The gist of requests' nested exceptions."""
+    import requests
+
+    if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
+        return f"sent nothing for {timeout:g} s"
+    cause: Any = error.args[0] if error.args else error
+    return str(getattr(cause, "reason", cause)).split("): ", 1)[-1]
+
+
+def _by_gdown(url: str, part: PartFile, timeout: float) -> None:
+    """Google Drive, whose confirmation pages gdown knows; works with gdown 5.2 and 6."""
+    import gdown
+
+    accepted = inspect.signature(gdown.download).parameters
+    options = {"quiet": True, "use_cookies": False, "fuzzy": True, "timeout": timeout}
+    part.begin(0, url=url, validator=None, total=None)
+    try:
+        done = gdown.download(url, part, **{name: value for name, value in options.items() if name in accepted})
+    except (MirrorError, DownloadError):
+        raise
+    except Exception as error:
+        # gdown raises classes of its own, of requests, and assertions, differing from version to version
+        raise MirrorError(f"gdown: {' '.join(str(error).split()) or type(error).__name__}") from error
+    if done is None:
+        raise MirrorError("gdown: Google Drive does not hand it out, usually because of a quota")

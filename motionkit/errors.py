@@ -1,0 +1,107 @@
+"""Errors meant for users: each says what happened, what was given, what was expected and what to do.
+
+Anything else that escapes motionkit is a bug.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AnimationCancelled",
+    "ConfigError",
+    "DeviceError",
+    "DownloadError",
+    "FaceNotFoundError",
+    "InputError",
+    "MediaError",
+    "MissingPackageError",
+    "MotionkitError",
+    "MotionkitWarning",
+    "OutOfMemoryError",
+    "TemplateError",
+    "WeightsError",
+]
+
+
+class MotionkitError(Exception):
+    """Base of every error that a user can cause and mend.
+
+    Args:
+        what: What happened, a clause without a final full stop.
+        got: What was given.
+        expected: What would have been accepted.
+        todo: What to do next.
+
+    The message is one line: ``what; got …; expected …. todo.``
+    """
+
+    def __init__(
+        self, what: str, *, got: object = None, expected: str | None = None, todo: str | None = None
+    ) -> None:
+        self.what, self.got, self.expected, self.todo = what, got, expected, todo
+        message = what
+        if got is not None:
+            message += f"; got {got}"
+        if expected is not None:
+            message += f"; expected {expected}"
+        message += "."
+        if todo is not None:
+            message += f" {todo}."
+        super().__init__(message)
+
+
+class InputError(MotionkitError, ValueError):
+    """An argument, option or file path that cannot be used as given."""
+
+
+class ConfigError(MotionkitError, ValueError):
+    """A model configuration that is inconsistent or does not fit the input."""
+
+
+class MediaError(MotionkitError):
+    """A picture or video that cannot be read or written."""
+
+
+class FaceNotFoundError(MotionkitError):
+    """No face was found where one was required, or a face was asked for that is not there."""
+
+
+class WeightsError(MotionkitError):
+    """A weights file that cannot be used: unknown, damaged, unsafe, or of another network."""
+
+
+class DownloadError(WeightsError):
+    """Weights could not be fetched; lists every address that was tried."""
+
+
+class TemplateError(MotionkitError):
+    """A motion template that cannot be used with this model."""
+
+
+class DeviceError(MotionkitError):
+    """The requested device is not there, or cannot do what was asked."""
+
+
+class OutOfMemoryError(DeviceError):
+    """The device ran out of memory even with a smaller batch."""
+
+
+class MissingPackageError(MotionkitError, ImportError):
+    """An optional package is needed; the message names the extra that installs it."""
+
+
+class AnimationCancelled(MotionkitError):
+    """The user stopped the work; nothing partial was left behind.
+
+    Attributes:
+        done: Number of frames that had been computed.
+        total: Number of frames in all, or None if unknown.
+    """
+
+    def __init__(self, done: int, total: int | None) -> None:
+        of = "" if total is None else f" of {total}"
+        super().__init__(f"Stopped after {done}{of} frames", todo="Nothing was written; run it again")
+        self.done, self.total = done, total
+
+
+class MotionkitWarning(UserWarning):
+    """Something was usable but not as good as hoped (no face found, a truncated clip, HDR tone-mapped)."""

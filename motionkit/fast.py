@@ -1,0 +1,237 @@
+"""The inference form of a model: the same pictures, with nothing computed twice.
+
+Against the trained form: what depends on the source alone is computed once a source; batch norms are folded into
+convolutions; "double, then convolve" is its exact sub-pixel equivalent where that is faster; local motions stay
+affine maps instead of a matrix for every pixel; convolutions that read the same features are one; memory is
+channels_last. The decoder may run in bfloat16 or float16; everything that decides where things go stays in float32.
+
+Legend: B batch, C channels, K keypoints, H W picture size, h w size of the motion.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from motionkit.modules.blocks import DownBlock, Hourglass, ResBlock, SameBlock, UpBlock
+from motionkit.modules.dense_motion import DenseMotion, Motion, affine_motions, heatmap_difference
+from motionkit.modules.first_order import FirstOrderModel
+from motionkit.modules.generator import compose, hide
+from motionkit.modules.grid import identity_grid, resize_flow, warp
+from motionkit.modules.keypoint_detector import KeypointDetector, expectation
+from motionkit.structures import Generated, Keypoints
+
+__all__ = ["EncodedSource", "FastModel"]
+
+# On smaller maps the transposed convolution lost to doubling and convolving (measured on two CPU cores, float32).
+SUB_PIXEL_MIN_SIDE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSource:
+    """All that depends on a source alone: compute it once, generate any number of frames from it.
+
+    Attributes:
+        picture: B 3 H W float32 in [0, 1], the source as given.
+        features: B C h' w', what the flow moves.
+        small: B 3 h w float32, what the dense motion sees.
+    """
+
+    picture: Tensor
+    features: Tensor
+    small: Tensor
+
+    def __len__(self) -> int:
+        return self.picture.shape[0]
+
+    def expand(self, batch: int) -> EncodedSource:
+        """A view with `batch` items, of a source with one or with as many."""
+        return EncodedSource(*(part.expand(batch, -1, -1, -1) for part in (self.picture, self.features, self.small)))
+
+
+class FastModel(nn.Module):
+    """A snapshot of a FirstOrderModel, made for inference; later changes of the weights do not reach it.
+
+    Args:
+        reference: The trained form, in eval mode.
+        dtype: Of encoder and decoder.
+    """
+
+    def __init__(self, reference: FirstOrderModel, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        # Folding must not touch the trained form, which may be trained on.
+        trained = copy.deepcopy(reference).eval().requires_grad_(False)
+        self.config = trained.config
+        self.dtype = dtype
+        generator, size = trained.generator, self.config.size
+        self.detector = _FastDetector(trained.kp_detector, round(size * self.config.kp_detector.scale_factor))
+        dense_side = round(size * self.config.dense_motion.scale_factor)
+        self.motion = _FastMotion(generator.dense_motion_network, dense_side)
+        self.encoder = nn.Sequential(_same(generator.first), *(_down(b) for b in generator.down_blocks)).to(dtype)
+        self.decoder = nn.Sequential(
+            *(_FastResBlock(block) for block in generator.bottleneck),
+            *(_up(block, size >> (len(generator.up_blocks) - i)) for i, block in enumerate(generator.up_blocks)),
+            generator.final,
+        ).to(dtype)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def detect(self, images: Tensor) -> Keypoints:
+        """As ``FirstOrderModel.detect``."""
+        return self.detector(_channels_last(images))
+
+    def encode(self, source: Tensor) -> EncodedSource:
+        """Source B 3 H W in [0, 1] to everything that depends on it alone."""
+        seen = source
+        if self.config.blend_warped:
+            size = (self.config.size, self.config.size)
+            seen = F.interpolate(source, size=size, mode="bilinear", antialias=True)
+        features = self.encoder(_channels_last(seen).to(self.dtype))
+        return EncodedSource(_channels_last(source), features, self.motion.shrink(seen))
+
+    def generate(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
+        """As ``FirstOrderModel.generate``, from an encoded source; batches must be equal."""
+        align_corners = self.config.align_corners
+        motion = self.motion(source.small, source_keypoints, driving_keypoints)
+        h, w = source.features.shape[2:]
+        features = warp(source.features, resize_flow(motion.flow, h, w), align_corners=align_corners)
+        features = hide(features, None if motion.occlusion is None else motion.occlusion.to(self.dtype))
+        decoded = self.decoder(_channels_last(features)).float().sigmoid()
+        return compose(
+            source.picture, decoded, motion, blend_warped=self.config.blend_warped, align_corners=align_corners
+        )
+
+
+class _FastDetector(nn.Module):
+    """Keypoint and Jacobian maps from one convolution."""
+
+    def __init__(self, detector: KeypointDetector, side: int) -> None:
+        super().__init__()
+        self.down = getattr(detector, "down", nn.Identity())
+        self.hourglass = _FastHourglass(detector.predictor, side)
+        self.maps = _join(detector.kp, detector.jacobian)
+        self.num_kp, self.temperature = detector.num_kp, detector.temperature
+
+    def forward(self, images: Tensor) -> Keypoints:
+        maps = self.maps(self.hourglass(self.down(images)))
+        jacobians = maps[:, self.num_kp :] if maps.shape[1] > self.num_kp else None
+        return expectation(maps[:, : self.num_kp], jacobians, self.temperature)
+
+
+class _FastMotion(nn.Module):
+    """Dense motion from the source as the motion sees it; mask and occlusion from one convolution."""
+
+    def __init__(self, dense: DenseMotion, side: int) -> None:
+        super().__init__()
+        self.shrink = getattr(dense, "down", nn.Identity())
+        self.hourglass = _FastHourglass(dense.hourglass, side)
+        self.maps = _join(dense.mask, dense.occlusion)
+        self.kp_variance, self.align_corners = dense.kp_variance, dense.align_corners
+
+    def forward(self, small: Tensor, source: Keypoints, driving: Keypoints) -> Motion:
+        b, c, h, w = small.shape
+        grid = identity_grid(h, w, like=small)  # 1 h w 2
+        heatmaps = heatmap_difference(source, driving, grid, self.kp_variance)  # B K h w
+        heatmaps = F.pad(heatmaps, (0, 0, 0, 0, 1, 0))  # B K+1 h w
+
+        linear, offset = affine_motions(source, driving)
+        k = linear.shape[1]
+        # T(z) = A·z + t for all z at once: one small product, no matrix for each pixel.
+        moved = grid.view(1, 1, h * w, 2) @ linear.transpose(-1, -2) + offset[:, :, None]  # B K hw 2
+        motions = torch.cat([grid.view(1, 1, h * w, 2).expand(b, -1, -1, -1), moved], dim=1)  # B K+1 hw 2
+
+        repeated = small[:, None].expand(b, k + 1, c, h, w).reshape(b * (k + 1), c, h, w)
+        deformed = warp(repeated, motions.view(b * (k + 1), h, w, 2), align_corners=self.align_corners)
+        inputs = torch.cat([heatmaps[:, :, None], deformed.view(b, k + 1, c, h, w)], dim=2)
+        features = self.hourglass(_channels_last(inputs.view(b, (k + 1) * (c + 1), h, w)))
+
+        maps = self.maps(features)
+        mask = maps[:, : k + 1].softmax(dim=1)
+        occlusion = maps[:, k + 1 :].sigmoid() if maps.shape[1] > k + 1 else None
+        flow = torch.einsum("bkn,bknc->bnc", mask.flatten(2), motions).view(b, h, w, 2)
+        return Motion(flow, mask, occlusion)
+
+
+class _FastHourglass(nn.Module):
+    def __init__(self, hourglass: Hourglass, side: int) -> None:
+        super().__init__()
+        self.downs = nn.ModuleList(_down(block) for block in hourglass.encoder.down_blocks)
+        ups = hourglass.decoder.up_blocks
+        self.ups = nn.ModuleList(_up(block, side >> (len(ups) - i)) for i, block in enumerate(ups))
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips = []
+        for down in self.downs:
+            skips.append(x)
+            x = down(x)
+        for up in self.ups:
+            x = torch.cat([up(x), skips.pop()], dim=1)
+        return x
+
+
+class _FastResBlock(nn.Module):
+    """The second batch norm folds into the first convolution; the first one stands before it and stays."""
+
+    def __init__(self, block: ResBlock) -> None:
+        super().__init__()
+        self.norm = block.norm1
+        self.conv1 = fuse_conv_bn_eval(block.conv1, block.norm2)
+        self.conv2 = block.conv2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv2(F.relu_(self.conv1(F.relu_(self.norm(x))))).add_(x)
+
+
+def _same(block: nn.Module) -> nn.Sequential:
+    """Convolution with its batch norm folded in, ReLU."""
+    block = cast(SameBlock, block)
+    return nn.Sequential(fuse_conv_bn_eval(block.conv, block.norm), nn.ReLU(inplace=True))
+
+
+def _down(block: nn.Module) -> nn.Sequential:
+    return nn.Sequential(*_same(cast(DownBlock, block)), nn.AvgPool2d(2))
+
+
+def _up(block: nn.Module, side: int) -> nn.Sequential:
+    """The up block for maps that are `side` pixels wide at the model's usual size; exact at any size."""
+    conv, relu = _same(cast(UpBlock, block))
+    conv = cast(nn.Conv2d, conv)
+    if side < SUB_PIXEL_MIN_SIDE:
+        return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), conv, relu)
+    return nn.Sequential(_sub_pixel(conv), relu)
+
+
+def _sub_pixel(conv: nn.Conv2d) -> nn.ConvTranspose2d:
+    """Nearest-neighbour doubling then a 3×3 convolution, as one transposed convolution with 2.25 times less work.
+
+    Doubling is a transposed convolution of stride 2 with a 2×2 box of ones, and a convolution with padding 1 is a
+    transposed one with the flipped kernel; one after the other they are one of stride 2 whose 4×4 kernel is the
+    full convolution of both.
+    """
+    flipped = F.pad(conv.weight.double().flip(2, 3).transpose(0, 1), (1, 1, 1, 1))  # in out 5 5
+    kernel = flipped[..., :-1, :-1] + flipped[..., 1:, :-1] + flipped[..., :-1, 1:] + flipped[..., 1:, 1:]
+    doubling = nn.ConvTranspose2d(conv.in_channels, conv.out_channels, 4, stride=2, padding=1)
+    doubling.weight = nn.Parameter(kernel.to(conv.weight.dtype), requires_grad=False)
+    doubling.bias = conv.bias
+    return doubling
+
+
+def _join(first: nn.Conv2d, second: nn.Conv2d | None) -> nn.Conv2d:
+    """One convolution that gives the outputs of both, in this order; `first` itself where there is no second."""
+    if second is None:
+        return first
+    assert first.bias is not None and second.bias is not None
+    joined = copy.deepcopy(first)
+    joined.out_channels += second.out_channels
+    joined.weight = nn.Parameter(torch.cat([first.weight, second.weight]), requires_grad=False)
+    joined.bias = nn.Parameter(torch.cat([first.bias, second.bias]), requires_grad=False)
+    return joined
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)

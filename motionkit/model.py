@@ -1,0 +1,169 @@
+"""A model ready for use, and how to get one."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from motionkit import checkpoints, weights
+from motionkit.config import PUBLISHED, ModelConfig
+from motionkit.errors import DeviceError, InputError
+from motionkit.fast import EncodedSource, FastModel
+from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
+from motionkit.structures import Generated, Keypoints
+
+__all__ = ["EncodedSource", "FirstOrderModel", "Model", "Precision", "load_model", "pick_device"]
+
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16", "float16")
+
+
+class Model:
+    """A First Order Motion Model on a device, in its fast form; what ``load_model`` gives.
+
+    Args:
+        reference: The trained form; its weights may still be filled in until the first use.
+        device: Where to compute.
+        precision: Of the picture-making part; keypoints and motion are always float32.
+        fingerprint: Hash of the weights, by which motion templates know their model.
+
+    Attributes:
+        config: The configuration.
+        reference: The trained form, on the same device, in eval mode.
+    """
+
+    def __init__(
+        self,
+        reference: FirstOrderModel,
+        *,
+        device: torch.device | str | None = None,
+        precision: Precision = "auto",
+        fingerprint: str = "",
+    ) -> None:
+        self.device = pick_device(device)
+        self.dtype = _pick_dtype(precision, self.device)
+        self.reference = reference.eval().to(self.device)
+        self.config = reference.config
+        self.fingerprint = fingerprint
+
+    def __repr__(self) -> str:
+        precision = str(self.dtype).removeprefix("torch.")
+        return f"Model({self.config.name!r}, device={str(self.device)!r}, precision={precision!r})"
+
+    @cached_property
+    def fast(self) -> FastModel:
+        """The inference form, built from the reference at first use."""
+        return FastModel(self.reference, self.dtype)
+
+    @torch.inference_mode()
+    def detect(self, images: Tensor) -> Keypoints:
+        """Keypoints of B 3 H W pictures in [0, 1]; H and W multiples of ``config.size_multiple``.
+
+        Raises ConfigError for another shape.
+        """
+        check_images(images, self.config)
+        return self.fast.detect(images.to(self.device))
+
+    @torch.inference_mode()
+    def encode(self, source: Tensor) -> EncodedSource:
+        """What depends on the source alone; hand it to ``generate`` in place of the source, as often as you like.
+
+        Args:
+            source: B 3 H W in [0, 1]; any size for models with ``blend_warped``, else as for ``detect``.
+        """
+        check_images(source, self.config, any_size=self.config.blend_warped)
+        return self.fast.encode(source.to(self.device))
+
+    @torch.inference_mode()
+    def generate(
+        self, source: Tensor | EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints
+    ) -> Generated:
+        """The source in the driving pose.
+
+        Args:
+            source: 1 or B pictures 3 H W in [0, 1], or what ``encode`` made of them.
+            source_keypoints: 1 or B sets, the source's own.
+            driving_keypoints: B sets, as ``motion.transfer`` gives them.
+        """
+        encoded = source if isinstance(source, EncodedSource) else self.encode(source)
+        batch = len(driving_keypoints)
+        _, source_keypoints = match_batches(encoded.picture, source_keypoints.to(self.device), batch)
+        return self.fast.generate(encoded.expand(batch), source_keypoints, driving_keypoints.to(self.device))
+
+
+def load_model(
+    name_or_path: str | Path = "heads",
+    *,
+    config: ModelConfig | None = None,
+    device: torch.device | str | None = None,
+    precision: Precision = "auto",
+    align_corners: bool | None = None,
+    allow_unverified: bool = False,
+    progress: bool = True,
+) -> Model:
+    """Load a model by name or from a file.
+
+    Args:
+        name_or_path: "heads" (embedded), a published name such as "vox" (fetched on first use), or a path to a
+            ``.safetensors`` or published-format ``.pth.tar`` file.
+        config: Its configuration; None takes the file's own, or recognises it from the shapes.
+        device: "cpu", "cuda", "cuda:1", "mps"; None takes the best that is there.
+        precision: Of the picture-making part: "float32", "bfloat16", "float16", or "auto" by device.
+        align_corners: Overrides the configuration's; False gives what the published code gives on a current PyTorch.
+        allow_unverified: Fetch published weights for which no hash is known; theirs is then remembered.
+        progress: Show a progress bar while fetching.
+
+    Raises:
+        WeightsError: Unknown name, damaged or unsafe file, a file of another network.
+        DownloadError: The weights could not be fetched.
+        DeviceError: The device is not there.
+    """
+    device = pick_device(device)  # before any download
+    _pick_dtype(precision, device)
+    checkpoint = checkpoints.read(weights.resolve(name_or_path, allow_unverified=allow_unverified, progress=progress))
+    config = config or checkpoint.config or PUBLISHED.get(str(name_or_path))
+    config = config or checkpoints.recognise(checkpoint.generator, checkpoint.kp_detector)
+    if align_corners is not None:
+        config = config.replace(align_corners=align_corners)
+    checkpoints.check_shapes(config, generator=checkpoint.generator, kp_detector=checkpoint.kp_detector)
+    with torch.device("meta"):  # no time spent on random numbers that the file overwrites
+        reference = FirstOrderModel(config)
+    reference.generator.load_state_dict(checkpoint.generator, assign=True)
+    reference.kp_detector.load_state_dict(checkpoint.kp_detector, assign=True)
+    return Model(reference, device=device, precision=precision, fingerprint=checkpoint.sha256)
+
+
+def pick_device(device: torch.device | str | None = None) -> torch.device:
+    """The device asked for, or the best that is there. Raises DeviceError for one that is not there."""
+    available = ["cpu"]
+    available += [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    available += ["mps"] if torch.backends.mps.is_available() else []
+    if device is None or device == "auto":
+        return torch.device("mps" if "mps" in available else available[1] if len(available) > 1 else "cpu")
+    try:
+        picked = torch.device(device)
+    except RuntimeError:
+        picked = None
+    name = "" if picked is None else f"cuda:{picked.index or 0}" if picked.type == "cuda" else picked.type
+    if picked is None or name not in available:
+        raise DeviceError(
+            "This device is not here",
+            got=repr(str(device)),
+            expected=f"one of {', '.join(available)}",
+            todo="Leave the device out to take the best one",
+        )
+    return picked
+
+
+def _pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+    """What the picture-making part computes in; "auto" is float32 but on GPUs with native bfloat16."""
+    if precision not in PRECISIONS:
+        raise InputError("Unknown precision", got=repr(precision), expected=f"one of {', '.join(PRECISIONS)}")
+    if precision != "auto":
+        return getattr(torch, precision)
+    native = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.bfloat16 if native else torch.float32

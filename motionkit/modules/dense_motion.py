@@ -1,0 +1,92 @@
+"""The dense-motion network: from K sparse motions to one flow, with a map of what the source does not show.
+
+Legend: B batch, C channels, K keypoints, H W picture size, h w size of the motion (a quarter of the picture, usually).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from motionkit.config import ModelConfig
+from motionkit.modules.blocks import Hourglass
+from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, warp
+from motionkit.structures import Keypoints
+
+__all__ = ["DenseMotion", "Motion", "affine_motions", "heatmap_difference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A dense motion: flow B h w 2 (absolute source coordinates), mask B K+1 h w, occlusion B 1 h w or None."""
+
+    flow: Tensor
+    mask: Tensor
+    occlusion: Tensor | None
+
+
+def affine_motions(source: Keypoints, driving: Keypoints) -> tuple[Tensor, Tensor]:
+    """The K local motions T(z) = p_S + A·(z - p_D) with A = J_S·J_D⁻¹ (paper, eq. 4), as T(z) = A·z + t.
+
+    Returns:
+        A: B K 2 2, t: B K 2. Without Jacobians A is the identity.
+    """
+    if source.jacobian is None or driving.jacobian is None:
+        eye = torch.eye(2, dtype=driving.value.dtype, device=driving.value.device)
+        linear = eye.expand(*driving.value.shape, 2)
+    else:
+        linear = source.jacobian @ torch.linalg.inv(driving.jacobian)
+    offset = source.value - (linear @ driving.value[..., None])[..., 0]
+    return linear, offset
+
+
+def heatmap_difference(source: Keypoints, driving: Keypoints, grid: Tensor, variance: float) -> Tensor:
+    """B K h w, Gaussians around the driving points minus those around the source's."""
+    return gaussian(driving.value, grid, variance) - gaussian(source.value, grid, variance)
+
+
+class DenseMotion(nn.Module):
+    """Source picture and two sets of keypoints to a dense motion (paper, section 3.2)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        part = config.dense_motion
+        self.kp_variance = part.kp_variance
+        self.align_corners = config.align_corners
+        if part.scale_factor != 1:
+            self.down = AntiAliasDown(config.num_channels, part.scale_factor)
+        inputs = (config.num_kp + 1) * (config.num_channels + 1)
+        self.hourglass = Hourglass(part.block_expansion, inputs, part.num_blocks, part.max_features)
+        self.mask = nn.Conv2d(self.hourglass.out_channels, config.num_kp + 1, 7, padding=3)
+        self.occlusion: nn.Conv2d | None = None
+        if config.generator.estimate_occlusion_map:
+            self.occlusion = nn.Conv2d(self.hourglass.out_channels, 1, 7, padding=3)
+
+    def forward(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Motion:
+        """Source B C H W in [0, 1]; both sets of keypoints B K."""
+        small = self.down(source) if hasattr(self, "down") else source  # B C h w
+        b, c, h, w = small.shape
+        grid = identity_grid(h, w, like=small)  # 1 h w 2
+
+        heatmaps = heatmap_difference(source_keypoints, driving_keypoints, grid, self.kp_variance)
+        heatmaps = torch.cat([torch.zeros_like(heatmaps[:, :1]), heatmaps], dim=1)  # B K+1 h w
+
+        # The spelled-out form of eq. 4, so that equal keypoints give the identity to the last bit or nearly.
+        linear, _ = affine_motions(source_keypoints, driving_keypoints)
+        from_point = grid[:, None] - driving_keypoints.value[:, :, None, None]  # B K h w 2
+        moved = (linear[:, :, None, None] @ from_point[..., None])[..., 0]
+        moved = moved + source_keypoints.value[:, :, None, None]
+        motions = torch.cat([grid[:, None].expand(b, 1, h, w, 2), moved], dim=1)  # B K+1 h w 2
+
+        k1 = motions.shape[1]
+        repeated = small[:, None].expand(b, k1, c, h, w).reshape(b * k1, c, h, w)
+        deformed = warp(repeated, motions.view(b * k1, h, w, 2), align_corners=self.align_corners)
+        inputs = torch.cat([heatmaps[:, :, None], deformed.view(b, k1, c, h, w)], dim=2)  # B K+1 1+C h w
+
+        features = self.hourglass(inputs.view(b, k1 * (c + 1), h, w))
+        mask = self.mask(features).softmax(dim=1)
+        flow = torch.einsum("bkhw,bkhwc->bhwc", mask, motions)
+        occlusion = None if self.occlusion is None else self.occlusion(features).sigmoid()
+        return Motion(flow, mask, occlusion)

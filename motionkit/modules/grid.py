@@ -1,0 +1,90 @@
+"""Coordinates, the one warp, and the anti-aliased downsample.
+
+Coordinates are (x, y) in [-1, 1]; the centres of a row's first and last pixel lie at -1 and 1.
+
+Legend: B batch, C channels, K keypoints, H W size, h w size of a grid.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["AntiAliasDown", "gaussian", "identity_grid", "resize_flow", "warp"]
+
+
+def identity_grid(height: int, width: int, *, like: Tensor) -> Tensor:
+    """1 h w 2 grid of pixel centres, in the dtype and on the device of `like`."""
+    x = torch.arange(width, dtype=like.dtype, device=like.device) * (2 / (width - 1)) - 1
+    y = torch.arange(height, dtype=like.dtype, device=like.device) * (2 / (height - 1)) - 1
+    rows, columns = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([columns, rows], dim=-1)[None]
+
+
+def gaussian(points: Tensor, grid: Tensor, variance: float) -> Tensor:
+    """Unnormalised Gaussians around points.
+
+    Args:
+        points: B K 2.
+        grid: 1 h w 2.
+        variance: In squared units of the grid.
+
+    Returns:
+        B K h w, 1 at the point: exp(-|z - p|² / (2·variance)).
+    """
+    difference = grid[:, None] - points[:, :, None, None]  # B K h w 2
+    return torch.exp(difference.square().sum(-1) * (-0.5 / variance))
+
+
+def warp(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "zeros") -> Tensor:
+    """Sample `image` where `grid` says, bilinearly; the only grid_sample of the library.
+
+    Args:
+        image: B C H W, any float type.
+        grid: B h w 2, absolute (x, y) in `image`.
+        align_corners: Whether ±1 are the centres (True) or the outer edges (False) of the border pixels.
+        padding: "zeros" or "reflection", what lies outside the image.
+
+    Returns:
+        B C h w in the image's dtype. Computed in at least float32: on CPUs grid_sample gives NaN for bfloat16.
+    """
+    dtype = torch.promote_types(image.dtype, torch.float32)
+    sampled = F.grid_sample(
+        image.to(dtype), grid.to(dtype), mode="bilinear", padding_mode=padding, align_corners=align_corners
+    )
+    return sampled.to(image.dtype)
+
+
+def resize_flow(flow: Tensor, height: int, width: int) -> Tensor:
+    """B h w 2 flow to B H W 2, bilinearly; the same tensor if it fits."""
+    if flow.shape[1:3] == (height, width):
+        return flow
+    planes = flow.permute(0, 3, 1, 2)  # B 2 h w
+    planes = F.interpolate(planes, size=(height, width), mode="bilinear", align_corners=False)
+    return planes.permute(0, 2, 3, 1)
+
+
+class AntiAliasDown(nn.Module):
+    """Gaussian blur, then every (1/scale)-th pixel from the first: B C H W to B C H·scale W·scale.
+
+    The kernel is a fixed buffer named ``weight`` (C 1 k k), as in published checkpoints.
+    """
+
+    weight: Tensor
+
+    def __init__(self, channels: int, scale: float) -> None:
+        super().__init__()
+        self.step = round(1 / scale)
+        sigma = (1 / scale - 1) / 2
+        radius = round(4 * sigma)
+        ramp = torch.arange(-radius, radius + 1, dtype=torch.float32)
+        row = torch.exp(-ramp.square() / (2 * sigma**2))
+        kernel = row[:, None] * row[None, :]
+        kernel = kernel / kernel.sum()
+        self.register_buffer("weight", kernel.expand(channels, 1, -1, -1).clone())
+
+    def forward(self, image: Tensor) -> Tensor:
+        # The stride does what filtering everything and slicing does, with step² times less work.
+        padding = self.weight.shape[-1] // 2
+        return F.conv2d(image, self.weight, stride=self.step, padding=padding, groups=image.shape[1])

@@ -1,0 +1,65 @@
+"""The keypoint detector: where K points are in a picture, and how the surface around each is turned.
+
+Legend: B batch, C channels, K keypoints, H W picture size, h w size of the probability maps (58×58 at 256×256).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from motionkit.config import ModelConfig
+from motionkit.modules.blocks import Hourglass
+from motionkit.modules.grid import AntiAliasDown, identity_grid
+from motionkit.structures import Keypoints
+
+__all__ = ["KeypointDetector"]
+
+
+class KeypointDetector(nn.Module):
+    """B C H W in [0, 1] to keypoints: an hourglass, K probability maps, expectations under them.
+
+    Source: arXiv 2003.00196, section 3.1 and supplementary A.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        part = config.kp_detector
+        self.temperature = part.temperature
+        self.num_kp = config.num_kp
+        if part.scale_factor != 1:
+            self.down = AntiAliasDown(config.num_channels, part.scale_factor)
+        self.predictor = Hourglass(part.block_expansion, config.num_channels, part.num_blocks, part.max_features)
+        # No padding: a point never lies on the outermost three pixels of the map.
+        self.kp = nn.Conv2d(self.predictor.out_channels, config.num_kp, 7)
+        self.jacobian: nn.Conv2d | None = None
+        if config.estimate_jacobian:
+            maps = 1 if part.single_jacobian_map else config.num_kp
+            self.jacobian = nn.Conv2d(self.predictor.out_channels, 4 * maps, 7)
+            nn.init.zeros_(self.jacobian.weight)
+            assert self.jacobian.bias is not None
+            self.jacobian.bias.data.copy_(self.jacobian.bias.new_tensor([1, 0, 0, 1] * maps))
+
+    def forward(self, image: Tensor) -> Keypoints:
+        x = self.down(image) if hasattr(self, "down") else image
+        features = self.predictor(x)
+        maps = None if self.jacobian is None else self.jacobian(features)
+        return expectation(self.kp(features), maps, self.temperature)
+
+
+def expectation(logits: Tensor, jacobian_maps: Tensor | None, temperature: float) -> Keypoints:
+    """Expected position and Jacobian under the softmax over positions of logits/temperature.
+
+    Args:
+        logits: B K h w.
+        jacobian_maps: B 4·K h w, or B 4 h w shared by all keypoints, row-major 2×2; or None.
+        temperature: Of the softmax.
+    """
+    b, k, h, w = logits.shape
+    probability = (logits.flatten(2) / temperature).softmax(dim=2)  # B K hw
+    grid = identity_grid(h, w, like=logits).view(1, h * w, 2)
+    value = probability @ grid  # B K 2
+    if jacobian_maps is None:
+        return Keypoints(value)
+    maps = jacobian_maps.reshape(b, -1, 4, h * w)  # B K|1 4 hw
+    jacobian = (maps @ probability[..., None]).view(b, k, 2, 2)
+    return Keypoints(value, jacobian)

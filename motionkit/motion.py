@@ -1,0 +1,413 @@
+"""Motion: how the driving keypoints move the source's. Pure functions of keypoints; no networks, no pictures.
+
+The order is transfer (with strength and gains), `limit`, then a `Smoother`. Everything is float32 (or float64) on
+whatever device the keypoints are; sizes of point sets are taken on the CPU.
+
+Legend: B frames, S sources (1 or B), K keypoints; points (x, y) in [-1, 1]; a Jacobian is a 2 2 matrix.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motionkit.config import ModelConfig
+from motionkit.errors import InputError
+from motionkit.structures import Keypoints
+
+__all__ = ["Smoother", "best_reference", "keypoint_gains", "limit", "transfer"]
+
+MIN_SPREAD = 1e-4  # root mean square distance from the centre below which points coincide; in [-1, 1] coordinates
+MIN_FLATNESS = 1e-4  # hull area over squared spread below which points are collinear
+MIN_DETERMINANT = 1e-6  # of a Jacobian that can be inverted; also 1e-3 of its squared norm
+MIN_CONDITION = 1e-3
+
+# Where the matrix logarithm gives way to linear interpolation: from the second value (all logarithm) to the first.
+LOG_CONDITION = (0.02, 0.1)  # 2·det/‖R‖²: 1 for a similarity, 0 for a singular matrix, below 0 for a mirrored one
+LOG_HALF_TURN = (-0.95, -0.8)  # tr/(2·√det): the cosine of a rotation; -1 is half a turn, whose direction is unknown
+MAX_LOG_SCALE = 14.0  # natural logarithm of the largest scale that a power may reach, so that nothing overflows
+
+KNEE = 0.7  # fraction of motion_limit up to which movement is untouched
+SCALE_KNEE, SCALE_BOUND = 2.5, 4.0  # singular values of a Jacobian's change: untouched up to, never beyond
+
+
+def transfer(
+    source: Keypoints,
+    driving: Keypoints,
+    reference: Keypoints,
+    *,
+    relative: bool = True,
+    adapt_scale: bool = True,
+    strength: float = 1.0,
+    gains: Tensor | None = None,
+) -> Keypoints:
+    """Move the source's keypoints as the driving keypoints move (arXiv 2003.00196, section 3.3).
+
+    Relative: p = p_S + a·(p_D - p_D0) and J = (J_D · J_D0⁻¹) · J_S, with a = √(hull area of p_S) / √(hull area of p_D0)
+    if `adapt_scale`, else 1. Where either hull has no area (coincident or collinear points) a is the ratio of the root
+    mean square distances from the centre, and 1 where one of those vanishes too. A keypoint whose J_D0 is singular
+    keeps J_S. Absolute: p_D and J_D.
+
+    Each keypoint's movement from the source is then multiplied by f = strength · its gain: points along a straight
+    line, Jacobians as R^f · J_S = exp(f·log R) · J_S, where R is J_D · J_D0⁻¹ (relative) or J_D · J_S⁻¹ (absolute), so
+    that half the strength of a rotation is half its angle. Where R has no usable real logarithm (singular, mirrored,
+    near half a turn; see ``LOG_CONDITION`` and ``LOG_HALF_TURN``) the Jacobian goes over, continuously, to the straight
+    line. f = 0 is exactly the source and f = 1 exactly the plain transfer.
+
+    Args:
+        source: S = 1 or B.
+        driving: Batch B.
+        reference: Batch 1, the driving frame that counts as neutral; ignored when absolute.
+        relative: Move by how the driving moves, rather than to where it is.
+        adapt_scale: Adapt relative movement to the source's size.
+        strength: f for every keypoint, 0 to 2.
+        gains: K further factors, 0 to 4, or None; see `keypoint_gains`.
+
+    Returns:
+        Batch B; with Jacobians if the inputs have them.
+
+    Raises:
+        InputError: The keypoints are not of one model, or batches do not fit.
+    """
+    _check_fit(source, driving, reference)
+    factor = torch.full_like(source.value[0, :, :1], strength)  # K 1
+    if gains is not None:
+        factor = factor * gains.to(factor).reshape(-1, 1)
+    if relative:
+        scale = _scale(source.value, reference.value) if adapt_scale else 1.0
+        movement = scale * (driving.value - reference.value)
+        plain = source.value + movement
+    else:
+        movement = driving.value - source.value
+        plain = driving.value
+    value = torch.where(factor == 1, plain, source.value + factor * movement)
+    if source.jacobian is None or driving.jacobian is None or reference.jacobian is None:
+        return Keypoints(value)
+    base = reference.jacobian if relative else None
+    return Keypoints(value, _transfer_jacobian(source.jacobian, driving.jacobian, base, factor[..., None]))
+
+
+def keypoint_gains(gains: Mapping[str | int, float], config: ModelConfig) -> Tensor | None:
+    """One factor for each keypoint from factors by index, keypoint name or group name.
+
+    A gain is a factor on that part's whole movement from the source, on top of the strength: 1 changes nothing, 0
+    holds the part at the source, the same gain for every keypoint is a strength. A keypoint's own gain, by index or
+    name, overrides its groups', a smaller group a larger one, and among equals the later counts. Where a name is both
+    a keypoint's and a group's, the keypoint is meant.
+
+    Args:
+        gains: Index (an int or its digits), keypoint name or group name to factor.
+        config: The model's, which knows the names.
+
+    Returns:
+        K float32 factors, or None if `gains` is empty.
+
+    Raises:
+        InputError: A name or index that the model does not have; lists those that it has.
+    """
+    if not gains:
+        return None
+    found = [(*_keypoints_named(name, config), gain) for name, gain in gains.items()]
+    factors = torch.ones(config.num_kp)
+    for _, indices, gain in sorted(found, key=lambda item: (item[0], len(item[1])), reverse=True):
+        factors[indices] = gain
+    return factors
+
+
+def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None) -> Keypoints:
+    """Keep a wild pose from tearing the picture: bound each keypoint's movement from the source, softly.
+
+    Movement up to ``KNEE`` · motion_limit is untouched, bit for bit; beyond it approaches motion_limit smoothly (the
+    slope is continuous) and never exceeds it. Likewise the singular values of J · J_S⁻¹, untouched in [1/2.5, 2.5] and
+    kept in [1/4, 4]; a mirrored matrix counts as one whose smaller singular value is negative, so it comes out upright.
+    Where J_S is singular, J is left as it is.
+
+    Args:
+        keypoints: Batch B, transferred.
+        source: S = 1 or B.
+        motion_limit: In units of the source keypoints' extent, which is the square root of their convex hull's area
+            (for coincident or collinear points as in `transfer`: their spread, then 1); None is no limit.
+
+    Returns:
+        Batch B.
+    """
+    if motion_limit is None:
+        return keypoints
+    extent = source.value.new_tensor([_extent(points) for points in _numpy(source.value)]).reshape(-1, 1, 1)
+    movement = keypoints.value - source.value
+    length = movement.norm(dim=-1, keepdim=True) / extent  # B K 1
+    knee = KNEE * motion_limit
+    shorter = source.value + movement * (_soft_bound(length, knee, motion_limit) / length)
+    value = torch.where(length > knee, shorter, keypoints.value)
+    if keypoints.jacobian is None or source.jacobian is None:
+        return Keypoints(value, keypoints.jacobian)
+    return Keypoints(value, _limit_jacobian(keypoints.jacobian, source.jacobian))
+
+
+def best_reference(source: Keypoints, candidates: Iterable[Keypoints]) -> int:
+    """Index of the frame whose pose is nearest to the source's: the best reference of relative motion.
+
+    Points are centred on their mean and divided by the square root of their convex hull's area; nearest is the least
+    sum of squared distances, the first of equals. Frames whose points are not finite, coincide or are collinear are
+    skipped. One frame is held at a time.
+
+    Args:
+        source: Batch 1.
+        candidates: Batches of consecutive frames, together the whole clip in order.
+
+    Raises:
+        InputError: No frame can be used, or the source's own keypoints cannot.
+    """
+    goal = _normalised(_numpy(source.value)[0])
+    if goal is None:
+        raise InputError(
+            "The source's keypoints coincide or lie on a line, so no best reference can be found",
+            todo="Choose the reference frame by its index, or the first",
+        )
+    best, best_distance, index = -1, math.inf, 0
+    for batch in candidates:
+        for points in _numpy(batch.value):
+            pose = _normalised(points)
+            distance = math.inf if pose is None else float(np.square(pose - goal).sum())
+            if distance < best_distance:
+                best, best_distance = index, distance
+            index += 1
+    if best < 0:
+        raise InputError(
+            "No frame of the driving clip can be the reference",
+            got=f"{index} frames, none with keypoints that are finite and spread out",
+            todo="Choose the reference frame by its index, or use another clip",
+        )
+    return best
+
+
+class Smoother:
+    """Causal smoothing over time: the One-Euro filter (Casiez, Roussel and Vogel, CHI 2012) on points and Jacobians.
+
+    A low pass whose cutoff rises with speed: still keypoints hold still, fast ones lag little. Speed is a keypoint's
+    (both coordinates, or all four entries of its Jacobian, together), so the direction of movement does not matter.
+    The cutoff in Hz is ``0.4 / smoothing² + 8 · speed`` with the speed in units of [-1, 1] (or of Jacobian entries) a
+    second, itself low-passed at 1 Hz; the filter tends to the identity as smoothing goes to 0.
+
+    Args:
+        smoothing: 0 (exactly the identity) to 1.
+        fps: Frames a second, above 0.
+    """
+
+    MIN_CUTOFF = 0.4  # Hz at smoothing 1
+    BETA = 8.0  # Hz for each unit a second
+    SPEED_CUTOFF = 1.0  # Hz
+
+    def __init__(self, smoothing: float, fps: float = 30.0) -> None:
+        if not 0 <= smoothing <= 1:
+            raise InputError("smoothing is out of range", got=repr(smoothing), expected="a number from 0 to 1")
+        if not 0 < fps < math.inf:
+            raise InputError("fps is out of range", got=repr(fps), expected="a finite number above 0")
+        self.smoothing, self.fps = float(smoothing), float(fps)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: the next frame is a first one."""
+        self._position: Tensor | None = None
+        self._speed: Tensor | None = None
+
+    def smooth(self, keypoints: Keypoints) -> Keypoints:
+        """Smooth the next consecutive frames. A frame that is not finite passes through and leaves no trace.
+
+        Args:
+            keypoints: Batch B in time order; how a clip is cut into batches does not matter.
+
+        Returns:
+            Batch B.
+        """
+        if self.smoothing == 0:
+            return keypoints
+        value, jacobian = keypoints.value, keypoints.jacobian
+        parts = value if jacobian is None else torch.cat([value, jacobian.flatten(2)], dim=-1)  # B K 2 or B K 6
+        smoothed = torch.stack([self._step(frame) for frame in parts]) if len(parts) else parts
+        return Keypoints(smoothed[..., :2], None if jacobian is None else smoothed[..., 2:].reshape(jacobian.shape))
+
+    def _step(self, frame: Tensor) -> Tensor:
+        """One frame, K 2 or K 6 (point, then Jacobian)."""
+        if not bool(torch.isfinite(frame).all()):
+            return frame
+        if self._position is None or self._speed is None:
+            self._position, self._speed = frame, torch.zeros_like(frame)
+            return frame
+        speed = (frame - self._position) * self.fps
+        self._speed = self._speed + self._weight(self.SPEED_CUTOFF) * (speed - self._speed)
+        groups = self._speed.split([2, frame.shape[-1] - 2], dim=-1)
+        fastness = torch.cat([group.norm(dim=-1, keepdim=True).expand_as(group) for group in groups], dim=-1)
+        cutoff = self.MIN_CUTOFF / self.smoothing**2 + self.BETA * fastness
+        self._position = self._position + self._weight(cutoff) * (frame - self._position)
+        return self._position
+
+    def _weight(self, cutoff: Tensor | float) -> Tensor | float:
+        """Weight of the newest frame in a first-order low pass with this cutoff in Hz."""
+        return 1 / (1 + self.fps / (2 * math.pi * cutoff))
+
+
+def _check_fit(source: Keypoints, driving: Keypoints, reference: Keypoints) -> None:
+    everyone = (source, driving, reference)
+    kinds = {(kp.value.shape[1:], kp.jacobian is None) for kp in everyone}
+    if len(kinds) > 1 or len(reference) != 1 or len(source) not in (1, len(driving)):
+        shapes = ["x".join(map(str, kp.value.shape)) + " without Jacobians" * (kp.jacobian is None) for kp in everyone]
+        raise InputError(
+            "Source, driving and reference keypoints do not fit together",
+            got=", ".join(shapes),
+            expected="keypoints of one model, one source or as many as driving frames, and one reference",
+        )
+
+
+def _keypoints_named(name: str | int, config: ModelConfig) -> tuple[bool, list[int]]:
+    """Whether `name` is a group's, and the indices that it stands for."""
+    names, groups = config.keypoint_names, config.keypoint_groups
+    if name in names:
+        return False, [names.index(str(name))]
+    if isinstance(name, str) and name in groups:
+        return True, [names.index(member) for member in groups[name]]
+    digits = str(name)
+    if digits.isdecimal() and int(digits) < config.num_kp:
+        return False, [int(digits)]
+    expected, todo = f"an index from 0 to {config.num_kp - 1}", None
+    if names:
+        expected += f", a keypoint ({', '.join(names)})"
+        expected += f" or a group ({', '.join(groups)})" if groups else ""
+        if close := difflib.get_close_matches(digits, [*names, *groups], n=1):
+            todo = f"Did you mean {close[0]!r}?"
+    else:
+        todo = f"The keypoints of model {config.name!r} have no names; give indices"
+    raise InputError("Unknown keypoint or group in gains", got=repr(name), expected=expected, todo=todo)
+
+
+def _numpy(points: Tensor) -> np.ndarray:
+    return points.detach().cpu().double().numpy()
+
+
+def _sizes(points: np.ndarray) -> tuple[float, float]:
+    """Square root of the convex hull's area, and spread, of K 2 points; 0 where degenerate or not finite."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    spread = float(np.sqrt(np.square(points - points.mean(axis=0)).sum(axis=1).mean()))
+    if not MIN_SPREAD < spread < math.inf:
+        return 0.0, 0.0
+    try:
+        area = float(ConvexHull(points).volume) if len(points) > 2 else 0.0
+    except QhullError:  # collinear
+        area = 0.0
+    return (math.sqrt(area) if area > MIN_FLATNESS * spread**2 else 0.0), spread
+
+
+def _extent(points: np.ndarray) -> float:
+    hull, spread = _sizes(points)
+    return hull or spread or 1.0
+
+
+def _scale(source: Tensor, reference: Tensor) -> Tensor:
+    """S 1 1 ratios of the sources' size to the reference's, by the first measure that both have, else 1."""
+    other = _sizes(_numpy(reference)[0])
+    pairs = [zip(_sizes(points), other, strict=True) for points in _numpy(source)]
+    ratios = [next((a / b for a, b in pair if a and b), 1.0) for pair in pairs]
+    return source.new_tensor(ratios).reshape(-1, 1, 1)
+
+
+def _normalised(points: np.ndarray) -> np.ndarray | None:
+    hull, _ = _sizes(points)
+    return (points - points.mean(axis=0)) / hull if hull else None
+
+
+def _determinant(matrix: Tensor) -> Tensor:
+    """... 1 1 of ... 2 2."""
+    return (matrix[..., 0, 0] * matrix[..., 1, 1] - matrix[..., 0, 1] * matrix[..., 1, 0])[..., None, None]
+
+
+def _inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Inverse of ... 2 2, zero where singular, and ... 1 1 whether it is not."""
+    determinant = _determinant(matrix)
+    regular = determinant.abs() > MIN_DETERMINANT + MIN_CONDITION * matrix.square().sum((-2, -1), keepdim=True)
+    trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
+    adjugate = trace * torch.eye(2).to(matrix) - matrix
+    return torch.where(regular, adjugate / torch.where(regular, determinant, 1), 0), regular
+
+
+def _transfer_jacobian(source: Tensor, driving: Tensor, reference: Tensor | None, factor: Tensor) -> Tensor:
+    """J = R^factor · J_S; the reference is None for absolute transfer; factor K 1 1."""
+    base = source if reference is None else reference
+    inverse, regular = _inverse(base)
+    # R minus the identity in this form is exactly zero, and J exactly J_S, when the driving rests.
+    change = (driving - base) @ inverse
+    plain = driving.expand_as(change) if reference is None else source + change @ source
+    straight = source + factor * (plain - source)
+    power, weight = _power(change, factor)
+    curved = straight + torch.where(regular, weight, 0) * (power @ source - straight)
+    return torch.where(factor == 1, plain, curved)
+
+
+def _power(change: Tensor, exponent: Tensor) -> tuple[Tensor, Tensor]:
+    """exp(exponent · log(1 + change)) of real 2 2 matrices, and how far to trust it, 0 to 1 (... 1 1).
+
+    With δ = √det and M = R/δ = 1·cosθ + …, θ = acos(tr M / 2), the Cayley-Hamilton theorem gives
+    M^s = 1·cos((s - ½)θ)/cos(θ/2) + (M - 1)·sin(sθ)/sinθ; hyperbolic functions where tr M > 2.
+    """
+    identity = torch.eye(2).to(change)
+    matrix = identity + change
+    determinant = _determinant(matrix)
+    squares = matrix.square().sum((-2, -1), keepdim=True)
+    shape = 2 * determinant / squares.clamp(min=torch.finfo(squares.dtype).tiny)
+    invertible = shape > LOG_CONDITION[0]
+    matrix = torch.where(invertible, matrix, identity)
+    scale = torch.where(invertible, determinant, 1).sqrt()
+    unit = matrix / scale
+    cosine = unit.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] / 2
+    weight = _smoothstep(shape, *LOG_CONDITION) * _smoothstep(cosine, *LOG_HALF_TURN)
+    turn, boost = cosine.clamp(LOG_HALF_TURN[0], 1).acos(), cosine.clamp(min=1).acosh()
+    stretched = cosine > 1
+    first = torch.where(
+        stretched,
+        ((exponent - 0.5) * boost).cosh() / (boost / 2).cosh(),
+        ((exponent - 0.5) * turn).cos() / (turn / 2).cos(),
+    )
+    second = torch.where(stretched, (exponent * boost).sinh() / boost.sinh(), (exponent * turn).sin() / turn.sin())
+    second = torch.where(cosine == 1, exponent, second)
+    grown = (exponent * scale.log()).clamp(max=MAX_LOG_SCALE).exp()
+    return grown * (first * identity + second * (unit - identity)), weight
+
+
+def _smoothstep(x: Tensor, low: float, high: float) -> Tensor:
+    t = ((x - low) / (high - low)).clamp(0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _soft_bound(x: Tensor, knee: float, bound: float) -> Tensor:
+    """x beyond the knee, bent towards the bound; value and slope are continuous at the knee, either way round."""
+    return knee + (bound - knee) * ((x - knee) / (bound - knee)).tanh()
+
+
+def _limit_jacobian(jacobian: Tensor, source: Tensor) -> Tensor:
+    """Bound the singular values of R = J · J_S⁻¹.
+
+    R is the sum of a similarity [[e, -h], [h, e]] of norm q and a mirrored one [[f, g], [g, -f]] of norm p; its
+    singular values are q + p and q - p, the second negative if R mirrors. New norms give new singular values.
+    """
+    inverse, regular = _inverse(source)
+    matrix = jacobian @ inverse
+    quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]]).to(matrix)
+    turned = quarter @ matrix @ quarter.T  # the similarity unchanged, the mirrored part negated
+    similar, mirrored = (matrix + turned) / 2, (matrix - turned) / 2
+    q, p = (part[..., 0, :].norm(dim=-1)[..., None, None] for part in (similar, mirrored))
+    larger, smaller = _bound_scale(q + p), _bound_scale(q - p)
+    untouched = (larger == q + p) & (smaller == q - p)
+    tiny = torch.finfo(matrix.dtype).tiny
+    upright = torch.where(q > tiny, similar / q.clamp(min=tiny), torch.eye(2).to(matrix))
+    bounded = upright * (larger + smaller) / 2 + mirrored / p.clamp(min=tiny) * (larger - smaller) / 2
+    return torch.where(untouched | ~regular, jacobian, bounded @ source)
+
+
+def _bound_scale(scale: Tensor) -> Tensor:
+    scale = torch.where(scale > SCALE_KNEE, _soft_bound(scale, SCALE_KNEE, SCALE_BOUND), scale)
+    return torch.where(scale < 1 / SCALE_KNEE, _soft_bound(scale, 1 / SCALE_KNEE, 1 / SCALE_BOUND), scale)

@@ -1,0 +1,58 @@
+"""The only crossing between frames (H W 3 uint8 RGB) and tensors (B 3 H W float32 in [0, 1])."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from motionkit.errors import InputError
+
+__all__ = ["check_frame", "resize", "to_frames", "to_tensor"]
+
+
+def check_frame(frame: np.ndarray, *, what: str = "frame") -> np.ndarray:
+    """Return `frame` if it is an H W 3 uint8 array; raise InputError that names `what` otherwise."""
+    if not isinstance(frame, np.ndarray):
+        raise InputError(f"The {what} is not a picture", got=type(frame).__name__, expected="an H W 3 uint8 array")
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
+        raise InputError(
+            f"The {what} is not a picture",
+            got=f"an array of shape {frame.shape} and type {frame.dtype}",
+            expected="H W 3 uint8, RGB",
+            todo="motionkit.media.read_image makes one from any picture file",
+        )
+    return frame
+
+
+def to_tensor(
+    frames: Sequence[np.ndarray] | np.ndarray, *, size: int | None = None, device: torch.device | str = "cpu"
+) -> torch.Tensor:
+    """Frames of one size to a tensor.
+
+    Args:
+        frames: B frames, H W 3 uint8 RGB, all of one size.
+        size: Side in pixels of the square to resize to (bilinear, anti-aliased); None keeps H and W.
+        device: Where the tensor goes.
+
+    Returns:
+        B 3 H W float32 in [0, 1].
+    """
+    batch = torch.from_numpy(np.stack([check_frame(frame) for frame in frames])).to(device)  # B H W 3
+    tensor = batch.permute(0, 3, 1, 2).float() / 255  # B 3 H W
+    return tensor if size is None else resize(tensor, size)
+
+
+def resize(images: torch.Tensor, size: int) -> torch.Tensor:
+    """B C H W resized to a square of `size` pixels, bilinear and anti-aliased; the same tensor if it fits."""
+    if tuple(images.shape[-2:]) == (size, size):
+        return images
+    return F.interpolate(images, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+
+
+def to_frames(images: torch.Tensor) -> np.ndarray:
+    """B 3 H W in [0, 1] to B H W 3 uint8, rounded; values outside are clipped."""
+    scaled = (images.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())

@@ -1,0 +1,36 @@
+"""Installs motionkit; the folder ``weights/`` becomes the package ``motionkit.embedded``."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def requirements(name: str) -> list[str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+NOTEBOOK = ["ipykernel", "ipywidgets>=7.7.1", "ipython>=7.34", "matplotlib", "nbclient", "nbformat"]
+DEV = ["hypothesis", "mypy", "nbstripout", "pytest", "ruff", "types-requests", "types-tqdm"]
+
+setup(
+    name="motionkit",
+    version="0.1.0",
+    description="Bring a still picture to life with another clip's motion: the First Order Motion Model as a toolkit",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["motionkit", "motionkit.*"]), "motionkit.embedded"],
+    package_dir={"motionkit.embedded": "weights"},
+    package_data={"motionkit": ["py.typed", "samples/*.mp4"], "motionkit.embedded": ["*.safetensors", "README.md"]},
+    install_requires=requirements("requirements.txt"),
+    extras_require={
+        "notebook": NOTEBOOK,
+        "heic": ["pillow-heif"],
+        "dev": [*NOTEBOOK, *DEV],
+    },
+    entry_points={"console_scripts": ["motionkit = motionkit.cli:main"]},
+)
