@@ -9,17 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from motionkit.animate import animate, animate_file, extract
+    from motionkit.animation import animate
     from motionkit.config import AnimateOptions, ModelConfig
     from motionkit.errors import MotionkitError
     from motionkit.model import FirstOrderModel, Model, load_model
+    from motionkit.pipeline import animate_file, extract
     from motionkit.structures import AnimationResult, Box, Generated, Keypoints, Progress, VideoInfo
     from motionkit.templates import MotionTemplate, load_template, save_template
 
 _HOME = {
-    "animate": "animate",
-    "animate_file": "animate",
-    "extract": "animate",
+    "animate": "animation",
+    "animate_file": "pipeline",
+    "extract": "pipeline",
     "AnimateOptions": "config",
     "ModelConfig": "config",
     "MotionkitError": "errors",
@@ -68,8 +69,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'motionkit' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"motionkit.{_HOME[name]}"), name)
-    # Importing motionkit.animate binds the module under this name; the verb takes its place for good.
-    globals()[name] = value
+    globals()[name] = value  # found at once from now on
     return value
 
 

@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from motionkit.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 __all__ = ["PANELS", "ContactSheet", "Panel", "contact_sheet", "lay_out", "scale_to_height"]
 
 PANELS = ("source", "driving", "result", "keypoints", "occlusion", "flow", "deformed")
 """Captions of the panels that an animation can show."""
 
-GROUND = 255  # grey level of the gaps
+RULE = 200  # grey level between panels: seen beside white flow and black occlusion alike
+PAPER = 255  # grey level of a contact sheet
 GAP = 1 / 64  # of the panels' height
 SHEET_GAP = 1 / 20  # of a moment's height; wider than GAP, so that the panels of one moment stay together
 SHEET_RATIO = 16 / 9  # width to height that a sheet's number of columns aims at
@@ -55,7 +61,7 @@ def lay_out(
         panels: At least one.
         height: Of all panels, in pixels; the tallest panel's if None.
         captions: Whether to write them; one too long for its panel ends in an ellipsis.
-        gap: White pixels between panels; a 64th of the height if None.
+        gap: Light grey pixels between panels; a 64th of the height if None.
 
     Returns:
         A new frame of even width and height: an odd row or column is filled up by repeating the last one.
@@ -73,7 +79,7 @@ def lay_out(
         raise InputError("The gap between panels is negative", got=gap, expected="0 or more pixels")
     pictures = [scale_to_height(panel.frame, height) for panel in panels]
     width = sum(picture.shape[1] for picture in pictures) + gap * (len(pictures) - 1)
-    collage = np.full((height + height % 2, width + width % 2, 3), GROUND, dtype=np.uint8)
+    collage = np.full((height + height % 2, width + width % 2, 3), RULE, dtype=np.uint8)
     left = 0
     for panel, picture in zip(panels, pictures, strict=True):
         place = collage[:height, left : left + picture.shape[1]]
@@ -106,10 +112,10 @@ def scale_to_height(frame: np.ndarray, height: int) -> np.ndarray:
 class ContactSheet:
     """Collects evenly spread moments of a clip whose frames come one by one, for a still picture.
 
-    With the number of frames known, only the frames to be shown and the last one are kept. With it unknown, every
-    2^n-th is kept, n growing so that there are never more than four times as many as moments (plus the last one): memory
-    stays bounded and the moments are off by at most an eighth of their distance. A clip that ends early or late
-    is shown from its first to its last frame all the same, the moments between less evenly spread.
+    With the number of frames known, only the frames to be shown and the last one are kept. With it unknown, every 2^n-th
+    is kept, n growing so that there are never more than four times as many as moments (plus the last one): memory stays
+    bounded and a moment is off by at most a quarter of the distance between two. A clip that ends early or late is shown
+    from its first to its last frame all the same, the moments between less evenly spread.
 
     Args:
         total: Number of frames to come, None if unknown.
@@ -142,19 +148,19 @@ class ContactSheet:
         self._last = (index, copy)
         if self._wanted is not None:
             if index in self._wanted:
-                self._kept[index] = copy
+                self._kept[index] = _at_most(copy, SHEET_WIDTH)
         elif index % self._stride == 0:
-            self._kept[index] = copy
+            self._kept[index] = _at_most(copy, SHEET_WIDTH)
             if len(self._kept) > KEPT * self.moments:
                 self._stride *= 2
                 self._kept = {at: kept for at, kept in self._kept.items() if at % self._stride == 0}
 
-    def picture(self, *, columns: int | None = None, fps: float | None = None) -> np.ndarray:
+    def picture(self, *, columns: int | None = None, fps: Fraction | float | None = None) -> np.ndarray:
         """The moments in rows, first and last frame included (the middle one if only one is shown).
 
         Args:
             columns: Number of moments in a row; if None, the number that brings the sheet nearest to 16:9.
-            fps: Frames a second (a Fraction or a number), to write each moment's time into it; None for no times.
+            fps: Frames a second (exact, or a number near enough), to write each moment's time into it; None for no times.
 
         Returns:
             A frame of even width and height, at most 2560 pixels wide.
@@ -166,7 +172,7 @@ class ContactSheet:
             raise InputError("A contact sheet needs frames", got="none")
         if columns is not None and columns < 1:
             raise InputError("A contact sheet needs columns", got=columns, expected="1 or more")
-        frames = self._kept | {self._last[0]: self._last[1]}
+        frames = self._kept | {self._last[0]: _at_most(self._last[1], SHEET_WIDTH)}
         targets = _spread(self._last[0] + 1, self.moments)
         shown = sorted({min(frames, key=lambda index: abs(index - target)) for target in targets})
         captions = [_time(float(index / fps)) if fps else "" for index in shown]
@@ -179,7 +185,7 @@ def contact_sheet(
     moments: int = 6,
     total: int | None = None,
     columns: int | None = None,
-    fps: float | None = None,
+    fps: Fraction | float | None = None,
 ) -> np.ndarray:
     """A still picture of evenly spread moments of a clip, read once, in bounded memory; see ContactSheet.
 
@@ -188,7 +194,7 @@ def contact_sheet(
         moments: Number of frames to show.
         total: Number of frames; found out for a sequence.
         columns: Number of moments in a row, chosen if None.
-        fps: Frames a second, to write times into the moments; None for no times.
+        fps: Frames a second (exact, or a number near enough), to write times into the moments; None for no times.
 
     Returns:
         A frame of even width and height, at most 2560 pixels wide.
@@ -236,7 +242,7 @@ def _grid(frames: list[np.ndarray], captions: list[str], columns: int | None) ->
     if shrink < 1:
         height, width, gap = max(1, int(height * shrink)), max(1, int(width * shrink)), max(1, int(gap * shrink))
     sheet_width, sheet_height = extent(columns)
-    sheet = np.full((sheet_height + sheet_height % 2, sheet_width + sheet_width % 2, 3), GROUND, dtype=np.uint8)
+    sheet = np.full((sheet_height + sheet_height % 2, sheet_width + sheet_width % 2, 3), PAPER, dtype=np.uint8)
     for position, (frame, caption) in enumerate(zip(frames, captions, strict=True)):
         row, column = divmod(position, columns)
         top, left = gap + row * (height + gap), gap + column * (width + gap)
@@ -264,7 +270,8 @@ def _label(caption: str, width: int, height: int) -> tuple[np.ndarray, np.ndarra
     """A caption rendered for panels of this size, as what remains of the picture below and what is added to it.
 
     Returns:
-        h w 1 and h w 3 uint16, in 255ths of a grey level, rounding included; None where nothing fits.
+        h w 1 uint16, the weight of the picture in 255ths, and h w 3 uint16, in 255ths of a grey level with the half
+        that rounds; None where nothing fits.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -291,15 +298,21 @@ def _label(caption: str, width: int, height: int) -> tuple[np.ndarray, np.ndarra
     return keep.astype(np.uint16), (np.floor(np.minimum(add, 255 * (255 - keep))) + 127).astype(np.uint16)
 
 
-def _fit(text: str, width: float, font: object) -> str:
+def _fit(text: str, width: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
     """`text` if it fits into `width` pixels, else as much of it as fits with an ellipsis; empty if nothing does."""
-    measure = font.getlength  # type: ignore[attr-defined]
-    if measure(text) <= width:
+    if font.getlength(text) <= width:
         return text
     for end in range(len(text) - 1, 0, -1):
-        if measure(text[:end].rstrip() + "…") <= width:
+        if font.getlength(text[:end].rstrip() + "…") <= width:
             return text[:end].rstrip() + "…"
     return ""
+
+
+def _at_most(frame: np.ndarray, width: int) -> np.ndarray:
+    """`frame` scaled down to `width` pixels if it is wider, aspect kept."""
+    if frame.shape[1] <= width:
+        return frame
+    return _resize(frame, width, max(1, round(frame.shape[0] * width / frame.shape[1])))
 
 
 def _resize(frame: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -5,6 +5,7 @@ Everything here is frozen and keyword-only. Model field names are those of the p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
@@ -147,12 +148,14 @@ class ModelConfig:
     def check_size(self, *sides: int) -> None:
         """Raise ConfigError unless every side is one that the networks can see."""
         multiple = self.size_multiple
-        if any(side < 1 or side % multiple for side in sides):
+        # The detector's last convolutions are 7×7 without padding: its maps need that many pixels.
+        least = -(-math.ceil(7 / self.kp_detector.scale_factor) // multiple) * multiple
+        if any(side < least or side % multiple for side in sides):
             raise ConfigError(
                 "The networks cannot see a picture of this size",
                 got="x".join(str(side) for side in sides),
-                expected=f"sides that are multiples of {multiple}",
-                todo=f"Resize it, for instance to {max(multiple, sides[0] // multiple * multiple)}",
+                expected=f"sides that are multiples of {multiple}, from {least}",
+                todo=f"Resize it, for instance to {max(least, sides[0] // multiple * multiple)}",
             )
 
     @classmethod

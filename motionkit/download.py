@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import ipaddress
-import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -239,11 +238,12 @@ def _by_gdown(url: str, part: PartFile, timeout: float) -> None:
     """Google Drive, whose confirmation pages gdown knows; works with gdown 5.2 and 6."""
     import gdown
 
-    accepted = inspect.signature(gdown.download).parameters
+    fetch: Callable[..., Any] = gdown.download  # its signature differs from version to version
+    accepted = inspect.signature(fetch).parameters
     options = {"quiet": True, "use_cookies": False, "fuzzy": True, "timeout": timeout}
     part.begin(0, url=url, validator=None, total=None)
     try:
-        done = gdown.download(url, part, **{name: value for name, value in options.items() if name in accepted})
+        done = fetch(url, part, **{name: value for name, value in options.items() if name in accepted})
     except (MirrorError, DownloadError):
         raise
     except Exception as error:

@@ -50,6 +50,10 @@ class EncodedSource:
     def __len__(self) -> int:
         return self.picture.shape[0]
 
+    def __getitem__(self, index: slice) -> EncodedSource:
+        """Part of the batch."""
+        return EncodedSource(self.picture[index], self.features[index], self.small[index])
+
     def expand(self, batch: int) -> EncodedSource:
         """A view with `batch` items, of a source with one or with as many."""
         return EncodedSource(*(part.expand(batch, -1, -1, -1) for part in (self.picture, self.features, self.small)))

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from motionkit import affine
 from motionkit.config import ModelConfig
 from motionkit.errors import InputError
 from motionkit.structures import Keypoints
@@ -24,16 +25,7 @@ __all__ = ["Smoother", "best_reference", "keypoint_gains", "limit", "transfer"]
 
 MIN_SPREAD = 1e-4  # root mean square distance from the centre below which points coincide; in [-1, 1] coordinates
 MIN_FLATNESS = 1e-4  # hull area over squared spread below which points are collinear
-MIN_DETERMINANT = 1e-6  # of a Jacobian that can be inverted; also 1e-3 of its squared norm
-MIN_CONDITION = 1e-3
-
-# Where the matrix logarithm gives way to linear interpolation: from the second value (all logarithm) to the first.
-LOG_CONDITION = (0.02, 0.1)  # 2·det/‖R‖²: 1 for a similarity, 0 for a singular matrix, below 0 for a mirrored one
-LOG_HALF_TURN = (-0.95, -0.8)  # tr/(2·√det): the cosine of a rotation; -1 is half a turn, whose direction is unknown
-MAX_LOG_SCALE = 14.0  # natural logarithm of the largest scale that a power may reach, so that nothing overflows
-
 KNEE = 0.7  # fraction of motion_limit up to which movement is untouched
-SCALE_KNEE, SCALE_BOUND = 2.5, 4.0  # singular values of a Jacobian's change: untouched up to, never beyond
 
 
 def transfer(
@@ -56,7 +48,7 @@ def transfer(
     Each keypoint's movement from the source is then multiplied by f = strength · its gain: points along a straight
     line, Jacobians as R^f · J_S = exp(f·log R) · J_S, where R is J_D · J_D0⁻¹ (relative) or J_D · J_S⁻¹ (absolute), so
     that half the strength of a rotation is half its angle. Where R has no usable real logarithm (singular, mirrored,
-    near half a turn; see ``LOG_CONDITION`` and ``LOG_HALF_TURN``) the Jacobian goes over, continuously, to the straight
+    near half a turn; see ``affine.LOG_CONDITION`` and ``affine.LOG_HALF_TURN``) the Jacobian goes over, continuously, to the straight
     line. f = 0 is exactly the source and f = 1 exactly the plain transfer.
 
     Args:
@@ -142,7 +134,7 @@ def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None
     movement = keypoints.value - source.value
     length = movement.norm(dim=-1, keepdim=True) / extent  # B K 1
     knee = KNEE * motion_limit
-    shorter = source.value + movement * (_soft_bound(length, knee, motion_limit) / length)
+    shorter = source.value + movement * (affine.soft_bound(length, knee, motion_limit) / length)
     value = torch.where(length > knee, shorter, keypoints.value)
     if keypoints.jacobian is None or source.jacobian is None:
         return Keypoints(value, keypoints.jacobian)
@@ -321,93 +313,21 @@ def _normalised(points: np.ndarray) -> np.ndarray | None:
     return (points - points.mean(axis=0)) / hull if hull else None
 
 
-def _determinant(matrix: Tensor) -> Tensor:
-    """... 1 1 of ... 2 2."""
-    return (matrix[..., 0, 0] * matrix[..., 1, 1] - matrix[..., 0, 1] * matrix[..., 1, 0])[..., None, None]
-
-
-def _inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Inverse of ... 2 2, zero where singular, and ... 1 1 whether it is not."""
-    determinant = _determinant(matrix)
-    regular = determinant.abs() > MIN_DETERMINANT + MIN_CONDITION * matrix.square().sum((-2, -1), keepdim=True)
-    trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
-    adjugate = trace * torch.eye(2).to(matrix) - matrix
-    return torch.where(regular, adjugate / torch.where(regular, determinant, 1), 0), regular
-
-
 def _transfer_jacobian(source: Tensor, driving: Tensor, reference: Tensor | None, factor: Tensor) -> Tensor:
     """J = R^factor · J_S; the reference is None for absolute transfer; factor K 1 1."""
     base = source if reference is None else reference
-    inverse, regular = _inverse(base)
+    inverse, regular = affine.inverse(base)
     # R minus the identity in this form is exactly zero, and J exactly J_S, when the driving rests.
     change = (driving - base) @ inverse
     plain = driving.expand_as(change) if reference is None else source + change @ source
     straight = source + factor * (plain - source)
-    power, weight = _power(change, factor)
+    power, weight = affine.power(change, factor)
     curved = straight + torch.where(regular, weight, 0) * (power @ source - straight)
     return torch.where(factor == 1, plain, curved)
 
 
-def _power(change: Tensor, exponent: Tensor) -> tuple[Tensor, Tensor]:
-    """exp(exponent · log(1 + change)) of real 2 2 matrices, and how far to trust it, 0 to 1 (... 1 1).
-
-    With δ = √det and M = R/δ = 1·cosθ + …, θ = acos(tr M / 2), the Cayley-Hamilton theorem gives
-    M^s = 1·cos((s - ½)θ)/cos(θ/2) + (M - 1)·sin(sθ)/sinθ; hyperbolic functions where tr M > 2.
-    """
-    identity = torch.eye(2).to(change)
-    matrix = identity + change
-    determinant = _determinant(matrix)
-    squares = matrix.square().sum((-2, -1), keepdim=True)
-    shape = 2 * determinant / squares.clamp(min=torch.finfo(squares.dtype).tiny)
-    invertible = shape > LOG_CONDITION[0]
-    matrix = torch.where(invertible, matrix, identity)
-    scale = torch.where(invertible, determinant, 1).sqrt()
-    unit = matrix / scale
-    cosine = unit.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] / 2
-    weight = _smoothstep(shape, *LOG_CONDITION) * _smoothstep(cosine, *LOG_HALF_TURN)
-    turn, boost = cosine.clamp(LOG_HALF_TURN[0], 1).acos(), cosine.clamp(min=1).acosh()
-    stretched = cosine > 1
-    first = torch.where(
-        stretched,
-        ((exponent - 0.5) * boost).cosh() / (boost / 2).cosh(),
-        ((exponent - 0.5) * turn).cos() / (turn / 2).cos(),
-    )
-    second = torch.where(stretched, (exponent * boost).sinh() / boost.sinh(), (exponent * turn).sin() / turn.sin())
-    second = torch.where(cosine == 1, exponent, second)
-    grown = (exponent * scale.log()).clamp(max=MAX_LOG_SCALE).exp()
-    return grown * (first * identity + second * (unit - identity)), weight
-
-
-def _smoothstep(x: Tensor, low: float, high: float) -> Tensor:
-    t = ((x - low) / (high - low)).clamp(0, 1)
-    return t * t * (3 - 2 * t)
-
-
-def _soft_bound(x: Tensor, knee: float, bound: float) -> Tensor:
-    """x beyond the knee, bent towards the bound; value and slope are continuous at the knee, either way round."""
-    return knee + (bound - knee) * ((x - knee) / (bound - knee)).tanh()
-
-
 def _limit_jacobian(jacobian: Tensor, source: Tensor) -> Tensor:
-    """Bound the singular values of R = J · J_S⁻¹.
-
-    R is the sum of a similarity [[e, -h], [h, e]] of norm q and a mirrored one [[f, g], [g, -f]] of norm p; its
-    singular values are q + p and q - p, the second negative if R mirrors. New norms give new singular values.
-    """
-    inverse, regular = _inverse(source)
-    matrix = jacobian @ inverse
-    quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]]).to(matrix)
-    turned = quarter @ matrix @ quarter.T  # the similarity unchanged, the mirrored part negated
-    similar, mirrored = (matrix + turned) / 2, (matrix - turned) / 2
-    q, p = (part[..., 0, :].norm(dim=-1)[..., None, None] for part in (similar, mirrored))
-    larger, smaller = _bound_scale(q + p), _bound_scale(q - p)
-    untouched = (larger == q + p) & (smaller == q - p)
-    tiny = torch.finfo(matrix.dtype).tiny
-    upright = torch.where(q > tiny, similar / q.clamp(min=tiny), torch.eye(2).to(matrix))
-    bounded = upright * (larger + smaller) / 2 + mirrored / p.clamp(min=tiny) * (larger - smaller) / 2
+    inverse, regular = affine.inverse(source)
+    change = jacobian @ inverse
+    bounded, untouched = affine.bound_scales(change)
     return torch.where(untouched | ~regular, jacobian, bounded @ source)
-
-
-def _bound_scale(scale: Tensor) -> Tensor:
-    scale = torch.where(scale > SCALE_KNEE, _soft_bound(scale, SCALE_KNEE, SCALE_BOUND), scale)
-    return torch.where(scale < 1 / SCALE_KNEE, _soft_bound(scale, 1 / SCALE_KNEE, 1 / SCALE_BOUND), scale)

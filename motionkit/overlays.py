@@ -171,7 +171,7 @@ def _wheel() -> np.ndarray:
 
 
 def _check_frame(frame: np.ndarray) -> None:
-    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.shape[2:] != (3,) or 0 in frame.shape:
         got = f"shape {frame.shape}, type {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
         raise InputError("Not a frame to draw on", got=got, expected="an H W 3 uint8 array")
 
@@ -218,9 +218,7 @@ def _axis_ends(columns: np.ndarray, half: np.ndarray, shorter: int) -> np.ndarra
     return offsets * np.minimum(1, shorter * LONGEST_AXIS / np.maximum(length, 1e-9))
 
 
-def _draw_axes(
-    picture: np.ndarray, centre: np.ndarray, ends: np.ndarray, colour: np.ndarray, radius: float
-) -> None:
+def _draw_axes(picture: np.ndarray, centre: np.ndarray, ends: np.ndarray, colour: np.ndarray, radius: float) -> None:
     """Two lines from the centre with a dark edge, in place; both edges first, so that none cuts the other line."""
     pale = (colour + np.array(LIGHT)) / 2
     for extra, colours in ((radius / 4 + 0.25, (np.array(DARK), np.array(DARK))), (0.0, (colour, pale))):
@@ -261,16 +259,31 @@ def _draw_segment(
 
 
 def _write_names(frame: np.ndarray, centres: np.ndarray, names: Sequence[str], radius: float) -> np.ndarray:
-    """Names to the right of their points, or to the left where the picture ends."""
+    """Names at a corner of their points, each where it covers least of the dots and the names before it."""
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = frame.shape[:2]
     font = ImageFont.load_default(max(SMALLEST_NAME, round(min(height, width) * NAME_SIZE)))
     picture = Image.fromarray(frame)
     draw = ImageDraw.Draw(picture)
+    taken = [(x - radius, y - radius, x + radius, y + radius) for x, y in centres]
+    inside = (0.0, 0.0, float(width), float(height))
     for (x, y), name in zip(centres, names, strict=True):
-        away = 2 * radius
-        fits = x + away + draw.textlength(name, font=font) <= width
-        position, anchor = ((x + away, y), "lm") if fits else ((x - away, y), "rm")
-        draw.text(position, name, fill=LIGHT, font=font, anchor=anchor, stroke_width=1, stroke_fill=DARK)
+        left, top, right, bottom = draw.textbbox((0, 0), name, font=font, anchor="ls", stroke_width=1)
+        corners = [
+            (at_x - (left if at_x > x else right), at_y - (top if at_y > y else bottom))
+            for at_y in (y - radius, y + radius)
+            for at_x in (x + radius, x - radius)
+        ]
+        boxes = [(left + dx, top + dy, right + dx, bottom + dy) for dx, dy in corners]
+        area = (right - left) * (bottom - top)
+        hidden = [sum(_overlap(box, other) for other in taken) + 2 * (area - _overlap(box, inside)) for box in boxes]
+        best = int(np.argmin(hidden))
+        taken.append(boxes[best])
+        draw.text(corners[best], name, fill=LIGHT, font=font, anchor="ls", stroke_width=1, stroke_fill=DARK)
     return np.array(picture)
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Common area of two boxes given as left, top, right, bottom."""
+    return max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))

@@ -1,0 +1,300 @@
+"""Frames in, frames out: keypoints → motion transfer → generator, in constant memory.
+
+Legend: B batch, K keypoints, T frames of a clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from motionkit import motion
+from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.errors import InputError, OutOfMemoryError
+from motionkit.fast import EncodedSource
+from motionkit.model import Model
+from motionkit.structures import Generated, Keypoints
+from motionkit.templates import MotionTemplate, check_model
+from motionkit.tensors import check_frame, to_frames, to_tensor
+
+__all__ = ["Moment", "animate", "detect_clip", "moments", "picture_side"]
+
+Frames = Iterable[np.ndarray]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One frame of an animation with all that it was made from.
+
+    Attributes:
+        index: Position in the clip, from 0.
+        source: The source frame, square, uint8.
+        driving: The driving frame, or None where a motion template drives.
+        frame: The result, uint8.
+        driving_keypoints: As detected, batch 1.
+        keypoints: As transferred to the source, batch 1.
+        generated: Everything that the generator gave, batch 1.
+    """
+
+    index: int
+    source: np.ndarray
+    driving: np.ndarray | None
+    frame: np.ndarray
+    driving_keypoints: Keypoints
+    keypoints: Keypoints
+    generated: Generated
+
+
+def animate(
+    source: np.ndarray | Frames,
+    driving: Frames | MotionTemplate,
+    *,
+    model: Model,
+    options: AnimateOptions | None = None,
+    fps: float = 30.0,
+) -> Iterator[np.ndarray]:
+    """The source moved as the driving moves, one frame for each driving frame, in order, in constant memory.
+
+    No crop and no label: ``animate_file`` adds both.
+
+    Args:
+        source: A square H W 3 uint8 picture, or frames of a clip (looped to the driving's length).
+        driving: Square frames, any iterable or a T H W 3 array, or a motion template. ``reference="best"`` or an
+            index needs one that can be read twice.
+        model: As ``load_model`` gives it.
+        options: None is the defaults.
+        fps: Rate of the driving frames, by which smoothing knows the time between them.
+
+    Yields:
+        S S 3 uint8 frames, S being ``options.size`` or the model's ``picture_size``.
+
+    Raises:
+        InputError: A frame is no picture or not square, a gain's name is unknown, the driving is empty.
+        TemplateError: The template was made with another model.
+    """
+    for moment in moments(source, driving, model=model, options=options, fps=fps):
+        yield moment.frame
+
+
+def moments(
+    source: np.ndarray | Frames,
+    driving: Frames | MotionTemplate,
+    *,
+    model: Model,
+    options: AnimateOptions | None = None,
+    fps: float = 30.0,
+) -> Iterator[Moment]:
+    """As ``animate``, with everything that each frame was made from."""
+    options = options or AnimateOptions()
+    size = picture_side(model.config, options.size)
+    batch = options.batch_size or _usual_batch(model)
+    gains = motion.keypoint_gains(options.gains, model.config)
+    if isinstance(driving, MotionTemplate):
+        check_model(driving, name=model.config.name, model_hash=model.fingerprint)
+        fps = float(driving.fps)
+    smoother = motion.Smoother(options.smoothing, fps)
+    sources = _Source(source, model, size)
+    reference = _reference(sources, driving, model, options.reference, batch)
+
+    index = 0
+    for frames, detected in _driving(driving, model, batch):
+        reference = reference or detected[:1]
+        encoded, source_keypoints, source_frames = sources.take(len(detected))
+        keypoints = motion.transfer(
+            source_keypoints,
+            detected,
+            reference,
+            relative=options.relative,
+            adapt_scale=options.adapt_scale,
+            strength=options.strength,
+            gains=gains,
+        )
+        if options.relative:
+            keypoints = motion.limit(keypoints, source_keypoints, motion_limit=options.motion_limit)
+        keypoints = smoother.smooth(keypoints)
+        generated = _generate(model, encoded, source_keypoints, keypoints)
+        results = to_frames(generated.image)
+        for i, frame in enumerate(results):
+            yield Moment(
+                index=index + i,
+                source=source_frames[i],
+                driving=None if frames is None else frames[i],
+                frame=frame,
+                driving_keypoints=detected[i : i + 1],
+                keypoints=keypoints[i : i + 1],
+                generated=generated[i : i + 1],
+            )
+        index += len(results)
+    if index == 0:
+        raise InputError("The driving has no frames", expected="at least one", todo="Check the clip and its cut")
+
+
+def picture_side(config: ModelConfig, size: int | None) -> int:
+    """Side of the result in pixels. Raises InputError for a size that the model cannot give."""
+    if size is None or size == config.picture_size:
+        return config.picture_size
+    if not config.blend_warped:
+        raise InputError(
+            f"Model {config.name!r} gives pictures of one size only",
+            got=f"size {size}",
+            expected=str(config.picture_size),
+            todo="Leave the size out",
+        )
+    return size
+
+
+def detect_clip(frames: Frames, *, model: Model, batch_size: int | None = None) -> Iterator[Keypoints]:
+    """Keypoints of square frames, batch after batch, in order."""
+    for _, keypoints in _driving(frames, model, batch_size or _usual_batch(model)):
+        yield keypoints
+
+
+class _Source:
+    """Encoded source pictures with their keypoints: one for all frames, or the next ones of a looped clip."""
+
+    def __init__(self, source: np.ndarray | Frames, model: Model, size: int) -> None:
+        self.model, self.size = model, size
+        self.still: tuple[EncodedSource, Keypoints, np.ndarray] | None = None
+        if isinstance(source, np.ndarray) and source.ndim == 3:
+            self.still = self._encode([source])
+            self.first_keypoints = self.still[1]
+        else:
+            self.first_keypoints = self._encode(list(islice(iter(source), 1)))[1]
+            self.loop = _loop(source)
+
+    def take(self, count: int) -> tuple[EncodedSource, Keypoints, list[np.ndarray]]:
+        """For the next `count` frames: sources (1 or `count`), their keypoints, and the frames themselves."""
+        if self.still is not None:
+            encoded, keypoints, frames = self.still
+            return encoded, keypoints, [frames[0]] * count
+        encoded, keypoints, frames = self._encode(list(islice(self.loop, count)))
+        return encoded, keypoints, list(frames)
+
+    def _encode(self, frames: list[np.ndarray]) -> tuple[EncodedSource, Keypoints, np.ndarray]:
+        if not frames:
+            raise InputError("The source has no frames", expected="at least one")
+        pictures = to_tensor([_square(f, "source") for f in frames], size=self.size, device=self.model.device)
+        seen = to_tensor(frames, size=self.model.config.size, device=self.model.device)
+        return self.model.encode(pictures), self.model.detect(seen), to_frames(pictures)
+
+
+def _loop(frames: Frames) -> Iterator[np.ndarray]:
+    """The frames again and again, read anew each time: memory does not grow with the clip."""
+    while True:
+        empty = True
+        for frame in frames:
+            empty = False
+            yield frame
+        if empty:
+            raise InputError(
+                "The source clip ended before the driving clip and cannot be read again",
+                got="a one-pass iterator",
+                expected="an array, a list, or motionkit.media.open_clip(path)",
+            )
+
+
+def _driving(
+    driving: Frames | MotionTemplate, model: Model, batch: int
+) -> Iterator[tuple[list[np.ndarray] | None, Keypoints]]:
+    """Batches of driving frames, None for a template, with their keypoints."""
+    if isinstance(driving, MotionTemplate):
+        keypoints = driving.keypoints.to(model.device)
+        for start in range(0, len(keypoints), batch):
+            yield None, keypoints[start : start + batch]
+        return
+    frames = iter(driving)
+    while chunk := list(islice(frames, batch)):
+        images = to_tensor([_square(f, "driving") for f in chunk], size=model.config.size, device=model.device)
+        yield chunk, model.detect(images)
+
+
+def _reference(
+    source: _Source, driving: Frames | MotionTemplate, model: Model, reference: str | int, batch: int
+) -> Keypoints | None:
+    """Keypoints of the reference frame, batch 1; None where the first frame read will do."""
+    if reference in ("first", 0):
+        return None
+    if not isinstance(driving, MotionTemplate) and iter(driving) is driving:
+        raise InputError(
+            f"reference={reference!r} reads the driving twice",
+            got="a one-pass iterator",
+            expected="an array, a list, or motionkit.media.open_clip(path)",
+        )
+    if reference == "best":
+        candidates = (keypoints for _, keypoints in _driving(driving, model, batch))
+        reference = motion.best_reference(source.first_keypoints, candidates)
+    assert isinstance(reference, int)
+    count = 0
+    for _, keypoints in _driving(driving, model, batch):
+        if reference < count + len(keypoints):
+            return keypoints[reference - count : reference - count + 1]
+        count += len(keypoints)
+    raise InputError("The reference frame is not in the driving clip", got=reference, expected=f"0 to {count - 1}")
+
+
+def _square(frame: np.ndarray, what: str) -> np.ndarray:
+    height, width = check_frame(frame, what=f"{what} frame").shape[:2]
+    if height != width:
+        raise InputError(
+            f"The {what} is not square",
+            got=f"{width}x{height} pixels",
+            expected="a square, since stretching would deform it",
+            todo="motionkit.faces.choose_square and crop make one; animate_file does it by itself",
+        )
+    return frame
+
+
+def _usual_batch(model: Model) -> int:
+    """Frames at once: GPUs want many; on a CPU a few small pictures hide the overhead, large ones do not gain."""
+    if model.device.type == "cpu":
+        return 4 if model.config.size <= 128 else 1
+    return 16 if model.device.type == "cuda" else 4
+
+
+def _generate(
+    model: Model, source: EncodedSource, source_keypoints: Keypoints, keypoints: Keypoints
+) -> Generated:
+    """Generate a batch; once out of memory, in halves; then give up with a clear error."""
+    try:
+        return model.generate(source, source_keypoints, keypoints)
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+    half = (len(keypoints) + 1) // 2
+    try:
+        if len(keypoints) == 1:
+            raise torch.cuda.OutOfMemoryError("one frame does not fit")
+        if model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        parts = [
+            model.generate(_part(source, s), _part(source_keypoints, s), keypoints[s])
+            for s in (slice(0, half), slice(half, None))
+        ]
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"{model.device} has too little memory",
+            got=f"a batch of {len(keypoints)} frames, then {half}",
+            todo="Set batch_size=1, a smaller size or another device, or close what else uses it",
+        ) from error
+    return Generated(*(None if a is None else torch.cat([a, b]) for a, b in zip(*map(_fields, parts), strict=True)))
+
+
+def _fields(g: Generated) -> tuple[torch.Tensor | None, ...]:
+    return g.image, g.occlusion, g.flow, g.mask, g.deformed
+
+
+def _part(batch: T, part: slice) -> T:
+    """A part of a batch; a batch of one serves every part."""
+    return batch if len(batch) == 1 else batch[part]  # type: ignore[arg-type,index]
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error).lower()

@@ -1,0 +1,261 @@
+"""Files in, files out: read, crop, animate, paste back, label, lay side by side, write."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionkit import faces, media, provenance
+from motionkit.animation import Moment, detect_clip, moments, picture_side
+from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.errors import AnimationCancelled, InputError
+from motionkit.model import Model
+from motionkit.output import Meter, ProgressLike, Sinks
+from motionkit.structures import AnimationResult, Box, Keypoints
+from motionkit.templates import MotionTemplate, is_template, load_template
+
+__all__ = ["animate_file", "crop_driving", "extract", "open_driving"]
+
+# Frames from all over a clip on which its steady crop is decided.
+BOX_SAMPLES = 8
+
+
+def animate_file(
+    source: str | Path,
+    driving: str | Path | media.Clip | MotionTemplate,
+    output: str | Path,
+    *,
+    model: Model,
+    options: AnimateOptions | None = None,
+    collage: str | Path | None = None,
+    still: str | Path | None = None,
+    progress: ProgressLike = False,
+    cancel: threading.Event | None = None,
+) -> AnimationResult:
+    """Animate a picture or clip with a driving clip, from file to file.
+
+    Args:
+        source: A picture, or a clip that is animated frame by frame, looped to the driving's length.
+        driving: A clip's path, one opened with ``media.open_clip`` (cut, rate), or a motion template.
+        output: The result: .mp4, .mov, .webm, .gif, or a folder of PNGs, by its name.
+        model: As ``load_model`` gives it.
+        options: None is the defaults.
+        collage: Also write source | driving | result side by side here.
+        still: Also write a contact sheet of the collage, a picture, here.
+        progress: True shows a bar; or a function called with a Progress after each frame.
+        cancel: Set it from elsewhere to stop; AnimationCancelled is then raised.
+
+    Returns:
+        What was made. Every output carries the label unless ``options.label`` is False; its metadata always says
+        that it was made.
+
+    Raises:
+        InputError, MediaError: An input or a target cannot be used.
+        FaceNotFoundError: A face was insisted on and not found.
+        AnimationCancelled: Stopped by `cancel` or Ctrl-C; nothing partial is left.
+    """
+    started = time.monotonic()
+    options = options or AnimateOptions()
+    targets = [Path(t) for t in (output, collage, still) if t is not None]
+    inputs = [Path(p) for p in (source, driving) if isinstance(p, (str, Path))]
+    for i, target in enumerate(targets):
+        media.check_target(target, *inputs, *targets[:i])
+    if options.face == "all" and not options.paste_back:
+        raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
+
+    subject = _open_source(source, model.config, options)
+    wholes = subject.pictures()
+    motion_source = open_driving(driving, beside=source)
+    drive = crop_driving(motion_source, model.config, options)
+    with ExitStack() as stack:
+        sinks = Sinks(output, collage, still, driving=motion_source, options=options)
+        stack.enter_context(sinks)
+        meter = stack.enter_context(Meter(_length(motion_source), progress, cancel))
+        try:
+            for group in _animate_all(subject, drive, model, options, float(sinks.fps)):
+                sinks.write(group[0], _finish(next(wholes) if options.paste_back else None, subject.boxes, group, options))
+                meter.step()
+            sinks.finish()
+        except KeyboardInterrupt:
+            raise AnimationCancelled(meter.done, meter.total) from None
+    return AnimationResult(
+        path=Path(output),
+        collage=None if collage is None else Path(collage),
+        frames=meter.done,
+        fps=sinks.fps,
+        seconds=time.monotonic() - started,
+        source_box=subject.boxes[0],
+        driving_box=getattr(drive, "box", None),
+    )
+
+
+def extract(
+    driving: str | Path | media.Clip,
+    *,
+    model: Model,
+    options: AnimateOptions | None = None,
+    progress: ProgressLike = False,
+    cancel: threading.Event | None = None,
+) -> MotionTemplate:
+    """The motion of a clip without its pixels: its keypoints, for ``save_template`` and as a driving.
+
+    Raises:
+        InputError, MediaError: The clip cannot be used.
+    """
+    options = options or AnimateOptions()
+    clip = open_driving(driving)
+    if isinstance(clip, MotionTemplate):
+        raise InputError("This is a motion template already", got=str(driving), expected="a clip")
+    cropped = crop_driving(clip, model.config, options)
+    assert isinstance(cropped, _Cropped)
+    parts: list[Keypoints] = []
+    with Meter(clip.info.frames, progress, cancel) as meter:
+        for keypoints in detect_clip(cropped, model=model, batch_size=options.batch_size):
+            parts.append(keypoints.to("cpu"))
+            meter.step(len(keypoints))
+    return MotionTemplate(
+        keypoints=Keypoints.cat(parts),
+        fps=clip.info.fps,
+        model=model.config.name,
+        model_hash=model.fingerprint,
+        size=(cropped.box.width, cropped.box.height),
+    )
+
+
+def open_driving(
+    driving: str | Path | media.Clip | MotionTemplate, *, beside: str | Path | None = None, **cut: Any
+) -> media.Clip | MotionTemplate:
+    """A driving in any of its forms, opened; `cut` is passed on to ``media.open_clip``.
+
+    `beside` is the source, which a picture given as the driving may have been swapped with.
+    """
+    if isinstance(driving, MotionTemplate):
+        return driving
+    if not isinstance(driving, (str, Path)):
+        return driving
+    path = Path(driving)
+    if path.is_file() and is_template(path):
+        if any(value is not None for value in cut.values()):
+            raise InputError("A motion template cannot be cut", got=str(path), todo="Cut the clip before extract")
+        return load_template(path)
+    if beside is not None and path.is_file() and media.is_image(path) and not _is_still(beside):
+        raise InputError(
+            "Source and driving look swapped",
+            got=f"a picture as the driving ({path.name}) and a clip as the source ({Path(beside).name})",
+            expected="source first, then driving",
+        )
+    return media.open_clip(path, **cut)
+
+
+@dataclass(frozen=True)
+class _Cropped:
+    """A clip seen through one square; can be read any number of times."""
+
+    frames: Iterable[np.ndarray]
+    box: Box
+    size: int
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for frame in self.frames:
+            yield faces.crop(frame, self.box, size=self.size)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """The source: one picture or a clip, and the squares of it that are animated."""
+
+    frames: list[np.ndarray] | media.Clip
+    boxes: list[Box]
+    size: int
+
+    def squares(self, box: Box) -> np.ndarray | _Cropped:
+        """What the model animates for one of the boxes."""
+        if isinstance(self.frames, list):
+            return faces.crop(self.frames[0], box, size=self.size)
+        return _Cropped(self.frames, box, self.size)
+
+    def pictures(self) -> Iterator[np.ndarray]:
+        """The whole frames, again and again."""
+        while True:
+            yield from self.frames
+
+
+def _is_still(path: str | Path) -> bool:
+    return Path(path).is_file() and media.is_image(Path(path))
+
+
+def _open_source(source: str | Path, config: ModelConfig, options: AnimateOptions) -> _Subject:
+    if Path(source).is_dir():
+        raise InputError("The source is a folder", got=str(source), expected="a picture or a clip")
+    size = picture_side(config, options.size)
+    choice = {"crop": options.crop, "domain": config.domain, "face": options.face}
+    if _is_still(source):
+        picture = media.read_image(source)
+        boxes = [options.source_box] if options.source_box else faces.choose_square(picture, **choice)
+        return _Subject([picture], boxes, size)
+    clip = media.open_clip(source)
+    return _Subject(clip, [_clip_box(clip, options.source_box, config, options)], size)
+
+
+def crop_driving(
+    driving: media.Clip | MotionTemplate, config: ModelConfig, options: AnimateOptions
+) -> _Cropped | MotionTemplate:
+    """The driving as the model sees it: one steady square, or a template as it is."""
+    if isinstance(driving, MotionTemplate):
+        return driving
+    box = _clip_box(driving, options.driving_box, config, options)
+    return _Cropped(driving, box, picture_side(config, options.size))
+
+
+def _clip_box(clip: media.Clip, manual: Box | None, config: ModelConfig, options: AnimateOptions) -> Box:
+    """One steady square for a whole clip."""
+    if manual is not None:
+        return manual
+    if options.crop in ("centre", "none") or (options.crop == "auto" and config.domain != "face"):
+        samples = list(_spread(clip, 1))
+    else:
+        samples = list(_spread(clip, BOX_SAMPLES))
+    return faces.choose_clip_square(samples, crop=options.crop, domain=config.domain)
+
+
+def _spread(clip: media.Clip, count: int) -> Iterator[np.ndarray]:
+    """About `count` frames, evenly spread; the first one always."""
+    step = max((clip.info.frames or count) // count, 1)
+    found = 0
+    for index, frame in enumerate(clip):
+        if index % step == 0:
+            yield frame
+            found += 1
+            if found == count:
+                return
+
+
+def _animate_all(
+    subject: _Subject, drive: _Cropped | MotionTemplate, model: Model, options: AnimateOptions, fps: float
+) -> Iterator[tuple[Moment, ...]]:
+    """For each driving frame, the moment of each of the subject's squares."""
+    runs = [moments(subject.squares(b), drive, model=model, options=options, fps=fps) for b in subject.boxes]
+    return zip(*runs, strict=True)
+
+
+def _finish(
+    whole: np.ndarray | None, boxes: list[Box], group: tuple[Moment, ...], options: AnimateOptions
+) -> np.ndarray:
+    """The result picture of one moment: pasted back into the whole source frame if there is one, and labelled."""
+    picture = group[0].frame
+    if whole is not None:
+        picture = whole
+        for box, moment in zip(boxes, group, strict=True):
+            picture = faces.paste_back(picture, moment.frame, box)
+    return provenance.label_frame(picture) if options.label else picture
+
+
+def _length(driving: media.Clip | MotionTemplate) -> int | None:
+    return len(driving.keypoints) if isinstance(driving, MotionTemplate) else driving.info.frames

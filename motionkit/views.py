@@ -1,0 +1,121 @@
+"""Looking at clips, from file to file: side by side, and with the keypoints that a model sees in them."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from motionkit import collage as layout
+from motionkit import media, overlays
+from motionkit.animation import detect_clip
+from motionkit.config import AnimateOptions
+from motionkit.errors import InputError
+from motionkit.model import Model
+from motionkit.output import Meter, ProgressLike
+from motionkit.pipeline import crop_driving
+from motionkit.structures import Keypoints
+
+__all__ = ["collage_files", "keypoint_files"]
+
+
+def collage_files(
+    panels: Sequence[tuple[str, str | Path]], output: str | Path, *, height: int | None = None, moments: int = 6
+) -> None:
+    """Lay clips and pictures side by side.
+
+    Args:
+        panels: (caption, path), left to right. Pictures stand still; the shortest clip decides the length, the first
+            clip the rate and the audio.
+        output: A clip, or a contact sheet of `moments` moments where the name is a picture's.
+        height: Of the panels in pixels; None is the tallest's.
+        moments: Of a contact sheet.
+    """
+    target = Path(output)
+    media.check_target(target, *(Path(path) for _, path in panels))
+    clips = [media.open_clip(path) for _, path in panels]
+    moving = [clip for clip in clips if clip.info.frames != 1] or clips[:1]
+    length = min((clip.info.frames for clip in moving if clip.info.frames is not None), default=None)
+    stills = [next(iter(clip)) if clip not in moving else None for clip in clips]
+    captions = [caption for caption, _ in panels]
+
+    def rows():  # type: ignore[no-untyped-def]
+        for frames in zip(*moving, strict=False):
+            left = iter(frames)
+            pictures = [next(left) if still is None else still for still in stills]
+            shown = [layout.Panel(caption, picture) for caption, picture in zip(captions, pictures, strict=True)]
+            yield layout.lay_out(shown, height=height)
+
+    if target.suffix.lower() in media.IMAGE_SUFFIXES:
+        sheet = layout.ContactSheet(length, moments)
+        for index, row in enumerate(rows()):
+            sheet.add(index, row)
+        media.write_image(target, sheet.picture(fps=float(moving[0].info.fps)))
+        return
+    audio = next((clip for clip in moving if clip.info.has_audio), None)
+    with media.VideoWriter(target, fps=moving[0].info.fps, audio=audio) as writer:
+        for row in rows():
+            writer.write(row)
+
+
+def keypoint_files(
+    clip: media.Clip,
+    output: str | Path,
+    *,
+    model: Model,
+    options: AnimateOptions | None = None,
+    table: str | Path | None = None,
+    progress: ProgressLike = True,
+) -> int:
+    """Draw a model's keypoints on a clip, cropped as the model sees it; returns the number of frames.
+
+    Args:
+        clip: As ``media.open_clip`` gives it.
+        output: The clip to write.
+        model: Whose keypoints.
+        options: For the crop.
+        table: Also write frame, keypoint, x, y, j11, j12, j21, j22 as CSV; x and y in [-1, 1] of the crop.
+        progress: As for ``animate_file``.
+    """
+    if not isinstance(clip, media.Clip):
+        raise InputError("A motion template has no pictures to draw on", expected="a clip or a picture")
+    targets = [Path(p) for p in (output, table) if p is not None]
+    for i, target in enumerate(targets):
+        media.check_target(target, clip.info.path, *targets[:i], any_suffix=target == Path(table or ""))
+    cropped = crop_driving(clip, model.config, options or AnimateOptions())
+    names = model.config.keypoint_names
+    rows: list[list[object]] = []
+    with (
+        media.VideoWriter(output, fps=clip.info.fps, audio=clip) as writer,
+        Meter(clip.info.frames, progress) as meter,
+    ):
+        frames = iter(cropped)
+        for batch in detect_clip(cropped, model=model):
+            points = batch.to("cpu")
+            for i in range(len(points)):
+                writer.write(overlays.draw_keypoints(next(frames), points[i : i + 1]))
+                if table is not None:
+                    rows += _rows(meter.done, points[i : i + 1], names)
+                meter.step()
+    if table is not None:
+        _write_table(Path(table), rows)
+    return meter.done
+
+
+def _rows(frame: int, keypoints: Keypoints, names: tuple[str, ...]) -> list[list[object]]:
+    jacobians = None if keypoints.jacobian is None else keypoints.jacobian[0].flatten(1).tolist()
+    return [
+        [frame, names[k] if names else k, *(round(v, 6) for v in (*point, *(jacobians[k] if jacobians else ())))]
+        for k, point in enumerate(keypoints.value[0].tolist())
+    ]
+
+
+def _write_table(path: Path, rows: list[list[object]]) -> None:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        header = ["frame", "keypoint", "x", "y", "j11", "j12", "j21", "j22"]
+        writer.writerow(header[: len(rows[0])])
+        writer.writerows(rows)
+    os.replace(part, path)

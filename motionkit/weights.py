@@ -1,0 +1,414 @@
+"""Named weights: where they come from, what they must be, where they are kept, and how a name becomes a file."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+
+from motionkit import checkpoints
+from motionkit.config import PUBLISHED, ModelConfig
+from motionkit.download import download, sha256_of
+from motionkit.errors import WeightsError
+
+__all__ = [
+    "WEIGHTS",
+    "PublishedWeights",
+    "WeightsStatus",
+    "cache_folder",
+    "convert",
+    "fetch",
+    "load",
+    "resolve",
+    "status",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedWeights:
+    """A registered name.
+
+    Attributes:
+        name: What `load_model` takes.
+        domain: What it animates, as in `ModelConfig`.
+        file: File name, in the cache folder and at the mirrors.
+        bytes: Exact size where `sha256` is published, otherwise to about 5 kB.
+        sha256, md5: Published hashes in hex, None where there is none.
+        mirrors: Addresses in the order to try; none for the embedded weights.
+        licence: As far as its makers state one.
+        note: A remark for people.
+    """
+
+    name: str
+    domain: str
+    file: str
+    bytes: int
+    sha256: str | None = None
+    md5: str | None = None
+    mirrors: tuple[str, ...] = ()
+    licence: str = "code MIT; no statement of its own for the weights"
+    note: str = ""
+
+    @property
+    def embedded(self) -> bool:
+        return not self.mirrors
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsStatus:
+    """A line of ``motionkit models``.
+
+    Attributes:
+        name, domain, bytes, licence: As in `PublishedWeights`.
+        hash: "embedded"; for a cached file "verified", "pinned" (it is the one first fetched), "unverified" or
+            "wrong hash"; otherwise "published", "pinned" or "none published".
+        path: The file, None while it is not here.
+    """
+
+    name: str
+    domain: str
+    bytes: int
+    hash: str
+    licence: str
+    path: Path | None
+
+
+_RELEASE = "https://github.com/graphemecluster/first-order-model-demo/releases/download/checkpoints/"
+_YANDEX = (
+    "https://cloud-api.yandex.net/v1/disk/public/resources/download"
+    "?public_key=https%3A%2F%2Fyadi.sk%2Fd%2FlEw8uRm140L_eQ&path=%2F"
+)
+_DRIVE = "https://drive.google.com/uc?id="
+
+
+def _published(
+    name: str,
+    size: int,
+    sha256: str | None = None,
+    *,
+    file: str | None = None,
+    drive: str | None = None,
+    md5: str | None = None,
+    note: str = "",
+) -> PublishedWeights:
+    file = file or f"{name}-cpk.pth.tar"
+    mirrors = [_RELEASE + file, _YANDEX + file] + ([_DRIVE + drive] if drive else [])
+    return PublishedWeights(
+        name=name,
+        domain=PUBLISHED[name].domain,
+        file=file,
+        bytes=size,
+        sha256=sha256,
+        md5=md5,
+        mirrors=tuple(mirrors),
+        note=note,
+    )
+
+
+_REGISTERED = (
+    PublishedWeights(
+        name="heads",
+        domain="face",
+        file="heads.safetensors",
+        bytes=6_014_188,
+        sha256="af1bec3d1aa7cb8414810a2af8e14bb7a921054b31f44a9a570e68f820a4196a",
+        licence="MIT",
+        note="embedded; trained on rendered heads, no person's face",
+    ),
+    _published(
+        "vox",
+        728_766_691,
+        "abb41ab1f279f26326c0d6e4d20702de6658364665aa1313daa7a63e89ea2b23",
+        drive="1_v_xW1V52gZCZnXgh1Ap_gwA9YVIzUnS",
+        note="trained on VoxCeleb: real people's faces",
+    ),
+    _published(
+        "vox-adv",
+        750_926_934,
+        "6792d6810d7f46e3c5c487a1cfec916b96fad8912c3c6cc81baa1fc300c820d3",
+        drive="1L8P-hpBhZi8Q_1vP2KlQ4N6dvlzpYBvZ",
+        md5="46b26eabacbcf1533ac66dc5cf234c5e",
+        note="trained on VoxCeleb: real people's faces; a pruned copy of 228 MiB goes by the same file name: give its path",
+    ),
+    _published("taichi", 728_750_000),
+    _published("taichi-adv", 750_930_000),
+    _published(
+        "fashion",
+        750_842_814,
+        "b83989ebdc2f0c766034fbec004099ab70733cf4c562794f82c8077afbf7ba7e",
+        file="fashion.pth.tar",
+    ),
+    _published("bair", 750_840_000),
+    _published("mgif", 750_100_891, "03152bf4ea1ca2c29c430e60b3010f81577a2bae0740f7f8b06d1951a640fdba"),
+    _published("nemo", 750_840_000),
+)
+WEIGHTS: Mapping[str, PublishedWeights] = MappingProxyType({entry.name: entry for entry in _REGISTERED})
+
+
+def cache_folder() -> Path:
+    """Where fetched weights are kept: ``MOTIONKIT_CACHE`` if set, otherwise the user's cache folder. Not made here."""
+    if chosen := os.environ.get("MOTIONKIT_CACHE"):
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("motionkit", appauthor=False))
+
+
+def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progress: bool = True) -> Path:
+    """The file that a name or path stands for; published weights are fetched on first use.
+
+    A registered name comes before a file of that name; write ``./vox`` for the file.
+
+    Raises:
+        WeightsError: Neither a name nor a file, a directory, or see `fetch`.
+        DownloadError: The weights could not be fetched.
+    """
+    if str(name_or_path) in WEIGHTS:
+        return fetch(str(name_or_path), allow_unverified=allow_unverified, progress=progress)
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise WeightsError(
+            "A directory cannot be loaded", got=path, expected="a .pth.tar or .safetensors file, or a name"
+        )
+    if path.suffix or len(path.parts) > 1:
+        raise WeightsError(
+            "No such weight file", got=path, todo=f"Check the path, or give a name: {', '.join(WEIGHTS)}"
+        )
+    raise _unknown(str(name_or_path))
+
+
+def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, force: bool = False) -> Path:
+    """The verified file of a registered name, from the cache or from its mirrors.
+
+    A cached file is hashed on every call. Where no hash is published, the first one fetched with `allow_unverified` is
+    pinned: its hash is printed, kept in the cache folder, and required from then on.
+
+    Args:
+        name: A key of `WEIGHTS`.
+        allow_unverified: Accept weights for which no hash is published or pinned.
+        progress: Show a progress bar.
+        force: Fetch even if the file is there.
+
+    Raises:
+        WeightsError: Unknown name, no hash to check against, or a cached file that is not the right one.
+        DownloadError: No mirror gave the right file.
+    """
+    entry = _entry(name)
+    if entry.embedded:
+        return _embedded_file(entry)
+    folder = cache_folder()
+    target, pins = folder / entry.file, folder / "pinned.json"
+    trusted = entry.sha256 or _read_pins(pins).get(entry.file)
+    if trusted is None and not allow_unverified:
+        raise WeightsError(
+            f"No hash is published for {name!r}, so what its mirrors send cannot be verified",
+            todo="If you accept that, say so with allow_unverified=True (--allow-unverified); the hash of what comes is "
+            "then remembered and required from then on",
+        )
+    if force or not target.is_file():
+        size = entry.bytes if entry.sha256 else None
+        digest = download(entry.mirrors, target, size=size, sha256=trusted, check=_check_start, progress=progress)
+    elif (digest := sha256_of(target)) != (trusted or digest):
+        raise WeightsError(
+            f"The cached {target} is not the file that it should be",
+            got=f"sha256 {digest}",
+            expected=f"{trusted}{'' if entry.sha256 else f', pinned in {pins}'}",
+            todo=f"Delete it, or fetch it anew with force=True (motionkit fetch {name} --force)",
+        )
+    if trusted is None:
+        checkpoint = checkpoints.read(target)  # whole, and the network that it claims to be
+        checkpoints.check_shapes(PUBLISHED[name], generator=checkpoint.generator, kp_detector=checkpoint.kp_detector)
+        _pin(pins, entry.file, digest)
+        print(f"{entry.file}: unverified; sha256 {digest} is now pinned in {pins}", file=sys.stderr)
+    return target
+
+
+def load(
+    name_or_path: str | Path,
+    *,
+    config: ModelConfig | None = None,
+    allow_unverified: bool = False,
+    progress: bool = True,
+) -> checkpoints.Checkpoint:
+    """Read weights by name or path, with their configuration found and checked against every shape.
+
+    The configuration is `config`, else the one stored in the file, else the published one if the file is known by name,
+    hash or file name and fits, else what the shapes tell.
+
+    Returns:
+        A checkpoint whose `config` is not None.
+
+    Raises:
+        WeightsError: See `resolve` and `checkpoints.read`; or the configuration does not fit.
+        DownloadError: The weights could not be fetched.
+    """
+    path = resolve(name_or_path, allow_unverified=allow_unverified, progress=progress)
+    checkpoint = checkpoints.read(path)
+    if config is None:
+        config = _configuration(checkpoint, WEIGHTS.get(str(name_or_path)) or _identify(checkpoint, path))
+    checkpoints.check_shapes(config, generator=checkpoint.generator, kp_detector=checkpoint.kp_detector)
+    return replace(checkpoint, config=config)
+
+
+def convert(
+    source: Path, target: Path, *, config: ModelConfig | None = None, name: str | None = None, half: bool = False
+) -> Path:
+    """Keep generator and keypoint detector of a weight file as safetensors; a third of the size of a published file.
+
+    Configuration, licence, origin and the source's sha256 go into the metadata.
+
+    Args:
+        source: A weight file of either format.
+        target: Path ending in ``.safetensors``; replaced only when the new file is whole.
+        config: See `load`.
+        name: The registered name whose weights these are, where hash and file name do not tell.
+        half: Store float16.
+
+    Raises:
+        WeightsError: Source or target cannot be used, or the name is unknown.
+    """
+    source, target = resolve(Path(source)), Path(target)
+    if target.suffix != ".safetensors":
+        raise WeightsError("Weights are converted to safetensors", got=target.name, expected="a name in .safetensors")
+    if target.exists() and target.samefile(source):
+        raise WeightsError("Source and target are the same file", got=target)
+    checkpoint = checkpoints.read(source)
+    entry = _identify(checkpoint, source) if name is None else _entry(name)
+    config = config or _configuration(checkpoint, entry)
+    verified = entry is not None and entry.sha256 == checkpoint.sha256
+    metadata = {
+        "licence": entry.licence if entry else "unknown",
+        "origin": f"{source.name}{', as published' if verified else ''}",
+        **checkpoint.metadata,
+        "source_sha256": checkpoint.sha256,
+    }
+    return checkpoints.save(
+        target,
+        generator=checkpoint.generator,
+        kp_detector=checkpoint.kp_detector,
+        config=config,
+        metadata=metadata,
+        half=half,
+    )
+
+
+def status() -> list[WeightsStatus]:
+    """What is known of every registered name; cached files are hashed, which takes a second or two each."""
+    folder = cache_folder()
+    pins = _read_pins(folder / "pinned.json")
+    lines = []
+    for entry in WEIGHTS.values():
+        path = _embedded_file(entry) if entry.embedded else folder / entry.file
+        trusted = entry.sha256 or pins.get(entry.file)
+        if entry.embedded:
+            state = "embedded"
+        elif not path.is_file():
+            state = "published" if entry.sha256 else "pinned" if trusted else "none published"
+        elif trusted is None:
+            state = "unverified"
+        elif sha256_of(path) != trusted:
+            state = "wrong hash"
+        else:
+            state = "verified" if entry.sha256 else "pinned"
+        lines.append(
+            WeightsStatus(
+                name=entry.name,
+                domain=entry.domain,
+                bytes=entry.bytes,
+                hash=state,
+                licence=entry.licence,
+                path=path if path.is_file() else None,
+            )
+        )
+    return lines
+
+
+def _entry(name: str) -> PublishedWeights:
+    if name not in WEIGHTS:
+        raise _unknown(name)
+    return WEIGHTS[name]
+
+
+def _unknown(name: str) -> WeightsError:
+    nearest = difflib.get_close_matches(name.lower(), WEIGHTS, n=1, cutoff=0.0)[0]
+    return WeightsError(
+        "No weights of this name",
+        got=repr(name),
+        expected=f"{', '.join(WEIGHTS)}, or a path to a .pth.tar or .safetensors file",
+        todo=f"The nearest name is {nearest!r}",
+    )
+
+
+def _embedded_file(entry: PublishedWeights) -> Path:
+    """In the installed package ``motionkit.embedded``, or in a checkout that is not installed, beside the package."""
+    candidates = [Path(__file__).parent.parent / "weights" / entry.file]
+    try:
+        candidates.insert(0, Path(str(resources.files("motionkit.embedded") / entry.file)))
+    except ModuleNotFoundError:
+        pass
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise WeightsError(f"The embedded weights {entry.file} are missing", todo="Install motionkit again")
+
+
+def _check_start(start: bytes) -> None:
+    """Refuse what cannot be a published checkpoint by its first bytes."""
+    if checkpoints.sniff(start, name="what it sent") == "safetensors":
+        raise WeightsError("what it sent is safetensors and not the published format")
+
+
+def _identify(checkpoint: checkpoints.Checkpoint, path: Path) -> PublishedWeights | None:
+    """The registered weights that a file is, by hash, by the name stored in it, or by a file name that fits."""
+    for entry in WEIGHTS.values():
+        if entry.sha256 == checkpoint.sha256 or (checkpoint.config and checkpoint.config.name == entry.name):
+            return entry
+    for entry in WEIGHTS.values():
+        if entry.file == path.name and entry.name in PUBLISHED and checkpoint.config is None:
+            try:
+                checkpoints.check_shapes(
+                    PUBLISHED[entry.name], generator=checkpoint.generator, kp_detector=checkpoint.kp_detector
+                )
+            except WeightsError:
+                return None
+            return entry
+    return None
+
+
+def _configuration(checkpoint: checkpoints.Checkpoint, entry: PublishedWeights | None) -> ModelConfig:
+    if checkpoint.config is not None:
+        if entry is not None and checkpoint.config.domain == "other":
+            return replace(checkpoint.config, domain=entry.domain)
+        return checkpoint.config
+    if entry is not None and entry.name in PUBLISHED:
+        return PUBLISHED[entry.name]
+    return checkpoints.recognise(checkpoint.generator, checkpoint.kp_detector)
+
+
+def _read_pins(path: Path) -> dict[str, str]:
+    try:
+        pins = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"Cannot read the pinned hashes in {path}: {error}", todo="Mend or delete it") from error
+    if not isinstance(pins, dict):
+        raise WeightsError(f"Cannot read the pinned hashes in {path}", todo="Mend or delete it")
+    return pins
+
+
+def _pin(path: Path, file: str, sha256: str) -> None:
+    from filelock import FileLock
+
+    with FileLock(f"{path}.lock"):
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps({**_read_pins(path), file: sha256}, indent=1))
+        os.replace(fresh, path)

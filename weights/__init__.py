@@ -1,0 +1,1 @@
+"""The embedded weights, installed as ``motionkit.embedded``; README.md is their model card."""
