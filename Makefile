@@ -15,7 +15,7 @@ $(VENV)/.installed: setup.py requirements.txt
 	touch $@
 
 demo: $(VENV)/.installed
-	$(BIN)/python -m motionkit.demo --source '$(SOURCE)' --driving '$(DRIVING)'
+	$(BIN)/python notebooks/run.py animate source='$(SOURCE)' driving='$(DRIVING)' output=output/demo
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest

@@ -27,7 +27,11 @@ def _determinant(matrix: Tensor) -> Tensor:
 
 
 def inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Inverse of ... 2 2, zero where singular, and ... 1 1 whether it is not."""
+    """Inverse of ... 2 2 matrices.
+
+    Returns:
+        The inverses, zero where the matrix is singular (see ``MIN_DETERMINANT``), and ... 1 1 whether it is not.
+    """
     determinant = _determinant(matrix)
     regular = determinant.abs() > MIN_DETERMINANT + MIN_CONDITION * matrix.square().sum((-2, -1), keepdim=True)
     trace = matrix.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
@@ -75,16 +79,18 @@ def soft_bound(x: Tensor, knee: float, bound: float) -> Tensor:
     return knee + (bound - knee) * ((x - knee) / (bound - knee)).tanh()
 
 
-def _limit_jacobian(jacobian: Tensor, source: Tensor) -> Tensor:
-    """Bound the singular values of R = J · J_S⁻¹.
+def bound_scales(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Bound the singular values of ... 2 2 matrices: untouched in [1/2.5, 2.5], softly kept in [1/4, 4].
 
-    R is the sum of a similarity [[e, -h], [h, e]] of norm q and a mirrored one [[f, g], [g, -f]] of norm p; its
-    singular values are q + p and q - p, the second negative if R mirrors. New norms give new singular values.
+    A matrix is the sum of a similarity [[e, -h], [h, e]] of norm q and a mirrored one [[f, g], [g, -f]] of norm p;
+    its singular values are q + p and q - p, the second negative if it mirrors (and bounded from below all the same, so
+    the result never does). New norms give new singular values.
+
+    Returns:
+        The bounded matrices, and ... 1 1 whether nothing had to be bounded.
     """
-    inverse, regular = _inverse(source)
-    matrix = jacobian @ inverse
     quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]]).to(matrix)
-    turned = quarter @ matrix @ quarter.T  # the similarity unchanged, the mirrored part negated
+    turned = quarter @ matrix @ quarter.T  # the similarity as it was, the mirrored part negated
     similar, mirrored = (matrix + turned) / 2, (matrix - turned) / 2
     q, p = (part[..., 0, :].norm(dim=-1)[..., None, None] for part in (similar, mirrored))
     larger, smaller = _bound_scale(q + p), _bound_scale(q - p)
@@ -92,9 +98,9 @@ def _limit_jacobian(jacobian: Tensor, source: Tensor) -> Tensor:
     tiny = torch.finfo(matrix.dtype).tiny
     upright = torch.where(q > tiny, similar / q.clamp(min=tiny), torch.eye(2).to(matrix))
     bounded = upright * (larger + smaller) / 2 + mirrored / p.clamp(min=tiny) * (larger - smaller) / 2
-    return torch.where(untouched | ~regular, jacobian, bounded @ source)
+    return bounded, untouched
 
 
 def _bound_scale(scale: Tensor) -> Tensor:
-    scale = torch.where(scale > SCALE_KNEE, _soft_bound(scale, SCALE_KNEE, SCALE_BOUND), scale)
-    return torch.where(scale < 1 / SCALE_KNEE, _soft_bound(scale, 1 / SCALE_KNEE, 1 / SCALE_BOUND), scale)
+    scale = torch.where(scale > SCALE_KNEE, soft_bound(scale, SCALE_KNEE, SCALE_BOUND), scale)
+    return torch.where(scale < 1 / SCALE_KNEE, soft_bound(scale, 1 / SCALE_KNEE, 1 / SCALE_BOUND), scale)

@@ -209,8 +209,8 @@ def _read_torch(path: Path, kind: str) -> tuple[dict[str, dict[str, Any]], dict[
     except MemoryError:
         raise
     except pickle.UnpicklingError as error:
-        wanted = re.search(r"GLOBAL (\S+) was not|global: (?:GLOBAL )?([\w.]+)", str(error))
-        what = f"the Python object {wanted[1] or wanted[2]}" if wanted else "instructions that no weights need"
+        wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f"the Python object {wanted[1]}" if wanted else "instructions that no weights need"
         raise WeightsError(
             f"{path.name} is refused: it wants {what}, and loading that could run any code",
             expected="tensors and plain values only",

@@ -112,10 +112,10 @@ def scale_to_height(frame: np.ndarray, height: int) -> np.ndarray:
 class ContactSheet:
     """Collects evenly spread moments of a clip whose frames come one by one, for a still picture.
 
-    With the number of frames known, only the frames to be shown and the last one are kept. With it unknown, every 2^n-th
-    is kept, n growing so that there are never more than four times as many as moments (plus the last one): memory stays
-    bounded and a moment is off by at most a quarter of the distance between two. A clip that ends early or late is shown
-    from its first to its last frame all the same, the moments between less evenly spread.
+    With the number of frames known, only the frames to be shown and the last one are kept. With it unknown, every
+    2^n-th is kept, n growing so that there are never more than four times as many as moments, and the last one: memory
+    stays bounded and a moment is off by at most a quarter of the distance between two. A clip that ends early or late
+    is shown from its first to its last frame all the same, the moments between less evenly spread.
 
     Args:
         total: Number of frames to come, None if unknown.
@@ -160,7 +160,7 @@ class ContactSheet:
 
         Args:
             columns: Number of moments in a row; if None, the number that brings the sheet nearest to 16:9.
-            fps: Frames a second (exact, or a number near enough), to write each moment's time into it; None for no times.
+            fps: Frames a second (only rounded times are shown, so a float will do); None for no times.
 
         Returns:
             A frame of even width and height, at most 2560 pixels wide.
@@ -194,7 +194,7 @@ def contact_sheet(
         moments: Number of frames to show.
         total: Number of frames; found out for a sequence.
         columns: Number of moments in a row, chosen if None.
-        fps: Frames a second (exact, or a number near enough), to write times into the moments; None for no times.
+        fps: Frames a second, to write the time into each moment; None for no times.
 
     Returns:
         A frame of even width and height, at most 2560 pixels wide.

@@ -159,7 +159,10 @@ def _by_http(url: str, part: PartFile, timeout: float) -> None:
                     raise MirrorError(f"has {total} bytes instead of {part.size}")
     except requests.RequestException as error:
         # DownloadError is no RequestException, so trouble with the disk passes by here
-        raise MirrorError(_reason(error, timeout), again=start is not None and part.count > start) from error
+        raise MirrorError(
+            _reason(error, timeout, None if start is None else part.count),
+            again=start is not None and part.count > start,
+        ) from error
     if total is not None and part.count < total:
         raise MirrorError(f"broke off after {part.count} of {total} bytes", again=part.count > start)
 
@@ -224,12 +227,14 @@ def _validator(response: requests.Response) -> str | None:
     return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
 
 
-def _reason(error: requests.RequestException, timeout: float) -> str:
-    """The gist of requests' nested exceptions."""
+def _reason(error: requests.RequestException, timeout: float, received: int | None) -> str:
+    """The gist of requests' nested exceptions; `received` bytes in, None where no answer had begun."""
     import requests
 
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
         return f"sent nothing for {timeout:g} s"
+    if received is not None:
+        return f"broke off after {received} bytes"
     cause: Any = error.args[0] if error.args else error
     return str(getattr(cause, "reason", cause)).split("): ", 1)[-1]
 

@@ -48,8 +48,8 @@ def transfer(
     Each keypoint's movement from the source is then multiplied by f = strength · its gain: points along a straight
     line, Jacobians as R^f · J_S = exp(f·log R) · J_S, where R is J_D · J_D0⁻¹ (relative) or J_D · J_S⁻¹ (absolute), so
     that half the strength of a rotation is half its angle. Where R has no usable real logarithm (singular, mirrored,
-    near half a turn; see ``affine.LOG_CONDITION`` and ``affine.LOG_HALF_TURN``) the Jacobian goes over, continuously, to the straight
-    line. f = 0 is exactly the source and f = 1 exactly the plain transfer.
+    near half a turn; ``LOG_CONDITION`` and ``LOG_HALF_TURN`` in affine.py) the Jacobian goes over, continuously, to
+    the straight line. f = 0 is exactly the source and f = 1 exactly the plain transfer.
 
     Args:
         source: S = 1 or B.

@@ -151,10 +151,11 @@ def flow_picture(flow: np.ndarray, size: tuple[int, int], *, scale: float = FLOW
     right, down = _resize(motion[..., 0], size), _resize(motion[..., 1], size)
     wheel = _wheel()
     turn = (np.arctan2(down, right) % (2 * np.pi)) / (2 * np.pi)  # 0 right, 1/4 down, 1/2 left, 3/4 up
-    position = turn * (len(wheel) - 1)
-    before = np.minimum(position.astype(np.intp), len(wheel) - 2)
+    position = turn * len(wheel)
+    before = position.astype(np.intp)
     part = (position - before)[..., None]
-    hue = (1 - part) * wheel[before] + part * wheel[before + 1]
+    # The published wheel leaves a gap between its last colour and red; closed here, or noise would make it flicker.
+    hue = (1 - part) * wheel[before % len(wheel)] + part * wheel[(before + 1) % len(wheel)]
     saturation = np.minimum(np.hypot(right, down), 1)[..., None]
     return np.rint(255 * (1 - saturation * (1 - hue))).astype(np.uint8)
 

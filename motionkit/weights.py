@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType
 
 from motionkit import checkpoints
 from motionkit.config import PUBLISHED, ModelConfig
 from motionkit.download import download, sha256_of
 from motionkit.errors import WeightsError
+from motionkit.registry import WEIGHTS, PublishedWeights
 
 __all__ = [
     "WEIGHTS",
@@ -28,36 +28,6 @@ __all__ = [
     "resolve",
     "status",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PublishedWeights:
-    """A registered name.
-
-    Attributes:
-        name: What `load_model` takes.
-        domain: What it animates, as in `ModelConfig`.
-        file: File name, in the cache folder and at the mirrors.
-        bytes: Exact size where `sha256` is published, otherwise to about 5 kB.
-        sha256, md5: Published hashes in hex, None where there is none.
-        mirrors: Addresses in the order to try; none for the embedded weights.
-        licence: As far as its makers state one.
-        note: A remark for people.
-    """
-
-    name: str
-    domain: str
-    file: str
-    bytes: int
-    sha256: str | None = None
-    md5: str | None = None
-    mirrors: tuple[str, ...] = ()
-    licence: str = "code MIT; no statement of its own for the weights"
-    note: str = ""
-
-    @property
-    def embedded(self) -> bool:
-        return not self.mirrors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,78 +47,6 @@ class WeightsStatus:
     hash: str
     licence: str
     path: Path | None
-
-
-_RELEASE = "https://github.com/graphemecluster/first-order-model-demo/releases/download/checkpoints/"
-_YANDEX = (
-    "https://cloud-api.yandex.net/v1/disk/public/resources/download"
-    "?public_key=https%3A%2F%2Fyadi.sk%2Fd%2FlEw8uRm140L_eQ&path=%2F"
-)
-_DRIVE = "https://drive.google.com/uc?id="
-
-
-def _published(
-    name: str,
-    size: int,
-    sha256: str | None = None,
-    *,
-    file: str | None = None,
-    drive: str | None = None,
-    md5: str | None = None,
-    note: str = "",
-) -> PublishedWeights:
-    file = file or f"{name}-cpk.pth.tar"
-    mirrors = [_RELEASE + file, _YANDEX + file] + ([_DRIVE + drive] if drive else [])
-    return PublishedWeights(
-        name=name,
-        domain=PUBLISHED[name].domain,
-        file=file,
-        bytes=size,
-        sha256=sha256,
-        md5=md5,
-        mirrors=tuple(mirrors),
-        note=note,
-    )
-
-
-_REGISTERED = (
-    PublishedWeights(
-        name="heads",
-        domain="face",
-        file="heads.safetensors",
-        bytes=6_014_188,
-        sha256="af1bec3d1aa7cb8414810a2af8e14bb7a921054b31f44a9a570e68f820a4196a",
-        licence="MIT",
-        note="embedded; trained on rendered heads, no person's face",
-    ),
-    _published(
-        "vox",
-        728_766_691,
-        "abb41ab1f279f26326c0d6e4d20702de6658364665aa1313daa7a63e89ea2b23",
-        drive="1_v_xW1V52gZCZnXgh1Ap_gwA9YVIzUnS",
-        note="trained on VoxCeleb: real people's faces",
-    ),
-    _published(
-        "vox-adv",
-        750_926_934,
-        "6792d6810d7f46e3c5c487a1cfec916b96fad8912c3c6cc81baa1fc300c820d3",
-        drive="1L8P-hpBhZi8Q_1vP2KlQ4N6dvlzpYBvZ",
-        md5="46b26eabacbcf1533ac66dc5cf234c5e",
-        note="trained on VoxCeleb: real people's faces; a pruned copy of 228 MiB goes by the same file name: give its path",
-    ),
-    _published("taichi", 728_750_000),
-    _published("taichi-adv", 750_930_000),
-    _published(
-        "fashion",
-        750_842_814,
-        "b83989ebdc2f0c766034fbec004099ab70733cf4c562794f82c8077afbf7ba7e",
-        file="fashion.pth.tar",
-    ),
-    _published("bair", 750_840_000),
-    _published("mgif", 750_100_891, "03152bf4ea1ca2c29c430e60b3010f81577a2bae0740f7f8b06d1951a640fdba"),
-    _published("nemo", 750_840_000),
-)
-WEIGHTS: Mapping[str, PublishedWeights] = MappingProxyType({entry.name: entry for entry in _REGISTERED})
 
 
 def cache_folder() -> Path:
@@ -210,10 +108,10 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
     if trusted is None and not allow_unverified:
         raise WeightsError(
             f"No hash is published for {name!r}, so what its mirrors send cannot be verified",
-            todo="If you accept that, say so with allow_unverified=True (--allow-unverified); the hash of what comes is "
-            "then remembered and required from then on",
+            todo="If you accept that, say so with allow_unverified=True (--allow-unverified); the hash of what comes "
+            "is then remembered and required from then on",
         )
-    if force or not target.is_file():
+    if fresh := force or not target.is_file():
         size = entry.bytes if entry.sha256 else None
         digest = download(entry.mirrors, target, size=size, sha256=trusted, check=_check_start, progress=progress)
     elif (digest := sha256_of(target)) != (trusted or digest):
@@ -224,10 +122,7 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
             todo=f"Delete it, or fetch it anew with force=True (motionkit fetch {name} --force)",
         )
     if trusted is None:
-        checkpoint = checkpoints.read(target)  # whole, and the network that it claims to be
-        checkpoints.check_shapes(PUBLISHED[name], generator=checkpoint.generator, kp_detector=checkpoint.kp_detector)
-        _pin(pins, entry.file, digest)
-        print(f"{entry.file}: unverified; sha256 {digest} is now pinned in {pins}", file=sys.stderr)
+        _trust(entry, target, digest, pins, fresh=fresh)
     return target
 
 
@@ -254,7 +149,7 @@ def load(
     checkpoint = checkpoints.read(path)
     if config is None:
         config = _configuration(checkpoint, WEIGHTS.get(str(name_or_path)) or _identify(checkpoint, path))
-    checkpoints.check_shapes(config, generator=checkpoint.generator, kp_detector=checkpoint.kp_detector)
+    _check(checkpoint, config)
     return replace(checkpoint, config=config)
 
 
@@ -350,10 +245,8 @@ def _unknown(name: str) -> WeightsError:
 def _embedded_file(entry: PublishedWeights) -> Path:
     """In the installed package ``motionkit.embedded``, or in a checkout that is not installed, beside the package."""
     candidates = [Path(__file__).parent.parent / "weights" / entry.file]
-    try:
+    with contextlib.suppress(ModuleNotFoundError):
         candidates.insert(0, Path(str(resources.files("motionkit.embedded") / entry.file)))
-    except ModuleNotFoundError:
-        pass
     for path in candidates:
         if path.is_file():
             return path
@@ -374,9 +267,7 @@ def _identify(checkpoint: checkpoints.Checkpoint, path: Path) -> PublishedWeight
     for entry in WEIGHTS.values():
         if entry.file == path.name and entry.name in PUBLISHED and checkpoint.config is None:
             try:
-                checkpoints.check_shapes(
-                    PUBLISHED[entry.name], generator=checkpoint.generator, kp_detector=checkpoint.kp_detector
-                )
+                _check(checkpoint, PUBLISHED[entry.name])
             except WeightsError:
                 return None
             return entry
@@ -391,6 +282,23 @@ def _configuration(checkpoint: checkpoints.Checkpoint, entry: PublishedWeights |
     if entry is not None and entry.name in PUBLISHED:
         return PUBLISHED[entry.name]
     return checkpoints.recognise(checkpoint.generator, checkpoint.kp_detector)
+
+
+def _trust(entry: PublishedWeights, target: Path, digest: str, pins: Path, *, fresh: bool) -> None:
+    """Pin an unverified file, provided that it is whole and the network that it claims to be."""
+    try:
+        checkpoint = checkpoints.read(target)
+        _check(checkpoint, PUBLISHED[entry.name])
+    except WeightsError:
+        if fresh:
+            target.unlink(missing_ok=True)
+        raise
+    _pin(pins, entry.file, digest)
+    print(f"{entry.file}: unverified; sha256 {digest} is now pinned in {pins}", file=sys.stderr)
+
+
+def _check(checkpoint: checkpoints.Checkpoint, config: ModelConfig) -> None:
+    checkpoints.check_shapes(config, generator=checkpoint.generator, kp_detector=checkpoint.kp_detector)
 
 
 def _read_pins(path: Path) -> dict[str, str]:

@@ -1,0 +1,25 @@
+"""Pictures and clips in and out; the only user of PyAV and of picture files.
+
+Frames stream: memory does not grow with a clip's length. Outputs are written beside their target and renamed.
+"""
+
+from __future__ import annotations
+
+from motionkit.media.images import IMAGE_SUFFIXES, is_image, read_image, write_image
+from motionkit.media.metadata import read_metadata
+from motionkit.media.reading import Clip, open_clip
+from motionkit.media.targets import VIDEO_SUFFIXES, check_target
+from motionkit.media.writing import VideoWriter
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "Clip",
+    "VideoWriter",
+    "check_target",
+    "is_image",
+    "open_clip",
+    "read_image",
+    "read_metadata",
+    "write_image",
+]

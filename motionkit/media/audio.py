@@ -1,0 +1,113 @@
+"""Carrying a driving clip's audio over into a result, in time with its cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from motionkit.media.reading import Clip
+
+__all__ = ["AudioFeed"]
+
+# Codecs that each container takes as they are; anything else is encoded anew with the first.
+CODECS = {".mp4": ("aac", "mp3"), ".mov": ("aac", "mp3"), ".mkv": ("aac", "opus", "mp3", "vorbis", "flac"), ".webm": ("libopus", "opus", "vorbis")}  # fmt: skip
+RATE = 48000
+
+
+class AudioFeed:
+    """The audio of a clip on its way into a container, handed over as the video grows.
+
+    Packets are copied where the container takes their codec and the cut begins at 0, else encoded anew.
+    """
+
+    def __init__(self, clip: Clip, container: Any, suffix: str) -> None:
+        import av
+
+        self.input = av.open(str(clip.info.path))
+        self.stream = self.input.streams.audio[0]
+        video = self.input.streams.video[0]
+        # Time 0 of the result is the cut's start, counted from the first picture.
+        self.zero = clip.start + (Fraction(video.start_time or 0) * video.time_base)
+        self.output = container
+        copied = clip.start == 0 and self.stream.codec_context.name in CODECS[suffix]
+        if copied:
+            self.target = container.add_stream_from_template(self.stream)
+            self.packets = self._copied()
+        else:
+            self.target = container.add_stream(CODECS[suffix][0], rate=RATE)
+            self.target.layout = "stereo"
+            self.packets = self._encoded()
+        self.waiting: tuple[Fraction, Any] | None = None
+        self.end: Fraction | None = None
+
+    def advance(self, until: Fraction) -> None:
+        """Hand over what begins before second `until` of the result."""
+        while True:
+            item = self.waiting or next(self.packets, None)
+            self.waiting = None
+            if item is None:
+                return
+            if item[0] >= until:
+                self.waiting = item
+                return
+            self.output.mux(item[1])
+
+    def finish(self, duration: Fraction) -> None:
+        """Hand over the rest, up to the result's end."""
+        self.end = duration
+        self.advance(duration)
+        if self.target.codec_context is not None and not isinstance(self.packets, list):
+            self.close()
+
+    def close(self) -> None:
+        self.input.close()
+
+    def _copied(self) -> Iterator[tuple[Fraction, Any]]:
+        for packet in self.input.demux(self.stream):
+            if packet.pts is None:
+                continue
+            offset = round(self.zero / packet.time_base)
+            packet.pts -= offset
+            packet.dts -= offset
+            time = packet.pts * packet.time_base
+            if time + (packet.duration or 0) * packet.time_base <= 0:
+                continue
+            packet.stream = self.target
+            yield time, packet
+
+    def _encoded(self) -> Iterator[tuple[Fraction, Any]]:
+        for frame in self._frames():
+            for packet in self.target.encode(frame):
+                yield self._time(packet), packet
+        for packet in self.target.encode(None):
+            yield self._time(packet), packet
+
+    @staticmethod
+    def _time(packet: Any) -> Fraction:
+        return Fraction(packet.pts or 0) * packet.time_base
+
+    def _frames(self) -> Iterator[Any]:
+        """Stereo frames that begin at the cut, gaps filled with silence, shifted to time 0."""
+        import av
+
+        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
+        done = 0
+        for decoded in self.input.decode(self.stream):
+            begin = Fraction(decoded.pts or 0) * decoded.time_base - self.zero
+            at = round(begin * RATE)
+            for part in resampler.resample(decoded):
+                samples = part.to_ndarray()  # 2 n
+                if at > done:
+                    samples = np.pad(samples, ((0, 0), (at - done, 0)))
+                elif at < done:
+                    samples = samples[:, min(done - at, samples.shape[1]) :]
+                at += part.samples
+                if samples.shape[1] == 0:
+                    continue
+                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
+                frame.sample_rate, frame.pts, frame.time_base = RATE, done, Fraction(1, RATE)
+                done += samples.shape[1]
+                yield frame

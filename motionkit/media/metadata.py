@@ -1,0 +1,32 @@
+"""Reading back what a file says about itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motionkit.media.images import check_file, is_image
+
+__all__ = ["read_metadata"]
+
+
+def read_metadata(path: str | Path) -> dict[str, str]:
+    """Metadata of a clip or picture as text: container tags, PNG text chunks, GIF comment, EXIF description.
+
+    EXIF holds one text; ``write_image`` puts one "key: value" in each of its lines.
+    """
+    import av
+    from PIL import Image
+
+    file = check_file(path)
+    if not is_image(file) and file.suffix.lower() != ".gif":
+        with av.open(str(file)) as container:
+            return {key.lower(): value for key, value in container.metadata.items()}
+    with Image.open(file) as picture:
+        tags = {key: _text(value) for key, value in picture.info.items() if isinstance(value, (str, bytes))}
+        lines = str(picture.getexif().get(0x010E, "")).splitlines()
+    pairs = (line.partition(": ") for line in lines)
+    return {key: value for key, value in tags.items() if key != "exif"} | {key: value for key, _, value in pairs}
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,259 @@
+"""Clips: video files, folders and globs of pictures, single pictures, all as streams of frames."""
+
+from __future__ import annotations
+
+import glob
+import re
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionkit.errors import InputError, MediaError, MotionkitWarning
+from motionkit.media.colour import hdr_curve, matrix_of, tone_map
+from motionkit.media.images import check_file, is_image, read_image
+from motionkit.media.targets import explain
+from motionkit.structures import VideoInfo
+
+__all__ = ["Clip", "open_clip"]
+
+PICTURES_FPS = Fraction(25)
+PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic"})
+Seconds = float | Fraction | int | None
+
+
+def open_clip(
+    path: str | Path,
+    *,
+    start: Seconds = None,
+    end: Seconds = None,
+    fps: Fraction | int | None = None,
+    size: tuple[int, int] | None = None,
+) -> Clip:
+    """Open a clip; frames are read when it is iterated, each time anew.
+
+    Args:
+        path: A video or GIF, a folder or glob of pictures (natural order), or one picture.
+        start, end: Seconds of the part to use; None is the whole clip.
+        fps: Rate to resample to; None is the clip's own (25 for pictures). Variable rates become their average.
+        size: (width, height) to resize to; None is the clip's own.
+
+    Raises:
+        InputError: No such file, no pictures in the folder, an impossible cut.
+        MediaError: Not a video, no video stream, empty, damaged from the start.
+    """
+    first = Fraction(start if start is not None else 0)
+    last = None if end is None else Fraction(end)
+    if first < 0 or (last is not None and last <= first):
+        raise InputError("The cut is impossible", got=f"start {start}, end {end}", expected="0 <= start < end")
+    if fps is not None and fps <= 0:
+        raise InputError("The frame rate is impossible", got=fps, expected="above 0")
+    files = _pictures(Path(path))
+    if files is None and is_image(check_file(path)):
+        files = [Path(path)]
+    rate = None if fps is None else Fraction(fps)
+    if files is not None:
+        return _PictureClip(Path(path), files, first, last, rate or PICTURES_FPS, size)
+    return _VideoClip(Path(path), first, last, rate, size)
+
+
+class Clip:
+    """A clip that can be iterated any number of times; yields H W 3 uint8 RGB frames.
+
+    Attributes:
+        info: What is known before reading.
+        start: Second at which the cut begins.
+    """
+
+    info: VideoInfo
+    start: Fraction
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        raise NotImplementedError
+
+
+def _pictures(path: Path) -> list[Path] | None:
+    """The pictures of a folder or glob in natural order; None if the path is neither."""
+    if path.is_dir():
+        found = [p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
+    elif any(c in str(path) for c in "*?[") and not path.exists():
+        found = [Path(p) for p in glob.glob(str(path))]
+    else:
+        return None
+    if not found:
+        raise InputError("There are no pictures here", got=str(path), expected=" ".join(sorted(PICTURE_SUFFIXES)))
+    return sorted(found, key=lambda p: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", p.name)])
+
+
+class _PictureClip(Clip):
+    def __init__(
+        self,
+        path: Path,
+        files: list[Path],
+        start: Fraction,
+        end: Fraction | None,
+        fps: Fraction,
+        size: tuple[int, int] | None,
+    ) -> None:
+        self.start, self.size = start, size
+        if len(files) > 1:
+            files = files[round(start * fps) : None if end is None else round(end * fps)]
+        if not files:
+            raise InputError("The cut leaves no pictures", got=f"start {float(start):g} s of {path}")
+        self.files = files
+        height, width = read_image(files[0]).shape[:2]
+        self.given = (width, height)
+        width, height = size or self.given
+        self.info = VideoInfo(path, width, height, fps, len(files), len(files) / fps, has_audio=False)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        from PIL import Image
+
+        for file in self.files:
+            frame = read_image(file)
+            if frame.shape[1::-1] != self.given:
+                raise MediaError(
+                    "The pictures differ in size",
+                    got=f"{file.name}: {frame.shape[1]}x{frame.shape[0]}",
+                    expected=f"{self.given[0]}x{self.given[1]} as the first",
+                )
+            yield frame if self.size is None else np.array(Image.fromarray(frame).resize(self.size))
+
+
+class _VideoClip(Clip):
+    def __init__(
+        self, path: Path, start: Fraction, end: Fraction | None, fps: Fraction | None, size: tuple[int, int] | None
+    ) -> None:
+        self.path, self.start, self.end, self.size = path, start, end, size
+        self.warned: set[str] = set()
+        with _open(path) as container:
+            stream = _video_stream(container, path)
+            frame = next(_decode(container, stream), None)
+            if frame is None:
+                raise MediaError("No frame of the video can be read", got=str(path))
+            own = stream.average_rate or stream.guessed_rate or stream.base_rate or PICTURES_FPS
+            # A variable rate's average may have terms too large for containers; true rates fit as they are.
+            fps = fps or Fraction(own).limit_denominator(1001)
+            height, width = _to_array(frame, None, None).shape[:2]
+            has_audio = bool(container.streams.audio)
+            duration = _duration(container, stream)
+        if duration is not None:
+            if start >= duration:
+                raise InputError("The cut starts after the clip's end", got=start, expected=f"below {float(duration)}")
+            duration = min(duration, end or duration) - start
+        frames = None if duration is None else max(round(duration * fps), 1)
+        width, height = size or (width, height)
+        self.info = VideoInfo(path, width, height, fps, frames, duration, has_audio)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        held: Any = None
+        slot = 0  # of the next frame to yield
+        stop = None if self.end is None else max(round((self.end - self.start) * self.info.fps), 1)
+        for time, frame in self._timed():
+            due = round((time - self.start) * self.info.fps)
+            while held is not None and slot < due and (stop is None or slot < stop):
+                yield self._picture(held)
+                slot += 1
+            held = frame
+            if stop is not None and slot >= stop:
+                return
+        if held is not None and (stop is None or slot < stop):
+            yield self._picture(held)
+
+    def _timed(self) -> Iterator[tuple[Fraction, Any]]:
+        """Frames with their time in seconds from the clip's first frame; up to where the file is damaged."""
+        with _open(self.path) as container:
+            stream = _video_stream(container, self.path)
+            stream.thread_type = "AUTO"
+            first: Fraction | None = None
+            count = 0
+            try:
+                for frame in _decode(container, stream):
+                    time = _time(frame, stream, count, self.info.fps)
+                    first = time if first is None else first
+                    count += 1
+                    yield time - first, frame
+            except Exception as error:
+                if not _is_av_error(error):
+                    raise
+                self._warn(f"{self.path.name} is damaged after {count} frames ({explain(error)}); these are used")
+                return
+            if stream.frames and count < stream.frames:
+                self._warn(f"{self.path.name} is cut off: {count} of {stream.frames} frames are there and are used")
+
+    def _picture(self, frame: Any) -> np.ndarray:
+        curve = hdr_curve(int(getattr(frame, "color_trc", 0) or 0))
+        if curve is not None:
+            self._warn(f"{self.path.name} is HDR ({curve}); it is tone-mapped to SDR")
+        return _to_array(frame, self.size, curve)
+
+    def _warn(self, message: str) -> None:
+        if message not in self.warned:
+            self.warned.add(message)
+            warnings.warn(message, MotionkitWarning, stacklevel=3)
+
+
+def _open(path: Path) -> Any:
+    import av
+
+    try:
+        container = av.open(str(path))
+    except Exception as error:
+        if not _is_av_error(error):
+            raise
+        raise MediaError(
+            "This is not a video that can be read", got=f"{path} ({explain(error)})", expected="mp4, mov, webm, avi, gif …"
+        ) from None
+    if container.format.name in ("tty", "srt", "ass", "webvtt"):  # FFmpeg draws plain text as video
+        container.close()
+        raise MediaError("This is a text file, not a video", got=str(path))
+    return container
+
+
+def _is_av_error(error: Exception) -> bool:
+    import av
+
+    return isinstance(error, av.error.FFmpegError)
+
+
+def _video_stream(container: Any, path: Path) -> Any:
+    if not container.streams.video:
+        raise MediaError("The file has no video stream", got=str(path), expected="a video")
+    return container.streams.video[0]
+
+
+def _decode(container: Any, stream: Any) -> Iterator[Any]:
+    for frame in container.decode(stream):
+        if not frame.is_corrupt:
+            yield frame
+
+
+def _time(frame: Any, stream: Any, count: int, fps: Fraction) -> Fraction:
+    return count / fps if frame.pts is None else frame.pts * Fraction(frame.time_base or stream.time_base)
+
+
+def _duration(container: Any, stream: Any) -> Fraction | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return Fraction(stream.duration) * stream.time_base
+    return None if container.duration is None else Fraction(container.duration, 1_000_000)
+
+
+def _to_array(frame: Any, size: tuple[int, int] | None, curve: str | None) -> np.ndarray:
+    """A decoded frame as it is meant to be seen: right matrix, tone-mapped, rotated, resized."""
+    turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
+    if size is not None and turns % 2:
+        size = (size[1], size[0])
+    width, height = size or (frame.width, frame.height)
+    picture = frame.reformat(
+        width=width,
+        height=height,
+        format="rgb24" if curve is None else "rgb48le",
+        src_colorspace=matrix_of(frame),
+        interpolation="AREA" if size else "BICUBIC",
+    ).to_ndarray()
+    if curve is not None:
+        picture = tone_map(picture, curve)
+    return np.ascontiguousarray(np.rot90(picture, turns))

@@ -1,0 +1,208 @@
+"""Writing clips: to a temporary name beside the target, renamed when whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+
+from motionkit.errors import InputError, MediaError, MotionkitWarning
+from motionkit.media.audio import AudioFeed
+from motionkit.media.colour import BT709
+from motionkit.media.images import write_image
+from motionkit.media.reading import Clip
+from motionkit.media.targets import check_target, explain, part_name
+
+__all__ = ["VideoWriter"]
+
+# crf 18 is visually lossless for H.264; VP9's scale differs, 30 is its like.
+H264 = ("libx264", {"crf": "18", "preset": "fast"})
+VP9 = ("libvpx-vp9", {"crf": "30", "b": "0", "deadline": "good", "cpu-used": "5", "row-mt": "1"})
+VIDEO_RANGE = 1
+
+
+class VideoWriter:
+    """A clip being written; a context manager.
+
+    Left normally, the target is there and whole; left by an exception, it is as it was before.
+
+    Args:
+        path: .mp4, .mov, .mkv (H.264), .webm (VP9), .gif, or without a suffix a folder of PNGs.
+        fps: Exact rate.
+        audio: Clip whose audio is carried over, in time with its cut; None or a clip without audio gives none.
+        metadata: What the file says about itself.
+        inputs: Files that must not be overwritten.
+
+    Raises:
+        InputError, MediaError: As ``check_target``; a disk that is full, a frame of another size.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        fps: Fraction,
+        audio: Clip | None = None,
+        metadata: Mapping[str, str] | None = None,
+        inputs: Sequence[str | Path] = (),
+    ) -> None:
+        check_target(path, *inputs)
+        self.target = Path(path)
+        self.part = part_name(self.target)
+        self.fps, self.metadata = fps, dict(metadata or {})
+        self.audio = audio if audio is not None and audio.info.has_audio else None
+        self.count = 0
+        self.shape: tuple[int, ...] | None = None
+        self.sink: _Sink | None = None
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def write(self, frame: np.ndarray) -> None:
+        """Add an H W 3 uint8 RGB frame; all of one size."""
+        if self.shape is None:
+            self.shape = frame.shape
+            self.sink = self._begin(frame.shape[1], frame.shape[0])
+        if frame.shape != self.shape:
+            raise InputError("The frames of a clip differ in size", got=frame.shape, expected=str(self.shape))
+        assert self.sink is not None
+        try:
+            self.sink.write(frame)
+        except OSError as error:
+            raise MediaError("The clip cannot be written", got=f"{self.target} ({explain(error)})") from None
+        self.count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None and self.sink is None:
+                raise InputError("A clip needs at least one frame", got=str(self.target))
+            if self.sink is not None:
+                self.sink.close(whole=error is None)
+            if error is None:
+                os.replace(self.part, self.target)
+        except OSError as problem:
+            raise MediaError("The clip cannot be written", got=f"{self.target} ({explain(problem)})") from None
+        finally:
+            _remove(self.part)
+
+    def _begin(self, width: int, height: int) -> _Sink:
+        suffix = self.target.suffix.lower()
+        if self.audio is not None and suffix in (".gif", ""):
+            warnings.warn(f"{self.target.name} cannot carry audio", MotionkitWarning, stacklevel=3)
+        if suffix == "":
+            return _FolderSink(self.part, self.metadata)
+        if suffix == ".gif":
+            return _GifSink(self.part, self.fps, self.metadata)
+        return _ContainerSink(self.part, width, height, self.fps, self.audio, self.metadata)
+
+
+class _Sink(Protocol):
+    def write(self, frame: np.ndarray) -> None: ...
+
+    def close(self, *, whole: bool) -> None: ...
+
+
+class _ContainerSink:
+    """H.264 or VP9 through PyAV; odd sizes are padded by repeating the last row and column."""
+
+    def __init__(
+        self, path: Path, width: int, height: int, fps: Fraction, audio: Clip | None, metadata: dict[str, str]
+    ) -> None:
+        import av
+
+        suffix = path.suffix.lower()
+        codec, options = VP9 if suffix == ".webm" else H264
+        flags = {"movflags": "+faststart"} if suffix in (".mp4", ".mov") else {}
+        self.fps, self.count = fps, 0
+        self.pad = ((0, height % 2), (0, width % 2), (0, 0))
+        self.container = av.open(str(path), "w", options=flags)
+        self.container.metadata.update(metadata)
+        self.stream: Any = self.container.add_stream(codec, rate=fps, options=options)
+        self.stream.width, self.stream.height = width + width % 2, height + height % 2
+        self.stream.pix_fmt = "yuv420p"
+        context = self.stream.codec_context
+        context.time_base = 1 / fps
+        context.color_primaries = context.color_trc = context.colorspace = BT709
+        context.color_range = VIDEO_RANGE
+        self.audio = None if audio is None else AudioFeed(audio, self.container, suffix)
+
+    def write(self, frame: np.ndarray) -> None:
+        import av
+
+        if any(after for _, after in self.pad):
+            frame = np.pad(frame, self.pad, mode="edge")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=BT709, dst_color_range=VIDEO_RANGE
+        )
+        picture.pts, picture.time_base = self.count, 1 / self.fps
+        self.container.mux(self.stream.encode(picture))
+        self.count += 1
+        if self.audio is not None:
+            self.audio.advance(self.count / self.fps)
+
+    def close(self, *, whole: bool) -> None:
+        try:
+            if whole:
+                self.container.mux(self.stream.encode(None))
+                if self.audio is not None:
+                    self.audio.finish(self.count / self.fps)
+        finally:
+            if self.audio is not None:
+                self.audio.close()
+            self.container.close()
+
+
+class _GifSink:
+    """GIF through Pillow, a palette for each frame; holds the frames, one byte a pixel, until the end."""
+
+    def __init__(self, path: Path, fps: Fraction, metadata: dict[str, str]) -> None:
+        self.path, self.fps = path, fps
+        self.comment = metadata.get("comment", "")
+        self.frames: list[Any] = []
+
+    def write(self, frame: np.ndarray) -> None:
+        from PIL import Image
+
+        self.frames.append(Image.fromarray(frame).quantize(256, method=Image.Quantize.MEDIANCUT))
+
+    def close(self, *, whole: bool) -> None:
+        if not whole:
+            return
+        # GIF counts in hundredths of a second: the error is carried along, so that long clips keep their time.
+        ticks = [round(i * 100 / self.fps) for i in range(len(self.frames) + 1)]
+        durations = [10 * max(b - a, 2) for a, b in zip(ticks, ticks[1:], strict=False)]
+        first, *rest = self.frames
+        first.save(
+            self.path, save_all=True, append_images=rest, duration=durations, loop=0, comment=self.comment.encode()
+        )
+
+
+class _FolderSink:
+    """A folder of numbered PNGs."""
+
+    def __init__(self, path: Path, metadata: dict[str, str]) -> None:
+        self.path, self.metadata, self.count = path, metadata, 0
+        path.mkdir()
+
+    def write(self, frame: np.ndarray) -> None:
+        write_image(self.path / f"{self.count:06d}.png", frame, metadata=self.metadata)
+        self.count += 1
+
+    def close(self, *, whole: bool) -> None:
+        """Everything is on disk already."""
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

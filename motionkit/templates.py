@@ -1,0 +1,211 @@
+"""Motion templates: the keypoints of a driving clip in a file, without a pixel of the person in it.
+
+The file is safetensors: tensors ``value`` (T K 2) and, for models with Jacobians, ``jacobian`` (T K 2 2), float32; the
+metadata says what it is, its version, the exact fps, the model's name and hash, and the size of the picture seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import uuid
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from motionkit.errors import InputError, TemplateError
+from motionkit.structures import Keypoints
+
+__all__ = ["SUFFIX", "MotionTemplate", "check_model", "is_template", "load_template", "save_template"]
+
+SUFFIX = ".motion"
+FORMAT = "motionkit.motion"
+VERSION = 1
+MAX_HEADER = 1 << 20  # bytes; ours has some 300
+
+
+@dataclass(frozen=True)
+class MotionTemplate:
+    """The keypoints of a driving clip.
+
+    Attributes:
+        keypoints: Batch T, one for each frame; kept as float32 on the CPU.
+        fps: Exact rate of the clip.
+        model: Name of the model whose detector found them.
+        model_hash: Hash of that model's weights; only that model's generator understands these keypoints.
+        size: Width and height in pixels of the driving picture that was seen.
+        version: Of the file format.
+
+    Raises:
+        TemplateError: No frame, wrong shapes, keypoints that are not finite, or fps or size not above 0.
+    """
+
+    keypoints: Keypoints
+    fps: Fraction
+    model: str
+    model_hash: str
+    size: tuple[int, int]
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        keypoints = self.keypoints.to("cpu", torch.float32)
+        object.__setattr__(self, "keypoints", keypoints)
+        value, jacobian = keypoints.value, keypoints.jacobian
+        shapes = tuple(value.shape), None if jacobian is None else tuple(jacobian.shape)
+        if (
+            value.ndim != 3
+            or 0 in value.shape
+            or shapes
+            not in {
+                ((*value.shape[:2], 2), None),
+                ((*value.shape[:2], 2), (*value.shape[:2], 2, 2)),
+            }
+        ):
+            raise TemplateError(
+                "A motion template's keypoints have the wrong shape",
+                got=" and ".join(str(shape) for shape in shapes if shape),
+                expected="(T, K, 2), and (T, K, 2, 2) for Jacobians, with at least one frame",
+            )
+        for tensor in (value, jacobian):
+            if tensor is not None and not torch.isfinite(tensor).all():
+                frame = int((~torch.isfinite(tensor)).flatten(1).any(dim=1).nonzero()[0])
+                raise TemplateError(
+                    "A motion template's keypoints are not all finite", got=f"NaN or infinity in frame {frame}"
+                )
+        if self.fps <= 0 or min(self.size) < 1:
+            raise TemplateError(
+                "A motion template's fps or size is impossible",
+                got=f"{self.fps} fps, {'x'.join(map(str, self.size))}",
+                expected="both above 0",
+            )
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.keypoints)
+
+
+def save_template(path: str | Path, template: MotionTemplate) -> None:
+    """Write a template; to a temporary file beside the target, then renamed.
+
+    Raises:
+        InputError: `path` does not end in ``.motion``, or cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() != SUFFIX:
+        raise InputError("A motion template needs its own suffix", got=path.name, expected=f"a name ending in {SUFFIX}")
+    keypoints = template.keypoints
+    tensors = {"value": keypoints.value.detach().contiguous()}
+    if keypoints.jacobian is not None:
+        tensors["jacobian"] = keypoints.jacobian.detach().contiguous()
+    metadata = {
+        "format": FORMAT,
+        "version": str(template.version),
+        "fps": "{}/{}".format(*template.fps.as_integer_ratio()),
+        "model": template.model,
+        "model_hash": template.model_hash,
+        "size": "{}x{}".format(*template.size),
+    }
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        part.write_bytes(save(tensors, metadata))
+        os.replace(part, path)
+    except OSError as error:
+        raise InputError(f"Cannot write the motion template {path}", got=error.strerror or str(error)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def is_template(path: str | Path) -> bool:
+    """Whether the file's content says that it is a motion template, whatever its name; False if it cannot be read."""
+    try:
+        return _metadata(Path(path)).get("format") == FORMAT
+    except (OSError, ValueError):
+        return False
+
+
+def load_template(path: str | Path) -> MotionTemplate:
+    """Read a template.
+
+    Raises:
+        InputError: There is no such file, or it cannot be read.
+        TemplateError: It is not a motion template, is damaged, or was written by a newer version.
+    """
+    path = Path(path)
+    try:
+        metadata = _metadata(path)
+    except OSError as error:
+        raise InputError(f"Cannot read the motion template {path}", got=error.strerror or str(error)) from error
+    except ValueError:
+        metadata = {}
+    if metadata.get("format") != FORMAT:
+        raise TemplateError(
+            f"{path} is not a motion template, or its beginning is damaged",
+            todo=f"Make one with: motionkit extract clip.mp4 -o name{SUFFIX}",
+        )
+    if metadata.get("version") != str(VERSION):
+        raise TemplateError(
+            f"{path} is in a format of another version",
+            got=f"version {metadata.get('version')}",
+            expected=f"version {VERSION}",
+            todo="Update motionkit, or extract the motion again",
+        )
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        width, height = metadata["size"].split("x")
+        numerator, denominator = metadata["fps"].split("/")
+        return MotionTemplate(
+            keypoints=Keypoints(tensors["value"], tensors.get("jacobian")),
+            fps=Fraction(int(numerator), int(denominator)),
+            model=metadata["model"],
+            model_hash=metadata["model_hash"],
+            size=(int(width), int(height)),
+        )
+    except TemplateError as error:
+        raise TemplateError(f"{path} is damaged: {error.what}", got=error.got, expected=error.expected) from error
+    except (SafetensorError, KeyError, ValueError, ZeroDivisionError) as error:
+        raise TemplateError(
+            f"{path} is damaged", got=f"{type(error).__name__}: {error}", todo="Extract the motion again"
+        ) from error
+
+
+def check_model(template: MotionTemplate, *, name: str, model_hash: str) -> None:
+    """Raise TemplateError unless the template was made with the model of this name and hash.
+
+    The hash decides: each model learns keypoints of its own, so another model's would move the wrong parts. The same
+    weights under another name are accepted.
+    """
+    if template.model_hash == model_hash:
+        return
+    if template.model == name:
+        what = f"This motion template was made with other weights of the model {name!r}"
+    else:
+        what = f"This motion template was made with the model {template.model!r}, whose keypoints are not {name!r}'s"
+    raise TemplateError(
+        what,
+        got=f"weights {template.model_hash[:12]}",
+        expected=f"weights {model_hash[:12]} of {name!r}",
+        todo=f"Extract the motion of the driving clip again with {name!r}, or animate with the model it was made with",
+    )
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file. Raises ValueError if it is none, OSError if it cannot be read."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        if len(start) < 8:
+            raise ValueError("too short")
+        (length,) = struct.unpack("<Q", start)
+        if not 2 <= length <= MAX_HEADER:
+            raise ValueError("no safetensors header")
+        try:
+            header = json.loads(file.read(length))
+        except RecursionError as error:
+            raise ValueError("no safetensors header") from error
+    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}

@@ -1,0 +1,460 @@
+"""Motion transfer, gains, limit, smoothing, best reference: hand-computed cases, properties, degenerate input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from scipy.linalg import fractional_matrix_power
+
+from motionkit import affine
+from motionkit.config import ModelConfig
+from motionkit.errors import InputError
+from motionkit.motion import Smoother, best_reference, keypoint_gains, limit, transfer
+from motionkit.structures import Keypoints
+
+SQUARE = torch.tensor([[[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]])  # hull area 1
+
+
+def rotation(degrees: float) -> torch.Tensor:
+    angle = math.radians(degrees)
+    return torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+
+
+def still(jacobian: torch.Tensor | None = None, *, batch: int = 1) -> Keypoints:
+    """The square, every keypoint with the same Jacobian."""
+    jacobian = torch.eye(2) if jacobian is None else jacobian
+    return Keypoints(SQUARE.repeat(batch, 1, 1), jacobian.repeat(batch, 4, 1, 1))
+
+
+def random_keypoints(batch: int = 1, k: int = 10) -> Keypoints:
+    """Points anywhere, Jacobians near the identity (so that every relative matrix has a logarithm)."""
+    return Keypoints(torch.rand(batch, k, 2) * 2 - 1, torch.eye(2) + 0.15 * torch.randn(batch, k, 2, 2))
+
+
+def equal(a: Keypoints, b: Keypoints) -> bool:
+    return torch.equal(a.value, b.value) and torch.equal(a.jacobian, b.jacobian)
+
+
+def close(a: Keypoints, b: Keypoints, tolerance: float = 1e-5) -> bool:
+    return torch.allclose(a.value, b.value, atol=tolerance) and torch.allclose(a.jacobian, b.jacobian, atol=tolerance)
+
+
+def golden_keypoints(golden: dict[str, np.ndarray], name: str) -> Keypoints:
+    return Keypoints(torch.from_numpy(golden[f"{name}_value"]), torch.from_numpy(golden[f"{name}_jacobian"]))
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("align", ["true", "false"])
+def test_transfer_equals_the_published_code(golden: dict[str, np.ndarray], relative: bool, align: str) -> None:
+    source, reference, driving = (golden_keypoints(golden, f"kp_{n}") for n in ("source", "reference", "driving"))
+    expected = golden_keypoints(golden, f"{'relative' if relative else 'absolute'}.{align}.kp")
+    assert close(transfer(source, driving, reference, relative=relative), expected)
+
+
+def test_relative_transfer_by_hand() -> None:
+    source = Keypoints(2 * SQUARE + 0.1, still(torch.diag(torch.tensor([2.0, 1.0]))).jacobian)
+    driving = still(torch.tensor([[1.0, 0.5], [0.0, 1.0]]))
+    driving.value[0, 1] += torch.tensor([0.1, -0.2])
+    reference = still(torch.diag(torch.tensor([1.0, 2.0])))
+    result = transfer(source, driving, reference)
+    # The source's hull is four times as large as the reference's, so movement doubles; corner 1 alone moves.
+    assert torch.allclose(result.value[0, 1], torch.tensor([1.1 + 0.2, -0.9 - 0.4]))
+    assert torch.equal(result.value[0, [0, 2, 3]], source.value[0, [0, 2, 3]])
+    # [[1, .5], [0, 1]] · diag(1, ½) · diag(2, 1) = [[2, .25], [0, .5]]
+    assert torch.allclose(result.jacobian[0, 0], torch.tensor([[2.0, 0.25], [0.0, 0.5]]))
+    unscaled = transfer(source, driving, reference, adapt_scale=False)
+    assert torch.allclose(unscaled.value[0, 1], torch.tensor([1.1 + 0.1, -0.9 - 0.2]))
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0, 1.3, 2.0])
+def test_a_resting_driver_gives_exactly_the_source(strength: float) -> None:
+    source, driving = random_keypoints(), random_keypoints()
+    assert equal(transfer(source, driving, driving, strength=strength), source)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_strength_zero_and_one_are_exact(relative: bool) -> None:
+    source, driving, reference = random_keypoints(), random_keypoints(5), random_keypoints()
+    driving.jacobian[:, 0] = 0  # no logarithm
+    driving.jacobian[:, 1] = torch.tensor([[-1.0, 0.0], [0.0, 1.0]])
+    none = transfer(source, driving, reference, relative=relative, strength=0.0)
+    assert equal(none, Keypoints(source.value.expand(5, -1, -1), source.jacobian.expand(5, -1, -1, -1)))
+    full = transfer(source, driving, reference, relative=relative, strength=1.0, gains=torch.ones(10))
+    assert equal(full, transfer(source, driving, reference, relative=relative))
+    if not relative:
+        assert equal(full, driving)
+
+
+def test_points_are_linear_in_strength_and_follow_a_common_shift() -> None:
+    source, driving, reference = random_keypoints(), random_keypoints(3), random_keypoints()
+    whole = transfer(source, driving, reference).value - source.value
+    for strength in (0.5, 1.7):
+        part = transfer(source, driving, reference, strength=strength).value - source.value
+        assert torch.allclose(part, strength * whole, atol=1e-6)
+    shift = torch.tensor([0.3, -0.2])
+    shifted = transfer(Keypoints(source.value + shift, source.jacobian), driving, reference)
+    assert torch.allclose(shifted.value, transfer(source, driving, reference).value + shift, atol=1e-5)
+    # Where driving and reference stand together does not matter either.
+    moved = [Keypoints(kp.value + shift, kp.jacobian) for kp in (driving, reference)]
+    assert close(transfer(source, *moved), transfer(source, driving, reference))
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("strength", [0.5, 0.25, 1.5, 2.0])
+@pytest.mark.parametrize("degrees", [-60.0, 1e-3, 30.0, 120.0])
+def test_rotation_is_interpolated_in_its_angle(relative: bool, strength: float, degrees: float) -> None:
+    base = torch.tensor([[1.2, 0.3], [-0.1, 0.8]])
+    start = still(base)
+    driven = still(rotation(degrees) @ base)
+    result = transfer(start, driven, start, relative=relative, strength=strength)
+    assert torch.allclose(result.jacobian[0, 0], rotation(strength * degrees) @ base, atol=1e-5)
+
+
+def test_scale_is_interpolated_in_its_logarithm() -> None:
+    driven = still(torch.diag(torch.tensor([2.0, 0.5])))
+    result = transfer(still(), driven, still(), strength=2.0)
+    assert torch.allclose(result.jacobian[0, 0], torch.diag(torch.tensor([4.0, 0.25])))
+
+
+@pytest.mark.parametrize("exponent", [0.3, 0.5, 1.0, 1.9])
+def test_power_agrees_with_scipy(exponent: float) -> None:
+    change = 0.3 * torch.randn(200, 2, 2, dtype=torch.float64)
+    ours, trust = affine.power(change, torch.tensor(exponent, dtype=change.dtype))
+    assert (trust == 1).float().mean() > 0.9
+    for i in (trust[:, 0, 0] == 1).nonzero()[:, 0]:
+        expected = fractional_matrix_power(np.eye(2) + change[i].numpy(), exponent)
+        np.testing.assert_allclose(ours[i].numpy(), expected.real, atol=1e-9)
+
+
+def test_power_of_a_shear_and_of_the_identity() -> None:
+    shear = torch.tensor([[0.0, 3.0], [0.0, 0.0]])  # a double eigenvalue, not diagonalisable
+    assert torch.allclose(affine.power(shear, torch.tensor(0.5))[0], torch.tensor([[1.0, 1.5], [0.0, 1.0]]))
+    assert torch.equal(affine.power(torch.zeros(2, 2), torch.tensor(1.3))[0], torch.eye(2))
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        torch.diag(torch.tensor([1.0, -1.0])),  # mirrored
+        torch.diag(torch.tensor([1.0, 0.0])),  # singular
+        torch.zeros(2, 2),
+        -torch.eye(2),  # half a turn: either direction would do
+    ],
+)
+def test_without_a_logarithm_jacobians_go_straight(matrix: torch.Tensor) -> None:
+    result = transfer(still(), still(matrix), still(), strength=0.5)
+    assert torch.allclose(result.jacobian[0, 0], (torch.eye(2) + matrix) / 2)
+
+
+def test_strength_is_continuous_across_the_change_to_straight_lines() -> None:
+    for path in (
+        torch.stack([rotation(d) for d in np.linspace(90, 270, 2001)]),  # through half a turn
+        torch.stack([torch.diag(torch.tensor([1.0, x])) for x in np.linspace(1, -1, 2001, dtype=np.float32)]),  # mirror
+    ):
+        driving = Keypoints(torch.zeros(len(path), 1, 2), path[:, None])
+        rest = Keypoints(torch.zeros(1, 1, 2), torch.eye(2)[None, None])
+        for strength in (0.5, 1.5, 2.0):
+            result = transfer(rest, driving, rest, strength=strength).jacobian
+            assert result.diff(dim=0).abs().max() < 0.05
+
+
+def test_singular_reference_keeps_the_sources_jacobian() -> None:
+    reference = still(torch.tensor([[1.0, 2.0], [2.0, 4.0]]))
+    for strength in (0.5, 1.0, 2.0):
+        result = transfer(still(rotation(20)), still(rotation(70)), reference, strength=strength)
+        assert torch.equal(result.jacobian, still(rotation(20)).jacobian)
+
+
+def test_singular_source_is_interpolated_straight_when_absolute() -> None:
+    flat = torch.diag(torch.tensor([1.0, 0.0]))
+    result = transfer(still(flat), still(), still(), relative=False, strength=0.5)
+    assert torch.allclose(result.jacobian[0, 0], torch.diag(torch.tensor([1.0, 0.5])))
+
+
+def test_degenerate_hulls_scale_by_spread_then_not_at_all() -> None:
+    line = torch.linspace(-0.5, 0.5, 4)[:, None] * torch.tensor([1.0, 0.5])
+    flat, point = Keypoints(line[None]), Keypoints(torch.zeros(1, 4, 2))
+    shift = torch.tensor([0.1, 0.0])
+    cases = [(flat, flat, 1.0), (Keypoints(2 * flat.value), flat, 2.0), (point, flat, 1.0), (flat, point, 1.0)]
+    for source, reference, scale in cases:
+        result = transfer(source, Keypoints(reference.value + shift), reference)
+        assert torch.allclose(result.value - source.value, scale * shift.expand(1, 4, 2), atol=1e-5)
+    mixed = transfer(Keypoints(SQUARE), Keypoints(flat.value + shift), flat)
+    spread = math.sqrt(0.5 / line.square().sum(dim=1).mean().item())
+    assert torch.allclose(mixed.value - SQUARE, spread * shift.expand(1, 4, 2), atol=1e-5)
+
+
+def test_models_without_jacobians_and_with_few_points() -> None:
+    for k in (1, 2, 3):
+        points = [Keypoints(torch.rand(b, k, 2)) for b in (1, 6, 1)]
+        result = transfer(*points, strength=1.5)
+        assert result.jacobian is None and result.value.shape == (6, k, 2)
+        assert torch.isfinite(limit(result, points[0], motion_limit=0.5).value).all()
+
+
+def test_a_batch_equals_single_frames_and_a_source_may_be_a_batch() -> None:
+    sources, driving, reference = random_keypoints(4), random_keypoints(4), random_keypoints()
+    gains = torch.rand(10) * 2
+    whole = transfer(sources, driving, reference, strength=1.4, gains=gains)
+    parts = [transfer(sources[i : i + 1], driving[i : i + 1], reference, strength=1.4, gains=gains) for i in range(4)]
+    assert close(whole, Keypoints.cat(parts), 1e-6)
+    limited = limit(whole, sources, motion_limit=0.3)
+    singles = [limit(part, sources[i : i + 1], motion_limit=0.3) for i, part in enumerate(parts)]
+    assert close(limited, Keypoints.cat(singles), 1e-6)
+
+
+@pytest.mark.parametrize(
+    "driving", [Keypoints(torch.zeros(1, 5, 2), torch.zeros(1, 5, 2, 2)), Keypoints(torch.zeros(1, 10, 2))]
+)
+def test_keypoints_of_another_model_are_refused(driving: Keypoints) -> None:
+    with pytest.raises(InputError, match=r"do not fit together.*expected keypoints of one model"):
+        transfer(random_keypoints(), driving, random_keypoints())
+
+
+# Gains
+
+NAMED = ModelConfig(
+    num_kp=5,
+    keypoint_names=("nose", "lip_top", "lip_bottom", "eye_left", "eye_right"),
+    keypoint_groups={
+        "lips": ("lip_top", "lip_bottom"),
+        "face": ("nose", "lip_top", "lip_bottom", "eye_left", "eye_right"),
+        "nose": ("nose", "lip_top"),
+        "tip": ("nose",),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ({"lips": 2.0}, [1, 2, 2, 1, 1]),
+        ({"lip_top": 3.0, "lips": 2.0}, [1, 3, 2, 1, 1]),  # the keypoint over its group, whatever the order
+        ({"lips": 2.0, "face": 0.5}, [0.5, 2, 2, 0.5, 0.5]),  # the smaller group over the larger
+        ({0: 4.0, "tip": 2.0}, [4, 1, 1, 1, 1]),  # the keypoint over even a group of one
+        ({"nose": 0.0}, [0, 1, 1, 1, 1]),  # a keypoint's name over a group's
+        ({4: 1.5, "3": 0.5}, [1, 1, 1, 0.5, 1.5]),
+        ({4: 1.5, "eye_right": 0.5}, [1, 1, 1, 1, 0.5]),  # the later of equals
+    ],
+)
+def test_gains_by_index_name_and_group(gains: dict[str | int, float], expected: list[float]) -> None:
+    assert keypoint_gains(gains, NAMED).tolist() == expected
+
+
+def test_no_gains() -> None:
+    assert keypoint_gains({}, NAMED) is None
+
+
+def test_unknown_gains_are_explained() -> None:
+    with pytest.raises(InputError, match=r"got 'lisp'; expected an index from 0 to 4, .*eye_left.*\(lips.*'lips'\?"):
+        keypoint_gains({"lisp": 2.0}, NAMED)
+    with pytest.raises(InputError, match="got 5; expected an index from 0 to 4"):
+        keypoint_gains({5: 2.0}, NAMED)
+    with pytest.raises(InputError, match="got -1; expected an index"):
+        keypoint_gains({-1: 2.0}, NAMED)
+    with pytest.raises(InputError, match=r"'mouth'; expected an index from 0 to 9\. .*'vox' have no names; give ind"):
+        keypoint_gains({"mouth": 2.0}, ModelConfig(name="vox"))
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_gains_are_factors_on_each_keypoints_movement(relative: bool) -> None:
+    source, driving, reference = random_keypoints(), random_keypoints(3), random_keypoints()
+    factors = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    result = transfer(source, driving, reference, relative=relative, strength=0.8, gains=factors)
+    for k, factor in enumerate(factors.tolist()):
+        alone = transfer(source, driving, reference, relative=relative, strength=0.8 * factor)
+        assert torch.allclose(result.value[:, k], alone.value[:, k], atol=1e-6)
+        assert torch.allclose(result.jacobian[:, k], alone.jacobian[:, k], atol=1e-5)
+    assert torch.equal(result.value[:, 0], source.value[:, 0].expand(3, -1))
+
+
+# Limit
+
+
+def test_small_motion_is_untouched() -> None:
+    source = random_keypoints()
+    moved = Keypoints(source.value + 0.01, 1.2 * source.jacobian)
+    assert equal(limit(moved, source, motion_limit=0.6), moved)
+    assert limit(moved, source, motion_limit=None) is moved
+
+
+def test_large_motion_saturates_smoothly_and_in_its_direction() -> None:
+    distances = torch.linspace(0, 3, 3001)
+    moved = Keypoints(SQUARE + distances[:, None, None] * torch.tensor([0.6, 0.8]))
+    result = limit(moved, Keypoints(SQUARE), motion_limit=0.5).value - SQUARE
+    length = result.norm(dim=-1)[:, 0]
+    steps = length.diff() / distances.diff()
+    assert torch.allclose(length[distances <= 0.35], distances[distances <= 0.35], atol=1e-6)
+    assert length.max() <= 0.5 + 1e-6 and length[-1] > 0.499
+    assert steps.min() > -1e-3 and steps.diff().abs().max() < 0.02  # monotonous, no kink
+    assert torch.allclose(result[-1, 0] / length[-1], torch.tensor([0.6, 0.8]), atol=1e-5)
+
+
+def test_limit_is_in_units_of_the_sources_extent() -> None:
+    source, moved = Keypoints(SQUARE), Keypoints(SQUARE + torch.tensor([0.5, 0.0]))
+    small = limit(Keypoints(0.2 * moved.value), Keypoints(0.2 * source.value), motion_limit=0.4).value
+    assert torch.allclose(small, 0.2 * limit(moved, source, motion_limit=0.4).value, atol=1e-6)
+
+
+def test_jacobians_stay_within_a_quarter_and_four() -> None:
+    source = still(torch.tensor([[1.1, 0.4], [-0.2, 0.9]]), batch=300)
+    wild = 3 * torch.randn(300, 4, 2, 2)
+    result = limit(Keypoints(source.value, wild @ source.jacobian), source, motion_limit=0.6)
+    change = result.jacobian @ torch.linalg.inv(source.jacobian)
+    values = torch.linalg.svdvals(change)
+    assert values.max() <= 4.001 and values.min() >= 0.249
+    assert (torch.linalg.det(change) > 0).all()
+    tame = torch.linalg.svdvals(wild)
+    keep = (tame[..., 0] < 2.49) & (tame[..., 1] > 0.41) & (torch.linalg.det(wild) > 0)
+    assert keep.any() and torch.equal(result.jacobian[keep], (wild @ source.jacobian)[keep])
+
+
+def test_only_the_wild_axis_of_a_jacobian_is_bounded() -> None:
+    result = limit(still(rotation(20) @ torch.diag(torch.tensor([1.5, 0.0]))), still(), motion_limit=0.6)
+    u, s, vh = np.linalg.svd(result.jacobian[0, 0].numpy())
+    expected_small = 0.4 - 0.15 * math.tanh(0.4 / 0.15)
+    np.testing.assert_allclose(s, [1.5, expected_small], rtol=1e-5)
+    np.testing.assert_allclose(u @ vh, rotation(20).numpy(), atol=1e-5)
+
+
+# Degenerate input
+
+coordinates = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 1e-8, 1e-30, -2.0]), st.floats(-4, 4, width=32))
+
+
+@st.composite
+def any_keypoints(draw: st.DrawFn, batch: int) -> Keypoints:
+    value = draw(npst.arrays(np.float32, (batch, 3, 2), elements=coordinates))
+    jacobian = draw(npst.arrays(np.float32, (batch, 3, 2, 2), elements=coordinates))
+    return Keypoints(torch.from_numpy(value), torch.from_numpy(jacobian))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    any_keypoints(1), any_keypoints(2), any_keypoints(1), st.booleans(), st.booleans(), st.floats(0, 2), st.floats(0, 4)
+)
+def test_nothing_is_ever_nan(
+    source: Keypoints,
+    driving: Keypoints,
+    reference: Keypoints,
+    relative: bool,
+    adapt: bool,
+    strength: float,
+    gain: float,
+) -> None:
+    result = transfer(
+        source,
+        driving,
+        reference,
+        relative=relative,
+        adapt_scale=adapt,
+        strength=strength,
+        gains=torch.tensor([gain, 1.0, 1.0]),
+    )
+    limited = limit(result, source, motion_limit=0.6)
+    for kp in (result, limited, Smoother(0.5).smooth(limited)):
+        assert torch.isfinite(kp.value).all() and torch.isfinite(kp.jacobian).all()
+
+
+# Smoothing
+
+
+def noisy(frames: int, deviation: float = 0.005) -> Keypoints:
+    return Keypoints(
+        SQUARE + deviation * torch.randn(frames, 4, 2), torch.eye(2) + deviation * torch.randn(frames, 4, 2, 2)
+    )
+
+
+def test_smoothing_zero_is_the_identity() -> None:
+    keypoints = noisy(5)
+    assert Smoother(0.0).smooth(keypoints) is keypoints
+
+
+@pytest.mark.parametrize(("smoothing", "left"), [(0.2, 0.65), (0.5, 0.3), (1.0, 0.15)])
+def test_jitter_of_a_still_pose_shrinks(smoothing: float, left: float) -> None:
+    keypoints = noisy(400)
+    smoothed = Smoother(smoothing).smooth(keypoints)
+    for before, after in ((keypoints.value, smoothed.value), (keypoints.jacobian, smoothed.jacobian)):
+        assert after[60:].diff(dim=0).std() < left * before.diff(dim=0).std()
+        assert torch.allclose(after[60:].mean(dim=0), before[60:].mean(dim=0), atol=2e-3)  # no bias
+
+
+@pytest.mark.parametrize("fps", [25.0, 30000 / 1001, 60.0])
+def test_fast_movement_lags_less_than_a_thirtieth_of_a_second(fps: float) -> None:
+    time = torch.arange(round(3 * fps)) / fps
+    path = (time - 1).clamp(0, 1) * 0.8  # across four tenths of the picture in a second
+    smoothed = Smoother(1.0, fps).smooth(Keypoints(SQUARE + path[:, None, None])).value[:, 0] - SQUARE[0, 0]
+    moving = (time > 1.5) & (time < 2)
+    lag = ((path[:, None] - smoothed)[moving] / 0.8).mean()
+    assert 0 <= lag < 1 / 30
+
+
+def test_smoothing_is_causal_and_batches_do_not_matter() -> None:
+    keypoints = noisy(12, 0.05)
+    whole = Smoother(0.6).smooth(keypoints)
+    one_by_one, uneven = Smoother(0.6), Smoother(0.6)
+    assert equal(whole, Keypoints.cat([one_by_one.smooth(keypoints[i : i + 1]) for i in range(12)]))
+    assert equal(whole, Keypoints.cat([uneven.smooth(keypoints[a:b]) for a, b in ((0, 5), (5, 5), (5, 12))]))
+    assert equal(whole[:7], Smoother(0.6).smooth(keypoints[:7]))
+    one_by_one.reset()
+    assert equal(whole, one_by_one.smooth(keypoints))
+    assert equal(whole[:1], keypoints[:1])
+
+
+def test_smoothing_by_hand() -> None:
+    points = Keypoints(torch.tensor([[[0.0, 0.0]], [[0.3, 0.4]]]))
+    result = Smoother(1.0, 30.0).smooth(points).value[1, 0]
+    speed = 0.5 * 30 / (1 + 30 / (2 * math.pi * 1.0))  # the norm, low-passed at 1 Hz from rest
+    weight = 1 / (1 + 30 / (2 * math.pi * (0.4 + 8.0 * speed)))
+    assert torch.allclose(result, weight * points.value[1, 0])
+
+
+def test_a_broken_frame_leaves_no_trace() -> None:
+    keypoints = noisy(6)
+    broken = Keypoints(keypoints.value.clone(), keypoints.jacobian)
+    broken.value[3] = math.nan
+    result, expected = Smoother(0.7).smooth(broken), Smoother(0.7).smooth(keypoints[torch.tensor([0, 1, 2, 4, 5])])
+    assert result.value[3].isnan().all()
+    assert equal(result[torch.tensor([0, 1, 2, 4, 5])], expected)
+
+
+def test_smoother_refuses_what_is_out_of_range() -> None:
+    with pytest.raises(InputError, match=r"smoothing is out of range; got 1\.5; expected a number from 0 to 1"):
+        Smoother(1.5)
+    with pytest.raises(InputError, match="fps is out of range; got 0; expected a finite number above 0"):
+        Smoother(0.5, 0)
+
+
+# Best reference
+
+
+def in_batches(points: torch.Tensor, size: int = 4) -> Iterator[Keypoints]:
+    for start in range(0, len(points), size):
+        yield Keypoints(points[start : start + size])
+
+
+def test_best_reference_ignores_place_and_size() -> None:
+    poses = torch.randn(11, 10, 2)
+    source = Keypoints(0.3 * poses[6:7] + torch.tensor([0.5, -0.2]) + 0.005 * torch.randn(10, 2))
+    assert best_reference(source, in_batches(poses)) == 6
+    assert best_reference(source, in_batches(torch.cat([poses, poses]), 3)) == 6  # the first of equals
+
+
+def test_frames_that_cannot_be_used_are_skipped() -> None:
+    poses = torch.randn(4, 10, 2)
+    source = Keypoints(poses[3:4].clone())
+    poses[0], poses[1, 2], poses[2] = 0.25, math.nan, torch.linspace(0, 1, 10)[:, None]
+    assert best_reference(source, in_batches(poses)) == 3
+    with pytest.raises(InputError, match="No frame of the driving clip can be the reference; got 3 frames"):
+        best_reference(source, in_batches(poses[:3]))
+    with pytest.raises(InputError, match=r"The source's keypoints coincide.*Choose the reference frame by its index"):
+        best_reference(Keypoints(poses[:1]), in_batches(poses))
+    with pytest.raises(InputError, match="got 0 frames"):
+        best_reference(source, [])
