@@ -260,7 +260,7 @@ def _models(given: argparse.Namespace) -> None:
     for status in weights.status():
         size = "?" if status.bytes is None else f"{status.bytes / 1e6:.0f} MB"
         where = str(status.path) if status.path else "not fetched"
-        rows.append((status.name, status.domain, size, status.hash_status, status.licence, where))
+        rows.append((status.name, status.domain, size, status.hash, status.licence, where))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

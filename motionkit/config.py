@@ -269,7 +269,7 @@ class AnimateOptions:
     strength: float = 1.0
     gains: Mapping[str | int, float] = field(default_factory=dict)
     smoothing: float = 0.0
-    motion_limit: float | None = 0.6
+    motion_limit: float | None = 1.0
     reference: Literal["first", "best"] | int = "first"
     batch_size: int | None = None
     size: int | None = None

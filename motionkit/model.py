@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from motionkit import checkpoints, weights
-from motionkit.config import PUBLISHED, ModelConfig
+from motionkit import weights
+from motionkit.config import ModelConfig
 from motionkit.errors import DeviceError, InputError
 from motionkit.fast import EncodedSource, FastModel
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
@@ -124,12 +124,11 @@ def load_model(
     """
     device = pick_device(device)  # before any download
     _pick_dtype(precision, device)
-    checkpoint = checkpoints.read(weights.resolve(name_or_path, allow_unverified=allow_unverified, progress=progress))
-    config = config or checkpoint.config or PUBLISHED.get(str(name_or_path))
-    config = config or checkpoints.recognise(checkpoint.generator, checkpoint.kp_detector)
+    checkpoint = weights.load(name_or_path, config=config, allow_unverified=allow_unverified, progress=progress)
+    assert checkpoint.config is not None, "weights.load finds one"
+    config = checkpoint.config
     if align_corners is not None:
         config = config.replace(align_corners=align_corners)
-    checkpoints.check_shapes(config, generator=checkpoint.generator, kp_detector=checkpoint.kp_detector)
     with torch.device("meta"):  # no time spent on random numbers that the file overwrites
         reference = FirstOrderModel(config)
     reference.generator.load_state_dict(checkpoint.generator, assign=True)

@@ -1,14 +1,19 @@
-"""A real HTTP server on loopback that misbehaves on request."""
+"""A real HTTP server on loopback that misbehaves on request, and ways to fetch from it."""
 
 from __future__ import annotations
 
 import hashlib
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from motionkit.download import download
 
 CONTENT = random.Random(0).randbytes(600_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -124,3 +129,25 @@ def running() -> Iterator[Mirror]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def fetch(urls: list[str], target: Path, **options: object) -> str:
+    return download(urls, target, **{"progress": False, "timeout": 5.0, **options})  # type: ignore[arg-type]
+
+
+def left_over(target: Path) -> list[str]:
+    return sorted(p.name for p in target.parent.iterdir() if p.suffix != ".lock")
+
+
+def script(body: str, *args: object) -> subprocess.Popen:
+    code = f"import sys\nfrom pathlib import Path\nfrom motionkit.download import download\n{body}"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, args)],
+        cwd=Path(__file__).parent.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+FETCH = "print(download([sys.argv[1]], Path(sys.argv[2]), sha256=sys.argv[3] or None))"

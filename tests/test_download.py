@@ -16,9 +16,24 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from loopback import CONTENT, OTHER, SHA256, Mirror, missing, page, redirect, running, serving, start
+from loopback import (
+    CONTENT,
+    FETCH,
+    OTHER,
+    SHA256,
+    Mirror,
+    fetch,
+    left_over,
+    missing,
+    page,
+    redirect,
+    running,
+    script,
+    serving,
+    start,
+)
 
-from motionkit.download import _by_gdown, download, sha256_of
+from motionkit.download import _by_gdown, sha256_of
 from motionkit.errors import DownloadError, WeightsError
 from motionkit.partfile import PartFile
 
@@ -38,14 +53,6 @@ def mirror() -> Iterator[Mirror]:
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "cache" / "model.pth.tar"
-
-
-def fetch(urls: list[str], target: Path, **options: object) -> str:
-    return download(urls, target, **{"progress": False, "timeout": 5.0, **options})  # type: ignore[arg-type]
-
-
-def left_over(target: Path) -> list[str]:
-    return sorted(p.name for p in target.parent.iterdir() if p.suffix != ".lock")
 
 
 def test_whole_file(mirror: Mirror, target: Path) -> None:
@@ -284,28 +291,14 @@ def test_installed_gdown_writes_to_the_part(mirror: Mirror, target: Path) -> Non
     assert part.finish() == SHA256
 
 
-def _script(body: str, *args: object) -> subprocess.Popen:
-    code = f"import sys\nfrom pathlib import Path\nfrom motionkit.download import download\n{body}"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, args)],
-        cwd=Path(__file__).parent.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-FETCH = "print(download([sys.argv[1]], Path(sys.argv[2]), sha256=sys.argv[3] or None))"
-
-
 @pytest.mark.parametrize("sha256", [SHA256, ""])
 def test_two_processes_at_once(mirror: Mirror, target: Path, sha256: str) -> None:
     url = mirror.url("/a", serving(pause=0.05))
-    first = _script(FETCH, url, target, sha256)
+    first = script(FETCH, url, target, sha256)
     while not mirror.asked:
         assert first.poll() is None
         time.sleep(0.01)
-    second = _script(FETCH, url, target, sha256)
+    second = script(FETCH, url, target, sha256)
     for process in (first, second):
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out.strip()) == (0, SHA256), err
@@ -316,7 +309,7 @@ def test_two_processes_at_once(mirror: Mirror, target: Path, sha256: str) -> Non
 
 def test_killed_process_leaves_only_a_part_that_is_resumed(mirror: Mirror, target: Path) -> None:
     url = mirror.url("/a", serving(pause=0.05))
-    process = _script(FETCH, url, target, SHA256)
+    process = script(FETCH, url, target, SHA256)
     part = target.with_name(target.name + ".part")
     while not (part.exists() and part.stat().st_size > 100_000):
         assert process.poll() is None
@@ -331,7 +324,7 @@ def test_killed_process_leaves_only_a_part_that_is_resumed(mirror: Mirror, targe
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on file sizes")
 def test_write_that_fails_half_way(mirror: Mirror, target: Path) -> None:
     limited = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n{FETCH}"
-    _, err = _script(limited, mirror.url("/a", serving()), target, SHA256).communicate(timeout=60)
+    _, err = script(limited, mirror.url("/a", serving()), target, SHA256).communicate(timeout=60)
     assert "DownloadError: Cannot write" in err and "File too large" in err and "nothing was kept" in err
     assert left_over(target) == []
 

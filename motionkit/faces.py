@@ -1,0 +1,341 @@
+"""Find the face, take the square around it that the models were trained on, and paste the result back.
+
+A finder's box covers about brows to chin; the square that face models see is some 2.2 times as wide and shifted up:
+a head with its hair in the middle, neck and shoulders at the bottom.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from motionkit.errors import FaceNotFoundError, InputError, MissingPackageError, MotionkitWarning
+from motionkit.structures import Box
+
+__all__ = [
+    "centred_square",
+    "choose_clip_square",
+    "choose_square",
+    "crop",
+    "face_square",
+    "find_faces",
+    "paste_back",
+    "steady_box",
+]
+
+Finder = Literal["auto", "cascade", "mtcnn"] | Callable[[np.ndarray], Iterable[Box]]
+
+# Side of the model's square in widths of a finder's box, and how far its centre lies above the box's, in heights.
+SQUARE_PER_FACE = 2.2
+SHIFT_UP = 0.1
+# The cascade works on a picture of at most this many pixels a side: 0.05 s, and small faces are still found.
+WORK_SIDE = 512
+# MTCNN's boxes reach from the hairline to the chin; these parts of them are what the cascade would have found.
+MTCNN_TRIM = (0.0, 0.18, 1.0, 0.96)
+# Two boxes that overlap by more than this share of the smaller one show the same face.
+SAME_FACE = 0.4
+# A square follows a moving head's middle position; this share of its movement is added as room.
+MOVEMENT_ROOM = 0.5
+FEATHER = 0.08
+
+
+def find_faces(image: np.ndarray, *, finder: Finder = "auto") -> list[Box]:
+    """Faces in an H W 3 uint8 picture, largest first.
+
+    Args:
+        image: The picture.
+        finder: "cascade" is scikit-image's LBP cascade for frontal faces; "mtcnn" needs facenet-pytorch and also
+            finds turned ones; "auto" takes mtcnn where it is installed; or a function from picture to boxes.
+
+    Raises:
+        MissingPackageError: "mtcnn" was asked for and facenet-pytorch is not installed.
+    """
+    if callable(finder):
+        boxes = list(finder(image))
+    elif finder == "mtcnn" or (finder == "auto" and _has_mtcnn()):
+        boxes = _mtcnn(image)
+    elif finder in ("auto", "cascade"):
+        boxes = _cascade(image)
+    else:
+        raise InputError("Unknown face finder", got=repr(finder), expected="auto, cascade, mtcnn or a function")
+    return sorted(boxes, key=lambda box: -box.area)
+
+
+def face_square(face: Box) -> Box:
+    """The square that a face model should see, from a finder's box; it may reach beyond the picture."""
+    x, y = face.centre
+    side = round(SQUARE_PER_FACE * max(face.width, face.height))
+    left, top = round(x - side / 2), round(y - SHIFT_UP * face.height - side / 2)
+    return Box(left, top, left + side, top + side)
+
+
+def centred_square(width: int, height: int) -> Box:
+    """The largest square in the middle of a picture."""
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return Box(left, top, left + side, top + side)
+
+
+def crop(image: np.ndarray, box: Box, *, size: int | None = None) -> np.ndarray:
+    """The part of an H W 3 uint8 picture inside a box, mirrored at the border where the box reaches beyond it.
+
+    Args:
+        image: The picture.
+        box: The part, in pixels.
+        size: Side in pixels to resize a square to, anti-aliased; None keeps the box's.
+
+    Raises:
+        InputError: `size` is given for a box that is not square, which would stretch it.
+    """
+    if size is not None and box.width != box.height:
+        raise InputError(
+            "The box is not square", got=f"{box.width}x{box.height} pixels", expected="a square, to resize it unstretched"
+        )
+    height, width = image.shape[:2]
+    if box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height:
+        part = image[box.top : box.bottom, box.left : box.right]
+    else:
+        rows = _mirrored(box.top, box.bottom, height)
+        columns = _mirrored(box.left, box.right, width)
+        part = image[rows[:, None], columns[None, :]]
+    if size is None or part.shape[0] == size:
+        return np.ascontiguousarray(part)
+    return _resize(part, size, size)
+
+
+def steady_box(frames: Sequence[np.ndarray], *, finder: Finder = "auto") -> Box | None:
+    """One square for a whole clip, from a few of its frames; None where none of them shows a face.
+
+    The face is followed from frame to frame by the overlap with the largest one found; the square has the median
+    size and middle position, with some room for movement.
+    """
+    found = [boxes for boxes in (find_faces(frame, finder=finder) for frame in frames) if boxes]
+    if not found:
+        return None
+    anchor = max((boxes[0] for boxes in found), key=lambda box: box.area)
+    followed = [max(boxes, key=lambda box: (_overlap(box, anchor), box.area)) for boxes in found]
+    centres = np.array([box.centre for box in followed])
+    side = float(np.median([max(box.width, box.height) for box in followed]))
+    x, y = np.median(centres, axis=0)
+    # Half the spread that most frames have: a single far-off find does not widen the square.
+    spread = np.percentile(np.abs(centres - (x, y)), 75, axis=0).max()
+    side += MOVEMENT_ROOM * 2 * spread / SQUARE_PER_FACE
+    half = side / 2
+    return face_square(Box(round(x - half), round(y - half), round(x + half), round(y + half)))
+
+
+def choose_square(
+    image: np.ndarray,
+    *,
+    crop: str = "auto",
+    domain: str = "face",
+    face: str | int = "largest",
+    finder: Finder = "auto",
+) -> list[Box]:
+    """The squares of a picture that a model should see: one, or one for each face with ``face="all"``.
+
+    Args:
+        image: H W 3 uint8.
+        crop: "auto" looks for a face if the model's domain is "face" and takes the centred square, with a warning,
+            if there is none; "face" insists on one; "centre" is the centred square; "none" the whole picture.
+        domain: The model's.
+        face: "largest", "all", or an index counted from the left.
+        finder: As for ``find_faces``.
+
+    Raises:
+        FaceNotFoundError: A face was insisted on, or one was asked for that is not there.
+        InputError: "none", and the picture is not square.
+    """
+    plain = _plain_square(image, crop, domain)
+    if plain is not None:
+        return [plain]
+    found = find_faces(image, finder=finder)
+    if isinstance(face, int) and face >= len(found):
+        raise FaceNotFoundError(
+            "There is no such face", got=f"index {face}", expected=f"below {len(found)}, the number of faces found"
+        )
+    if not found:
+        return [_no_face(image, crop)]
+    if face == "all":
+        return [face_square(box) for box in found]
+    return [face_square(sorted(found, key=lambda box: box.left)[face] if isinstance(face, int) else found[0])]
+
+
+def choose_clip_square(
+    frames: Sequence[np.ndarray], *, crop: str = "auto", domain: str = "face", finder: Finder = "auto"
+) -> Box:
+    """As ``choose_square``, one steady square for a clip of which a few frames are given."""
+    plain = _plain_square(frames[0], crop, domain)
+    if plain is not None:
+        return plain
+    return steady_box(frames, finder=finder) or _no_face(frames[0], crop)
+
+
+def paste_back(picture: np.ndarray, patch: np.ndarray, box: Box, *, feather: float = FEATHER) -> np.ndarray:
+    """Blend an animated square into the full picture it was cropped from.
+
+    Args:
+        picture: H W 3 uint8; stays as it is.
+        patch: The animated square, of any size.
+        box: Where it was cropped; what lies beyond the picture is dropped.
+        feather: Width of the soft edge, as a share of the box. Sides at the picture's border have none.
+
+    Returns:
+        A new H W 3 uint8 picture, equal to `picture` outside the box.
+    """
+    height, width = picture.shape[:2]
+    left, top, right, bottom = max(box.left, 0), max(box.top, 0), min(box.right, width), min(box.bottom, height)
+    result = picture.copy()
+    if left >= right or top >= bottom:
+        return result
+    if patch.shape[:2] != (box.height, box.width):
+        patch = _resize(patch, box.width, box.height)
+    inside = (slice(top - box.top, bottom - box.top), slice(left - box.left, right - box.left))
+    mask = _feathered(box, (width, height), feather)[inside][..., None]
+    below = result[top:bottom, left:right]
+    blended = below + (patch[inside].astype(np.float32) - below) * mask
+    result[top:bottom, left:right] = (blended + 0.5).astype(np.uint8)
+    return result
+
+
+def _plain_square(image: np.ndarray, crop: str, domain: str) -> Box | None:
+    """The square where no face is looked for, else None."""
+    height, width = image.shape[:2]
+    if crop == "none":
+        if width != height:
+            raise InputError(
+                'crop="none" takes the whole picture, which must be square',
+                got=f"{width}x{height} pixels",
+                todo='Set crop="centre", or give a box',
+            )
+        return Box(0, 0, width, height)
+    if crop == "centre" or (crop == "auto" and domain != "face"):
+        return centred_square(width, height)
+    return None
+
+
+def _no_face(image: np.ndarray, crop: str) -> Box:
+    if crop == "face":
+        raise FaceNotFoundError("No face was found", todo="Give a box by hand, or take the centred square")
+    warnings.warn(
+        "No face was found; the centred square is used. Give a box by hand if it does not fit.",
+        MotionkitWarning,
+        stacklevel=4,
+    )
+    return centred_square(image.shape[1], image.shape[0])
+
+
+@lru_cache(maxsize=1)
+def _cascade_detector():  # type: ignore[no-untyped-def]
+    from skimage import data
+    from skimage.feature import Cascade
+
+    return Cascade(data.lbp_frontal_face_cascade_filename())
+
+
+def _cascade(image: np.ndarray) -> list[Box]:
+    height, width = image.shape[:2]
+    scale = min(1.0, WORK_SIDE / max(height, width))
+    small = _resize(image, max(round(width * scale), 1), max(round(height * scale), 1)) if scale < 1 else image
+    least, most = max(24, min(small.shape[:2]) // 12), min(small.shape[:2])
+    if most <= least:
+        return []
+    found = _cascade_detector().detect_multi_scale(
+        small, scale_factor=1.2, step_ratio=1, min_size=(least, least), max_size=(most, most)
+    )
+    boxes = [
+        Box(*(round(v / scale) for v in (f["c"], f["r"], f["c"] + f["width"], f["r"] + f["height"]))) for f in found
+    ]
+    return _merged(boxes)
+
+
+def _has_mtcnn() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("facenet_pytorch") is not None
+
+
+@lru_cache(maxsize=1)
+def _mtcnn_detector():  # type: ignore[no-untyped-def]
+    try:
+        from facenet_pytorch import MTCNN
+    except ImportError:
+        raise MissingPackageError(
+            "The mtcnn finder needs another package", todo="Run: pip install --no-deps facenet-pytorch"
+        ) from None
+    return MTCNN(keep_all=True)
+
+
+def _mtcnn(image: np.ndarray) -> list[Box]:
+    from PIL import Image
+
+    found, _ = _mtcnn_detector().detect(Image.fromarray(image))
+    if found is None:
+        return []
+    boxes = []
+    for left, top, right, bottom in found:
+        width, height = right - left, bottom - top
+        a, b, c, d = MTCNN_TRIM
+        edges = (left + a * width, top + b * height, left + c * width, top + d * height)
+        boxes.append(Box(*(round(float(edge)) for edge in edges)))
+    return boxes
+
+
+def _merged(boxes: list[Box]) -> list[Box]:
+    """Finds of one face averaged into one box, the largest groups' faces first."""
+    groups: list[list[Box]] = []
+    for box in sorted(boxes, key=lambda b: -b.area):
+        group = next((g for g in groups if _overlap(box, g[0]) > SAME_FACE), None)
+        if group is None:
+            groups.append([box])
+        else:
+            group.append(box)
+    edges = [np.mean([(b.left, b.top, b.right, b.bottom) for b in group], axis=0) for group in groups]
+    return [Box(*(round(float(v)) for v in mean)) for mean in edges]
+
+
+def _overlap(one: Box, other: Box) -> float:
+    """Common area as a share of the smaller box."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    return max(width, 0) * max(height, 0) / min(one.area, other.area)
+
+
+def _mirrored(begin: int, end: int, length: int) -> np.ndarray:
+    """Indices begin … end-1, folded back into 0 … length-1 by reflection at the first and last pixel."""
+    if length == 1:
+        return np.zeros(end - begin, dtype=np.intp)
+    period = 2 * (length - 1)
+    index = np.arange(begin, end) % period
+    return np.minimum(index, period - index)
+
+
+@lru_cache(maxsize=8)
+def _feathered(box: Box, size: tuple[int, int], feather: float) -> np.ndarray:
+    """box.height box.width float32 weights, 1 inside, falling smoothly to 0 at sides within the picture."""
+    width, height = size
+    rows = _ramp(box.height, feather, box.top > 0, box.bottom < height)
+    columns = _ramp(box.width, feather, box.left > 0, box.right < width)
+    return np.minimum(rows[:, None], columns[None, :])
+
+
+def _ramp(length: int, feather: float, first: bool, last: bool) -> np.ndarray:
+    reach = max(feather * length, 1.0)
+    position = np.arange(length, dtype=np.float32) + 0.5
+    weight = np.ones(length, dtype=np.float32)
+    if first:
+        weight = np.minimum(weight, position / reach)
+    if last:
+        weight = np.minimum(weight, (length - position) / reach)
+    return weight * weight * (3 - 2 * weight)
+
+
+def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    from PIL import Image
+
+    # BOX first takes care of strong shrinking at little cost; what remains is filtered well.
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
