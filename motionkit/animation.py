@@ -257,9 +257,7 @@ def _usual_batch(model: Model) -> int:
     return 16 if model.device.type == "cuda" else 4
 
 
-def _generate(
-    model: Model, source: EncodedSource, source_keypoints: Keypoints, keypoints: Keypoints
-) -> Generated:
+def _generate(model: Model, source: EncodedSource, source_keypoints: Keypoints, keypoints: Keypoints) -> Generated:
     """Generate a batch; once out of memory, in halves; then give up with a clear error."""
     try:
         return model.generate(source, source_keypoints, keypoints)

@@ -137,9 +137,7 @@ class ModelConfig:
     @property
     def size_multiple(self) -> int:
         """Sides that the networks see must be multiples of this many pixels."""
-        return max(
-            round(2**part.num_blocks / part.scale_factor) for part in (self.kp_detector, self.dense_motion)
-        )
+        return max(round(2**part.num_blocks / part.scale_factor) for part in (self.kp_detector, self.dense_motion))
 
     def replace(self, **changes: Any) -> ModelConfig:
         """A copy with some fields changed, checked again."""

@@ -34,9 +34,7 @@ class MotionkitError(Exception):
     The message is one line: ``what; got …; expected …. todo.``
     """
 
-    def __init__(
-        self, what: str, *, got: object = None, expected: str | None = None, todo: str | None = None
-    ) -> None:
+    def __init__(self, what: str, *, got: object = None, expected: str | None = None, todo: str | None = None) -> None:
         self.what, self.got, self.expected, self.todo = what, got, expected, todo
         message = what
         if got is not None:

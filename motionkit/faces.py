@@ -93,7 +93,9 @@ def crop(image: np.ndarray, box: Box, *, size: int | None = None) -> np.ndarray:
     """
     if size is not None and box.width != box.height:
         raise InputError(
-            "The box is not square", got=f"{box.width}x{box.height} pixels", expected="a square, to resize it unstretched"
+            "The box is not square",
+            got=f"{box.width}x{box.height} pixels",
+            expected="a square, to resize it unstretched",
         )
     height, width = image.shape[:2]
     if box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from motionkit.output import Meter, ProgressLike, Sinks
 from motionkit.structures import AnimationResult, Box, Keypoints
 from motionkit.templates import MotionTemplate, is_template, load_template
 
-__all__ = ["animate_file", "crop_driving", "extract", "open_driving"]
+__all__ = ["CroppedClip", "animate_file", "crop_clip", "extract", "open_driving"]
 
 # Frames from all over a clip on which its steady crop is decided.
 BOX_SAMPLES = 8
@@ -64,7 +63,7 @@ def animate_file(
     started = time.monotonic()
     options = options or AnimateOptions()
     targets = [Path(t) for t in (output, collage, still) if t is not None]
-    inputs = [Path(p) for p in (source, driving) if isinstance(p, (str, Path))]
+    inputs = [Path(source), *_paths(driving)]
     for i, target in enumerate(targets):
         media.check_target(target, *inputs, *targets[:i])
     if options.face == "all" and not options.paste_back:
@@ -73,14 +72,17 @@ def animate_file(
     subject = _open_source(source, model.config, options)
     wholes = subject.pictures()
     motion_source = open_driving(driving, beside=source)
-    drive = crop_driving(motion_source, model.config, options)
-    with ExitStack() as stack:
-        sinks = Sinks(output, collage, still, driving=motion_source, options=options)
-        stack.enter_context(sinks)
-        meter = stack.enter_context(Meter(_length(motion_source), progress, cancel))
+    drive: CroppedClip | MotionTemplate = (
+        motion_source if isinstance(motion_source, MotionTemplate) else crop_clip(motion_source, model.config, options)
+    )
+    with (
+        Sinks(output, collage, still, driving=motion_source, options=options) as sinks,
+        Meter(_length(motion_source), progress, cancel) as meter,
+    ):
         try:
             for group in _animate_all(subject, drive, model, options, float(sinks.fps)):
-                sinks.write(group[0], _finish(next(wholes) if options.paste_back else None, subject.boxes, group, options))
+                whole = next(wholes) if options.paste_back else None
+                sinks.write(group[0], _finish(whole, subject.boxes, group, options))
                 meter.step()
             sinks.finish()
         except KeyboardInterrupt:
@@ -92,7 +94,7 @@ def animate_file(
         fps=sinks.fps,
         seconds=time.monotonic() - started,
         source_box=subject.boxes[0],
-        driving_box=getattr(drive, "box", None),
+        driving_box=None if isinstance(drive, MotionTemplate) else drive.box,
     )
 
 
@@ -113,8 +115,7 @@ def extract(
     clip = open_driving(driving)
     if isinstance(clip, MotionTemplate):
         raise InputError("This is a motion template already", got=str(driving), expected="a clip")
-    cropped = crop_driving(clip, model.config, options)
-    assert isinstance(cropped, _Cropped)
+    cropped = crop_clip(clip, model.config, options)
     parts: list[Keypoints] = []
     with Meter(clip.info.frames, progress, cancel) as meter:
         for keypoints in detect_clip(cropped, model=model, batch_size=options.batch_size):
@@ -136,8 +137,6 @@ def open_driving(
 
     `beside` is the source, which a picture given as the driving may have been swapped with.
     """
-    if isinstance(driving, MotionTemplate):
-        return driving
     if not isinstance(driving, (str, Path)):
         return driving
     path = Path(driving)
@@ -155,7 +154,7 @@ def open_driving(
 
 
 @dataclass(frozen=True)
-class _Cropped:
+class CroppedClip:
     """A clip seen through one square; can be read any number of times."""
 
     frames: Iterable[np.ndarray]
@@ -175,11 +174,11 @@ class _Subject:
     boxes: list[Box]
     size: int
 
-    def squares(self, box: Box) -> np.ndarray | _Cropped:
+    def squares(self, box: Box) -> np.ndarray | CroppedClip:
         """What the model animates for one of the boxes."""
         if isinstance(self.frames, list):
             return faces.crop(self.frames[0], box, size=self.size)
-        return _Cropped(self.frames, box, self.size)
+        return CroppedClip(self.frames, box, self.size)
 
     def pictures(self) -> Iterator[np.ndarray]:
         """The whole frames, again and again."""
@@ -195,23 +194,20 @@ def _open_source(source: str | Path, config: ModelConfig, options: AnimateOption
     if Path(source).is_dir():
         raise InputError("The source is a folder", got=str(source), expected="a picture or a clip")
     size = picture_side(config, options.size)
-    choice = {"crop": options.crop, "domain": config.domain, "face": options.face}
     if _is_still(source):
         picture = media.read_image(source)
-        boxes = [options.source_box] if options.source_box else faces.choose_square(picture, **choice)
+        if options.source_box is not None:
+            return _Subject([picture], [options.source_box], size)
+        boxes = faces.choose_square(picture, crop=options.crop, domain=config.domain, face=options.face)
         return _Subject([picture], boxes, size)
     clip = media.open_clip(source)
     return _Subject(clip, [_clip_box(clip, options.source_box, config, options)], size)
 
 
-def crop_driving(
-    driving: media.Clip | MotionTemplate, config: ModelConfig, options: AnimateOptions
-) -> _Cropped | MotionTemplate:
-    """The driving as the model sees it: one steady square, or a template as it is."""
-    if isinstance(driving, MotionTemplate):
-        return driving
-    box = _clip_box(driving, options.driving_box, config, options)
-    return _Cropped(driving, box, picture_side(config, options.size))
+def crop_clip(clip: media.Clip, config: ModelConfig, options: AnimateOptions) -> CroppedClip:
+    """A driving clip as the model sees it: one steady square."""
+    box = _clip_box(clip, options.driving_box, config, options)
+    return CroppedClip(clip, box, picture_side(config, options.size))
 
 
 def _clip_box(clip: media.Clip, manual: Box | None, config: ModelConfig, options: AnimateOptions) -> Box:
@@ -238,7 +234,7 @@ def _spread(clip: media.Clip, count: int) -> Iterator[np.ndarray]:
 
 
 def _animate_all(
-    subject: _Subject, drive: _Cropped | MotionTemplate, model: Model, options: AnimateOptions, fps: float
+    subject: _Subject, drive: CroppedClip | MotionTemplate, model: Model, options: AnimateOptions, fps: float
 ) -> Iterator[tuple[Moment, ...]]:
     """For each driving frame, the moment of each of the subject's squares."""
     runs = [moments(subject.squares(b), drive, model=model, options=options, fps=fps) for b in subject.boxes]
@@ -259,3 +255,10 @@ def _finish(
 
 def _length(driving: media.Clip | MotionTemplate) -> int | None:
     return len(driving.keypoints) if isinstance(driving, MotionTemplate) else driving.info.frames
+
+
+def _paths(driving: str | Path | media.Clip | MotionTemplate) -> list[Path]:
+    """The file behind a driving, where there is one."""
+    if isinstance(driving, (str, Path)):
+        return [Path(driving)]
+    return [driving.info.path] if isinstance(driving, media.Clip) else []

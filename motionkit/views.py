@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from motionkit import collage as layout
 from motionkit import media, overlays
@@ -14,7 +16,7 @@ from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.model import Model
 from motionkit.output import Meter, ProgressLike
-from motionkit.pipeline import crop_driving
+from motionkit.pipeline import crop_clip
 from motionkit.structures import Keypoints
 
 __all__ = ["collage_files", "keypoint_files"]
@@ -40,7 +42,7 @@ def collage_files(
     stills = [next(iter(clip)) if clip not in moving else None for clip in clips]
     captions = [caption for caption, _ in panels]
 
-    def rows():  # type: ignore[no-untyped-def]
+    def rows() -> Iterator[np.ndarray]:
         for frames in zip(*moving, strict=False):
             left = iter(frames)
             pictures = [next(left) if still is None else still for still in stills]
@@ -83,7 +85,7 @@ def keypoint_files(
     targets = [Path(p) for p in (output, table) if p is not None]
     for i, target in enumerate(targets):
         media.check_target(target, clip.info.path, *targets[:i], any_suffix=target == Path(table or ""))
-    cropped = crop_driving(clip, model.config, options or AnimateOptions())
+    cropped = crop_clip(clip, model.config, options or AnimateOptions())
     names = model.config.keypoint_names
     rows: list[list[object]] = []
     with (

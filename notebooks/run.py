@@ -1,6 +1,6 @@
 """Run a notebook headless with other parameters; ``make demo`` runs ``animate.ipynb`` with it.
 
-    python notebooks/run.py animate source=face.jpg driving=clip.mp4 output=output/demo
+python notebooks/run.py animate source=face.jpg driving=clip.mp4 output=output/demo
 """
 
 from __future__ import annotations

@@ -8,10 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
 
 from motionkit.download import download
 
@@ -151,3 +154,10 @@ def script(body: str, *args: object) -> subprocess.Popen:
 
 
 FETCH = "print(download([sys.argv[1]], Path(sys.argv[2]), sha256=sys.argv[3] or None))"
+
+
+def fake_gdown(monkeypatch: pytest.MonkeyPatch, function: Callable) -> None:
+    """Put a module with this download function in gdown's place."""
+    module = types.ModuleType("gdown")
+    module.download = function  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gdown", module)

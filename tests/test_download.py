@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from loopback import (
     OTHER,
     SHA256,
     Mirror,
+    fake_gdown,
     fetch,
     left_over,
     missing,
@@ -243,12 +243,6 @@ def test_folder_that_cannot_be_made(mirror: Mirror, tmp_path: Path) -> None:
         fetch([mirror.url("/a", serving())], tmp_path / "file" / "cache" / "model")
 
 
-def _fake_gdown(monkeypatch: pytest.MonkeyPatch, function: Callable) -> None:
-    module = types.ModuleType("gdown")
-    module.download = function  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "gdown", module)
-
-
 DRIVE = "https://drive.google.com/uc?id=abc"
 
 
@@ -258,10 +252,10 @@ def test_gdown_5(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         output.write(CONTENT)
         return output
 
-    _fake_gdown(monkeypatch, give)
+    fake_gdown(monkeypatch, give)
     assert fetch([DRIVE], target, size=len(CONTENT), sha256=SHA256) == SHA256
     assert target.read_bytes() == CONTENT
-    _fake_gdown(monkeypatch, lambda url, output, quiet, use_cookies, fuzzy: None)
+    fake_gdown(monkeypatch, lambda url, output, quiet, use_cookies, fuzzy: None)
     with pytest.raises(DownloadError, match="Google Drive does not hand it out, usually because of a quota"):
         fetch([DRIVE], target)
 
@@ -271,7 +265,7 @@ def test_gdown_6(target: Path, monkeypatch: pytest.MonkeyPatch, mirror: Mirror) 
         assert timeout == 5.0
         raise RuntimeError("Cannot retrieve the public link\n of the file.")
 
-    _fake_gdown(monkeypatch, refuse)
+    fake_gdown(monkeypatch, refuse)
     with pytest.raises(DownloadError, match=r"gdown: Cannot retrieve the public link of the file\."):
         fetch([DRIVE], target)
 
@@ -279,7 +273,7 @@ def test_gdown_6(target: Path, monkeypatch: pytest.MonkeyPatch, mirror: Mirror) 
         output.write(OTHER)
         return output
 
-    _fake_gdown(monkeypatch, wrong)
+    fake_gdown(monkeypatch, wrong)
     assert fetch([DRIVE, mirror.url("/good", serving())], target, sha256=SHA256) == SHA256
 
 

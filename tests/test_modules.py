@@ -79,9 +79,7 @@ def test_golden_outputs(golden: dict[str, np.ndarray], align_corners: bool, mode
     reference = seeded_model(PUBLISHED["vox"].replace(align_corners=align_corners))
     pictures = frames(golden)
     prefix = f"{mode}.{str(align_corners).lower()}."
-    driving = Keypoints(
-        torch.from_numpy(golden[prefix + "kp_value"]), torch.from_numpy(golden[prefix + "kp_jacobian"])
-    )
+    driving = Keypoints(torch.from_numpy(golden[prefix + "kp_value"]), torch.from_numpy(golden[prefix + "kp_jacobian"]))
     with torch.inference_mode():
         if form == "trained":
             detected = reference.detect(pictures)
@@ -202,7 +200,9 @@ def test_train_mode_has_gradients_everywhere() -> None:
 
 def test_discriminator_shapes_and_scales() -> None:
     config = tiny_config(
-        discriminator=DiscriminatorConfig(scales=(1, 0.5), block_expansion=4, max_features=16, num_blocks=2, use_kp=True)
+        discriminator=DiscriminatorConfig(
+            scales=(1, 0.5), block_expansion=4, max_features=16, num_blocks=2, use_kp=True
+        )
     )
     discriminator = Discriminator(config)
     assert set(discriminator.discs) == {"1", "0-5"}

@@ -13,7 +13,12 @@ from motionkit.media.reading import Clip
 __all__ = ["AudioFeed"]
 
 # Codecs that each container takes as they are; anything else is encoded anew with the first.
-CODECS = {".mp4": ("aac", "mp3"), ".mov": ("aac", "mp3"), ".mkv": ("aac", "opus", "mp3", "vorbis", "flac"), ".webm": ("libopus", "opus", "vorbis")}  # fmt: skip
+CODECS = {
+    ".mp4": ("aac", "mp3"),
+    ".mov": ("aac", "mp3"),
+    ".mkv": ("aac", "opus", "mp3", "vorbis", "flac"),
+    ".webm": ("libopus", "opus", "vorbis"),
+}
 RATE = 48000
 
 
@@ -41,7 +46,6 @@ class AudioFeed:
             self.target.layout = "stereo"
             self.packets = self._encoded()
         self.waiting: tuple[Fraction, Any] | None = None
-        self.end: Fraction | None = None
 
     def advance(self, until: Fraction) -> None:
         """Hand over what begins before second `until` of the result."""
@@ -57,10 +61,8 @@ class AudioFeed:
 
     def finish(self, duration: Fraction) -> None:
         """Hand over the rest, up to the result's end."""
-        self.end = duration
         self.advance(duration)
-        if self.target.codec_context is not None and not isinstance(self.packets, list):
-            self.close()
+        self.close()
 
     def close(self) -> None:
         self.input.close()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def write_image(path: str | Path, frame: np.ndarray, *, metadata: Mapping[str, s
     suffix = target.suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
         raise InputError("Unknown kind of picture", got=target.name, expected=" ".join(IMAGE_SUFFIXES))
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     if suffix == ".png":
         info = PngInfo()
         for key, value in (metadata or {}).items():

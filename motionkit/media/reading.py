@@ -205,7 +205,9 @@ def _open(path: Path) -> Any:
         if not _is_av_error(error):
             raise
         raise MediaError(
-            "This is not a video that can be read", got=f"{path} ({explain(error)})", expected="mp4, mov, webm, avi, gif …"
+            "This is not a video that can be read",
+            got=f"{path} ({explain(error)})",
+            expected="mp4, mov, webm, avi, gif …",
         ) from None
     if container.format.name in ("tty", "srt", "ass", "webvtt"):  # FFmpeg draws plain text as video
         container.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import warnings
@@ -179,7 +180,7 @@ class _GifSink:
             return
         # GIF counts in hundredths of a second: the error is carried along, so that long clips keep their time.
         ticks = [round(i * 100 / self.fps) for i in range(len(self.frames) + 1)]
-        durations = [10 * max(b - a, 2) for a, b in zip(ticks, ticks[1:], strict=False)]
+        durations = [10 * max(b - a, 2) for a, b in itertools.pairwise(ticks)]
         first, *rest = self.frames
         first.save(
             self.path, save_all=True, append_images=rest, duration=durations, loop=0, comment=self.comment.encode()

@@ -5,6 +5,8 @@ Legend: B batch, C channels, H W size. ``norm`` is a batch norm over C; kernels 
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -62,7 +64,7 @@ class _Encoder(nn.Module):
     def __init__(self, block_expansion: int, channels: int, num_blocks: int, max_features: int) -> None:
         super().__init__()
         widths = [channels] + [width(block_expansion, i + 1, max_features) for i in range(num_blocks)]
-        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """All levels, from the input itself to the smallest map."""

@@ -5,6 +5,8 @@ Legend: B batch, C channels, K keypoints, H W picture size.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -56,7 +58,7 @@ class _OneScale(nn.Module):
         self.kp_variance = config.dense_motion.kp_variance
         self.down_blocks = nn.ModuleList(
             _DownBlock(a, b, norm=i > 0, pool=i < part.num_blocks - 1, sn=part.sn)
-            for i, (a, b) in enumerate(zip(channels, channels[1:], strict=False))
+            for i, (a, b) in enumerate(itertools.pairwise(channels))
         )
         self.conv = _conv(channels[-1], 1, 1, sn=part.sn)
 

@@ -5,6 +5,8 @@ Legend: B batch, C channels, H W picture size, h w size of the motion.
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,12 +32,12 @@ class Generator(nn.Module):
         self.dense_motion_network = DenseMotion(config)
         widths = [width(part.block_expansion, i, part.max_features) for i in range(part.num_down_blocks + 1)]
         self.first = SameBlock(config.num_channels, widths[0], kernel=7)
-        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
         self.bottleneck = nn.Sequential()
         for i in range(part.num_bottleneck_blocks):
             self.bottleneck.add_module(f"r{i}", ResBlock(widths[-1]))
         widths.reverse()
-        self.up_blocks = nn.ModuleList(UpBlock(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.up_blocks = nn.ModuleList(UpBlock(a, b) for a, b in itertools.pairwise(widths))
         self.final = nn.Conv2d(widths[-1], config.num_channels, 7, padding=3)
 
     def forward(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
