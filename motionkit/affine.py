@@ -18,7 +18,7 @@ LOG_CONDITION = (0.02, 0.1)  # 2·det/‖R‖²: 1 for a similarity, 0 for a sin
 LOG_HALF_TURN = (-0.95, -0.8)  # tr/(2·√det): the cosine of a rotation; -1 is half a turn, whose direction is unknown
 MAX_LOG_SCALE = 14.0  # natural logarithm of the largest scale that a power may reach, so that nothing overflows
 
-SCALE_KNEE, SCALE_BOUND = 2.5, 4.0  # singular values: untouched up to (and down to 1/), never beyond
+SCALE_KNEE, SCALE_BOUND = 1.5, 2.0  # singular values: untouched up to (and down to 1/), never beyond
 
 
 def _determinant(matrix: Tensor) -> Tensor:

@@ -115,8 +115,8 @@ def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None
     """Keep a wild pose from tearing the picture: bound each keypoint's movement from the source, softly.
 
     Movement up to ``KNEE`` · motion_limit is untouched, bit for bit; beyond it approaches motion_limit smoothly (the
-    slope is continuous) and never exceeds it. Likewise the singular values of J · J_S⁻¹, untouched in [1/2.5, 2.5] and
-    kept in [1/4, 4]; a mirrored matrix counts as one whose smaller singular value is negative, so it comes out upright.
+    slope is continuous) and never exceeds it. Likewise the singular values of J · J_S⁻¹, untouched in [1/1.5, 1.5] and
+    kept in [1/2, 2]; a mirrored matrix counts as one whose smaller singular value is negative, so it comes out upright.
     Where J_S is singular, J is left as it is.
 
     Args:

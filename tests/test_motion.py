@@ -284,24 +284,24 @@ def test_limit_is_in_units_of_the_sources_extent() -> None:
     assert torch.allclose(small, 0.2 * limit(moved, source, motion_limit=0.4).value, atol=1e-6)
 
 
-def test_jacobians_stay_within_a_quarter_and_four() -> None:
+def test_jacobians_stay_within_a_half_and_two() -> None:
     source = still(torch.tensor([[1.1, 0.4], [-0.2, 0.9]]), batch=300)
-    wild = 3 * torch.randn(300, 4, 2, 2)
+    wild = 1.5 * torch.randn(300, 4, 2, 2)
     result = limit(Keypoints(source.value, wild @ source.jacobian), source, motion_limit=0.6)
     change = result.jacobian @ torch.linalg.inv(source.jacobian)
     values = torch.linalg.svdvals(change)
-    assert values.max() <= 4.001 and values.min() >= 0.249
+    assert values.max() <= 2.001 and values.min() >= 0.499
     assert (torch.linalg.det(change) > 0).all()
     tame = torch.linalg.svdvals(wild)
-    keep = (tame[..., 0] < 2.49) & (tame[..., 1] > 0.41) & (torch.linalg.det(wild) > 0)
+    keep = (tame[..., 0] < 1.49) & (tame[..., 1] > 0.67) & (torch.linalg.det(wild) > 0)
     assert keep.any() and torch.equal(result.jacobian[keep], (wild @ source.jacobian)[keep])
 
 
 def test_only_the_wild_axis_of_a_jacobian_is_bounded() -> None:
-    result = limit(still(rotation(20) @ torch.diag(torch.tensor([1.5, 0.0]))), still(), motion_limit=0.6)
+    result = limit(still(rotation(20) @ torch.diag(torch.tensor([1.4, 0.0]))), still(), motion_limit=0.6)
     u, s, vh = np.linalg.svd(result.jacobian[0, 0].numpy())
-    expected_small = 0.4 - 0.15 * math.tanh(0.4 / 0.15)
-    np.testing.assert_allclose(s, [1.5, expected_small], rtol=1e-5)
+    expected_small = 2 / 3 - 1 / 6 * math.tanh(4)
+    np.testing.assert_allclose(s, [1.4, expected_small], rtol=1e-5)
     np.testing.assert_allclose(u @ vh, rotation(20).numpy(), atol=1e-5)
 
 
