@@ -25,7 +25,10 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["motionkit", "motionkit.*"]), "motionkit.embedded"],
     package_dir={"motionkit.embedded": "weights"},
-    package_data={"motionkit": ["py.typed", "samples/*.mp4", "samples/README.md"], "motionkit.embedded": ["*.safetensors", "README.md"]},
+    package_data={
+        "motionkit": ["py.typed", "samples/*.mp4", "samples/README.md"],
+        "motionkit.embedded": ["*.safetensors", "README.md"],
+    },
     install_requires=requirements("requirements.txt"),
     extras_require={
         "notebook": NOTEBOOK,
