@@ -12,6 +12,7 @@ from conftest import seeded_model, tiny_config
 from motionkit.config import PUBLISHED, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
 from motionkit.errors import ConfigError
 from motionkit.fast import FastModel
+from motionkit.modules.dense_motion import affine_motions
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, warp
@@ -243,3 +244,23 @@ def test_down_keeps_a_constant_and_takes_every_fourth_pixel() -> None:
     spike = torch.zeros(1, 3, 64, 64)
     spike[..., 32, 32] = 1
     assert down(spike)[0, 0].argmax() == 8 * 16 + 8
+
+
+def test_a_singular_jacobian_spoils_no_picture() -> None:
+    config = tiny_config()
+    model = seeded_model(config)
+    source, keypoints = torch.rand(1, 3, 32, 32), some_keypoints(1, config)
+    driving = some_keypoints(1, config, seed=1)
+    driving.jacobian[0, 0] = 0
+    driving.jacobian[0, 1] = torch.tensor([[1.0, 2.0], [2.0, 4.0]])
+    with torch.no_grad():
+        assert model.generate(source, keypoints, driving).image.isfinite().all()
+
+
+def test_local_motions_by_hand() -> None:
+    turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+    source = Keypoints(torch.tensor([[[0.5, 0.0]]]), turn[None, None])
+    driving = Keypoints(torch.tensor([[[0.0, 0.5]]]), 2 * torch.eye(2)[None, None])
+    linear, offset = affine_motions(source, driving)
+    torch.testing.assert_close(linear[0, 0], turn / 2)
+    torch.testing.assert_close(offset[0, 0], torch.tensor([0.75, 0.0]))  # p_S - A p_D, A p_D = (-0.25, 0)

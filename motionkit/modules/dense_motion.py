@@ -37,9 +37,22 @@ def affine_motions(source: Keypoints, driving: Keypoints) -> tuple[Tensor, Tenso
         eye = torch.eye(2, dtype=driving.value.dtype, device=driving.value.device)
         linear = eye.expand(*driving.value.shape, 2)
     else:
-        linear = source.jacobian @ torch.linalg.inv(driving.jacobian)
+        linear = source.jacobian @ _inverse(driving.jacobian)
     offset = source.value - (linear @ driving.value[..., None])[..., 0]
     return linear, offset
+
+
+def _inverse(matrix: Tensor) -> Tensor:
+    """Inverse of ... 2 2 matrices in closed form: no library call that waits for the device or raises.
+
+    A singular one gives huge finite values, which send that keypoint's motion out of the picture and nothing else.
+    """
+    (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
+    determinant = a * d - b * c
+    least = torch.full_like(determinant, 1e-9).copysign(determinant)
+    determinant = torch.where(determinant.abs() < 1e-9, least, determinant)
+    adjugate = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
+    return adjugate / determinant[..., None, None]
 
 
 def heatmap_difference(source: Keypoints, driving: Keypoints, grid: Tensor, variance: float) -> Tensor:
