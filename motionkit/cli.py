@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from motionkit.config import OVERLAYS, AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError, MotionkitError, MotionkitWarning
@@ -29,7 +29,10 @@ DEFAULTS = AnimateOptions()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = _parser()
-    given = parser.parse_args(arguments)
+    try:
+        given = parser.parse_args(arguments)
+    except SystemExit as stop:  # argparse leaves with 2 for a mistake
+        return 1 if stop.code else 0
     if given.run is None:
         parser.print_help()
         return 1
@@ -50,8 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says a mistake in one line, as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"motionkit: {message}. Try: {self.prog} --help", file=sys.stderr)
+        raise SystemExit(1)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="motionkit",
         description="Bring a still picture to life with another clip's motion.",
         epilog="Animate your own face, or someone's who agreed to it. What is made says that it was made.",

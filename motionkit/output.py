@@ -111,7 +111,9 @@ class Sinks:
         video.write(result)
         if side_by_side is None and self.sheet is None:
             return
-        frame = layout.lay_out(panels(moment, result, self.options.overlays))
+        # The height of what the model made: a large picture pasted back into does not blow all panels up.
+        shown = panels(moment, result, self.options.overlays)
+        frame = layout.lay_out(shown, height=moment.frame.shape[0])
         if side_by_side is not None:
             side_by_side.write(frame)
         if self.sheet is not None:

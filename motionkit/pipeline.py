@@ -52,8 +52,7 @@ def animate_file(
         cancel: Set it from elsewhere to stop; AnimationCancelled is then raised.
 
     Returns:
-        What was made. Every output carries the label unless ``options.label`` is False; its metadata always says
-        that it was made.
+        What was made. It carries the label unless ``options.label`` is False; its metadata says so in any case.
 
     Raises:
         InputError, MediaError: An input or a target cannot be used.
@@ -62,31 +61,15 @@ def animate_file(
     """
     started = time.monotonic()
     options = options or AnimateOptions()
-    targets = [Path(t) for t in (output, collage, still) if t is not None]
-    inputs = [Path(source), *_paths(driving)]
-    for i, target in enumerate(targets):
-        media.check_target(target, *inputs, *targets[:i])
-    if options.face == "all" and not options.paste_back:
-        raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
-
+    _check_request(options, [output, collage, still], [Path(source), *_paths(driving)])
     subject = _open_source(source, model.config, options)
-    wholes = subject.pictures()
-    motion_source = open_driving(driving, beside=source)
-    drive: CroppedClip | MotionTemplate = (
-        motion_source if isinstance(motion_source, MotionTemplate) else crop_clip(motion_source, model.config, options)
-    )
+    opened = open_driving(driving, beside=source)
+    drive = opened if isinstance(opened, MotionTemplate) else crop_clip(opened, model.config, options)
     with (
-        Sinks(output, collage, still, driving=motion_source, options=options) as sinks,
-        Meter(_length(motion_source), progress, cancel) as meter,
+        Sinks(output, collage, still, driving=opened, options=options) as sinks,
+        Meter(_length(opened), progress, cancel) as meter,
     ):
-        try:
-            for group in _animate_all(subject, drive, model, options, float(sinks.fps)):
-                whole = next(wholes) if options.paste_back else None
-                sinks.write(group[0], _finish(whole, subject.boxes, group, options))
-                meter.step()
-            sinks.finish()
-        except KeyboardInterrupt:
-            raise AnimationCancelled(meter.done, meter.total) from None
+        _run(subject, drive, model, options, sinks, meter)
     return AnimationResult(
         path=Path(output),
         collage=None if collage is None else Path(collage),
@@ -233,12 +216,26 @@ def _spread(clip: media.Clip, count: int) -> Iterator[np.ndarray]:
                 return
 
 
-def _animate_all(
-    subject: _Subject, drive: CroppedClip | MotionTemplate, model: Model, options: AnimateOptions, fps: float
-) -> Iterator[tuple[Moment, ...]]:
-    """For each driving frame, the moment of each of the subject's squares."""
-    runs = [moments(subject.squares(b), drive, model=model, options=options, fps=fps) for b in subject.boxes]
-    return zip(*runs, strict=True)
+def _run(
+    subject: _Subject,
+    drive: CroppedClip | MotionTemplate,
+    model: Model,
+    options: AnimateOptions,
+    sinks: Sinks,
+    meter: Meter,
+) -> None:
+    """Animate every square of the subject, frame by frame, into the sinks."""
+    fps = float(sinks.fps)
+    runs = [moments(subject.squares(box), drive, model=model, options=options, fps=fps) for box in subject.boxes]
+    wholes = subject.pictures()
+    try:
+        for group in zip(*runs, strict=True):
+            whole = next(wholes) if options.paste_back else None
+            sinks.write(group[0], _finish(whole, subject.boxes, group, options))
+            meter.step()
+        sinks.finish()
+    except KeyboardInterrupt:
+        raise AnimationCancelled(meter.done, meter.total) from None
 
 
 def _finish(
@@ -255,6 +252,15 @@ def _finish(
 
 def _length(driving: media.Clip | MotionTemplate) -> int | None:
     return len(driving.keypoints) if isinstance(driving, MotionTemplate) else driving.info.frames
+
+
+def _check_request(options: AnimateOptions, outputs: list[str | Path | None], inputs: list[Path]) -> None:
+    """Each output can be written, and is neither an input nor another output; the options go together."""
+    if options.face == "all" and not options.paste_back:
+        raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
+    targets = [Path(output) for output in outputs if output is not None]
+    for i, target in enumerate(targets):
+        media.check_target(target, *inputs, *targets[:i])
 
 
 def _paths(driving: str | Path | media.Clip | MotionTemplate) -> list[Path]:

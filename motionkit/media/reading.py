@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ __all__ = ["Clip", "open_clip"]
 
 PICTURES_FPS = Fraction(25)
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic"})
+# Containers round times: a frame counts as there this part of a frame before its time.
+JITTER = Fraction(1, 4)
 Seconds = float | Fraction | int | None
 
 
@@ -153,7 +156,7 @@ class _VideoClip(Clip):
         slot = 0  # of the next frame to yield
         stop = None if self.end is None else max(round((self.end - self.start) * self.info.fps), 1)
         for time, frame in self._timed():
-            due = round((time - self.start) * self.info.fps)
+            due = math.ceil((time - self.start) * self.info.fps - JITTER)
             while held is not None and slot < due and (stop is None or slot < stop):
                 yield self._picture(held)
                 slot += 1
