@@ -125,7 +125,7 @@ def test_ten_bit_and_hdr(tmp_path: Path) -> None:
     eight, deep = (next(iter(media.open_clip(p))) for p in (path, ten))
     assert np.abs(eight[:, 4:28].astype(int) - deep[:, 4:28]).max() <= 3
     assert np.abs(eight[20:28, 40:60].astype(int) - deep[20:28, 40:60]).max() <= 6
-    tags = ["-color_trc", "smpte2084", "-color_primaries", "bt2020", "-colorspace", "bt2020nc"]
+    tags = ["-vf", "setparams=color_trc=smpte2084:color_primaries=bt2020:colorspace=bt2020nc"]
     ffmpeg("-i", path, "-pix_fmt", "yuv420p10le", "-c:v", "libx264", *tags, hdr)
     clip = media.open_clip(hdr)
     with pytest.warns(MotionkitWarning, match=r"hdr.mkv is HDR \(PQ\); it is tone-mapped to SDR") as said:

@@ -153,17 +153,20 @@ class _VideoClip(Clip):
 
     def __iter__(self) -> Iterator[np.ndarray]:
         held: Any = None
+        place = Fraction(0)
         slot = 0  # of the next frame to yield
         stop = None if self.end is None else max(round((self.end - self.start) * self.info.fps), 1)
         for time, frame in self._timed():
-            due = math.ceil((time - self.start) * self.info.fps - JITTER)
+            place = (time - self.start) * self.info.fps
+            due = math.ceil(place - JITTER)
             while held is not None and slot < due and (stop is None or slot < stop):
                 yield self._picture(held)
                 slot += 1
             held = frame
             if stop is not None and slot >= stop:
                 return
-        if held is not None and (stop is None or slot < stop):
+        # The last frame has its place unless that begins after the clip's end.
+        if held is not None and (stop is None or slot < stop) and (slot == 0 or slot <= place + JITTER):
             yield self._picture(held)
 
     def _timed(self) -> Iterator[tuple[Fraction, Any]]:
