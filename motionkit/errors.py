@@ -43,7 +43,7 @@ class MotionkitError(Exception):
             message += f"; expected {expected}"
         message += "."
         if todo is not None:
-            message += f" {todo}."
+            message += f" {todo}" if todo.endswith("?") else f" {todo}."
         super().__init__(message)
 
 

@@ -41,11 +41,8 @@ class Meter:
         self.cancel = cancel
         self.started = time.monotonic()
         self.report = progress if callable(progress) else None
+        self.shown = progress is True
         self.bar: Any = None
-        if progress is True:
-            from tqdm.auto import tqdm
-
-            self.bar = tqdm(total=total, unit="frame", desc="Animating")
 
     def __enter__(self) -> Meter:
         return self
@@ -59,13 +56,22 @@ class Meter:
     def step(self, count: int = 1) -> None:
         """Count `count` more frames."""
         self.done += count
-        if self.bar is not None:
-            self.bar.update(count)
+        if self.shown:
+            self._bar().update(count)
         if self.report is not None:
             elapsed = max(time.monotonic() - self.started, 1e-9)
             self.report(Progress(done=self.done, total=self.total, rate=self.done / elapsed))
         if self.cancel is not None and self.cancel.is_set():
             raise AnimationCancelled(self.done, self.total)
+
+    def _bar(self) -> Any:
+        """The bar, made at the first step: a mistake told before it stays one clean line."""
+        if self.bar is None:
+            from tqdm.auto import tqdm
+
+            self.bar = tqdm(total=self.total, unit="frame", desc="Animating")
+            self.bar.start_t -= time.monotonic() - self.started
+        return self.bar
 
 
 class Sinks:
