@@ -6,8 +6,8 @@ Legend: B batch, K keypoints, T frames of a clip.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, fields
+from itertools import chain, islice
 from typing import TypeVar
 
 import numpy as np
@@ -100,7 +100,9 @@ def moments(
         fps = float(driving.fps)
     smoother = motion.Smoother(options.smoothing, fps)
     sources = _Source(source, model, size)
-    reference = _reference(sources, driving, model, options.reference, batch)
+    generator = _Generator(model)
+    # Absolute motion has no reference; any frame will do.
+    reference = _reference(sources, driving, model, options.reference, batch) if options.relative else None
 
     index = 0
     for frames, detected in _driving(driving, model, batch):
@@ -118,7 +120,7 @@ def moments(
         if options.relative:
             keypoints = motion.limit(keypoints, source_keypoints, motion_limit=options.motion_limit)
         keypoints = smoother.smooth(keypoints)
-        generated = _generate(model, encoded, source_keypoints, keypoints)
+        generated = generator.generate(encoded, source_keypoints, keypoints)
         results = to_frames(generated.image)
         for i, frame in enumerate(results):
             yield Moment(
@@ -161,12 +163,14 @@ class _Source:
     def __init__(self, source: np.ndarray | Frames, model: Model, size: int) -> None:
         self.model, self.size = model, size
         self.still: tuple[EncodedSource, Keypoints, np.ndarray] | None = None
-        if isinstance(source, np.ndarray) and source.ndim == 3:
+        if isinstance(source, np.ndarray) and source.ndim < 4:
             self.still = self._encode([source])
             self.first_keypoints = self.still[1]
         else:
-            self.first_keypoints = self._encode(list(islice(iter(source), 1)))[1]
-            self.loop = _loop(source)
+            frames = _loop(source)
+            first = next(frames)
+            self.first_keypoints = self._encode([first])[1]
+            self.loop = chain([first], frames)
 
     def take(self, count: int) -> tuple[EncodedSource, Keypoints, list[np.ndarray]]:
         """For the next `count` frames: sources (1 or `count`), their keypoints, and the frames themselves."""
@@ -177,20 +181,25 @@ class _Source:
         return encoded, keypoints, list(frames)
 
     def _encode(self, frames: list[np.ndarray]) -> tuple[EncodedSource, Keypoints, np.ndarray]:
-        if not frames:
-            raise InputError("The source has no frames", expected="at least one")
-        pictures = to_tensor([_square(f, "source") for f in frames], size=self.size, device=self.model.device)
-        seen = to_tensor(frames, size=self.model.config.size, device=self.model.device)
-        return self.model.encode(pictures), self.model.detect(seen), to_frames(pictures)
+        pictures = _squares(frames, "source", self.size, self.model)
+        seen = _squares(frames, "source", self.model.config.size, self.model)
+        try:
+            return self.model.encode(pictures), self.model.detect(seen).to("cpu"), to_frames(pictures)
+        except RuntimeError as error:
+            raise _explained(error, self.model, len(frames)) from error
 
 
 def _loop(frames: Frames) -> Iterator[np.ndarray]:
     """The frames again and again, read anew each time: memory does not grow with the clip."""
+    passes = 0
     while True:
         empty = True
         for frame in frames:
             empty = False
             yield frame
+        if empty and not passes:
+            raise InputError("The source has no frames", expected="at least one")
+        passes += 1
         if empty:
             raise InputError(
                 "The source clip ended before the driving clip and cannot be read again",
@@ -202,16 +211,22 @@ def _loop(frames: Frames) -> Iterator[np.ndarray]:
 def _driving(
     driving: Frames | MotionTemplate, model: Model, batch: int
 ) -> Iterator[tuple[list[np.ndarray] | None, Keypoints]]:
-    """Batches of driving frames, None for a template, with their keypoints."""
+    """Batches of driving frames, None for a template, with their keypoints.
+
+    Keypoints are on the CPU, where the small steps of motion transfer cost least; the generator takes them back.
+    """
     if isinstance(driving, MotionTemplate):
-        keypoints = driving.keypoints.to(model.device)
-        for start in range(0, len(keypoints), batch):
-            yield None, keypoints[start : start + batch]
+        for start in range(0, len(driving), batch):
+            yield None, driving.keypoints[start : start + batch]
         return
     frames = iter(driving)
     while chunk := list(islice(frames, batch)):
-        images = to_tensor([_square(f, "driving") for f in chunk], size=model.config.size, device=model.device)
-        yield chunk, model.detect(images)
+        images = _squares(chunk, "driving", model.config.size, model)
+        try:
+            detected = model.detect(images).to("cpu")
+        except RuntimeError as error:
+            raise _explained(error, model, len(chunk)) from error
+        yield chunk, detected
 
 
 def _reference(
@@ -238,16 +253,20 @@ def _reference(
     raise InputError("The reference frame is not in the driving clip", got=reference, expected=f"0 to {count - 1}")
 
 
-def _square(frame: np.ndarray, what: str) -> np.ndarray:
-    height, width = check_frame(frame, what=f"{what} frame").shape[:2]
-    if height != width:
-        raise InputError(
-            f"The {what} is not square",
-            got=f"{width}x{height} pixels",
-            expected="a square, since stretching would deform it",
-            todo="motionkit.faces.choose_square and crop make one; animate_file does it by itself",
-        )
-    return frame
+def _squares(frames: list[np.ndarray], what: str, size: int, model: Model) -> torch.Tensor:
+    """Square frames, which may differ in size, as B 3 size size on the model's device."""
+    for frame in frames:
+        height, width = check_frame(frame, what=f"{what} frame").shape[:2]
+        if height != width:
+            raise InputError(
+                f"The {what} is not square",
+                got=f"{width}x{height} pixels",
+                expected="a square, since stretching would deform it",
+                todo="motionkit.faces.choose_square and crop make one; animate_file does it by itself",
+            )
+    alike = len({frame.shape for frame in frames}) == 1
+    groups = [frames] if alike else [[frame] for frame in frames]
+    return torch.cat([to_tensor(group, size=size, device=model.device) for group in groups])
 
 
 def _usual_batch(model: Model) -> int:
@@ -257,36 +276,40 @@ def _usual_batch(model: Model) -> int:
     return 16 if model.device.type == "cuda" else 4
 
 
-def _generate(model: Model, source: EncodedSource, source_keypoints: Keypoints, keypoints: Keypoints) -> Generated:
-    """Generate a batch; once out of memory, in halves; then give up with a clear error."""
-    try:
-        return model.generate(source, source_keypoints, keypoints)
-    except RuntimeError as error:
-        if not _is_out_of_memory(error):
-            raise
-    half = (len(keypoints) + 1) // 2
-    try:
-        if len(keypoints) == 1:
-            raise torch.cuda.OutOfMemoryError("one frame does not fit")
-        if model.device.type == "cuda":
-            torch.cuda.empty_cache()
-        parts = [
-            model.generate(_part(source, s), _part(source_keypoints, s), keypoints[s])
-            for s in (slice(0, half), slice(half, None))
-        ]
-    except RuntimeError as error:
-        if not _is_out_of_memory(error):
-            raise
-        raise OutOfMemoryError(
-            f"{model.device} has too little memory",
-            got=f"a batch of {len(keypoints)} frames, then {half}",
-            todo="Set batch_size=1, a smaller size or another device, or close what else uses it",
-        ) from error
-    return Generated(*(None if a is None else torch.cat([a, b]) for a, b in zip(*map(_fields, parts), strict=True)))
+class _Generator:
+    """Generates batches; out of memory, it goes over to half batches, once, and then gives up with a clear error."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.halved = False
+
+    def generate(self, source: EncodedSource, source_keypoints: Keypoints, keypoints: Keypoints) -> Generated:
+        count = len(keypoints)
+        if not self.halved:
+            try:
+                return self.model.generate(source, source_keypoints, keypoints)
+            except RuntimeError as error:
+                if count == 1 or not _is_out_of_memory(error):
+                    raise _explained(error, self.model, count) from error
+            # Outside the handler, whose traceback would keep what did not fit.
+            self.halved = True
+            if self.model.device.type == "cuda":
+                torch.cuda.empty_cache()
+        half = (count + 1) // 2
+        parts = [slice(0, half), slice(half, count)] if count > 1 else [slice(0, 1)]
+        try:
+            generated = [
+                self.model.generate(_part(source, part), _part(source_keypoints, part), keypoints[part])
+                for part in parts
+            ]
+        except RuntimeError as error:
+            raise _explained(error, self.model, half) from error
+        return _join(generated)
 
 
-def _fields(g: Generated) -> tuple[torch.Tensor | None, ...]:
-    return g.image, g.occlusion, g.flow, g.mask, g.deformed
+def _join(parts: list[Generated]) -> Generated:
+    columns = ([getattr(part, field.name) for part in parts] for field in fields(Generated))
+    return Generated(*(None if column[0] is None else torch.cat(column) for column in columns))
 
 
 def _part(batch: T, part: slice) -> T:
@@ -295,4 +318,17 @@ def _part(batch: T, part: slice) -> T:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in str(error).lower()
+    """CUDA has its own class; the others say so in words."""
+    words = ("out of memory", "allocate memory", "not enough memory")
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(word in str(error).lower() for word in words)
+
+
+def _explained(error: RuntimeError, model: Model, count: int) -> Exception:
+    """The error as a user understands it if it is about memory, else itself."""
+    if not _is_out_of_memory(error):
+        return error
+    return OutOfMemoryError(
+        f"{model.device} has too little memory",
+        got=f"a batch of {count}",
+        todo="Set batch_size=1, a smaller size or another device, or close what else uses it",
+    )

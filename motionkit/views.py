@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from motionkit import collage as layout
-from motionkit import media, overlays
+from motionkit import media, overlays, provenance
 from motionkit.animation import detect_clip
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
@@ -25,7 +25,7 @@ __all__ = ["collage_files", "keypoint_files"]
 def collage_files(
     panels: Sequence[tuple[str, str | Path]], output: str | Path, *, height: int | None = None, moments: int = 6
 ) -> None:
-    """Lay clips and pictures side by side.
+    """Lay clips and pictures side by side; a panel that says it was generated makes the whole say so.
 
     Args:
         panels: (caption, path), left to right. Pictures stand still; the shortest clip decides the length, the first
@@ -41,6 +41,7 @@ def collage_files(
     length = min((clip.info.frames for clip in moving if clip.info.frames is not None), default=None)
     stills = [next(iter(clip)) if clip not in moving else None for clip in clips]
     captions = [caption for caption, _ in panels]
+    metadata = provenance.container_metadata() if any(_is_generated(Path(path)) for _, path in panels) else None
 
     def rows() -> Iterator[np.ndarray]:
         for frames in zip(*moving, strict=False):
@@ -53,10 +54,10 @@ def collage_files(
         sheet = layout.ContactSheet(length, moments)
         for index, row in enumerate(rows()):
             sheet.add(index, row)
-        media.write_image(target, sheet.picture(fps=float(moving[0].info.fps)))
+        media.write_image(target, sheet.picture(fps=float(moving[0].info.fps)), metadata=metadata)
         return
     audio = next((clip for clip in moving if clip.info.has_audio), None)
-    with media.VideoWriter(target, fps=moving[0].info.fps, audio=audio) as writer:
+    with media.VideoWriter(target, fps=moving[0].info.fps, audio=audio, metadata=metadata) as writer:
         for row in rows():
             writer.write(row)
 
@@ -103,6 +104,10 @@ def keypoint_files(
     if table is not None:
         _write_table(Path(table), rows)
     return meter.done
+
+
+def _is_generated(path: Path) -> bool:
+    return path.is_file() and provenance.SOURCE_TYPE in media.read_metadata(path).get("comment", "")
 
 
 def _rows(frame: int, keypoints: Keypoints, names: tuple[str, ...]) -> list[list[object]]:

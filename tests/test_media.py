@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from motionkit import media
-from motionkit.errors import InputError, MediaError, MotionkitWarning
+from motionkit.errors import InputError, MediaError, MissingPackageError, MotionkitWarning
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
@@ -188,6 +188,20 @@ def test_pictures_of_every_kind(tmp_path: Path) -> None:
     exif[0x0112] = 6  # to be shown turned by 90° clockwise
     rgb.save(tmp_path / "turned.jpg", exif=exif, quality=95)
     assert np.abs(media.read_image(tmp_path / "turned.jpg").astype(int) - np.rot90(expected, -1)).mean() < 4
+
+
+def test_avi_is_read(tmp_path: Path) -> None:
+    ffmpeg("-i", make(tmp_path / "a.mp4", 5), "-c:v", "mjpeg", "-q:v", 2, tmp_path / "a.avi")
+    clip = media.open_clip(tmp_path / "a.avi")
+    assert [number(f) for f in clip] == list(range(5)) and clip.info.fps == 25
+
+
+def test_heic_names_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
+    assert media.is_image(tmp_path / "a.heic")
+    with pytest.raises(MissingPackageError, match=r'pip install "motionkit\[heic\]"'):
+        media.read_image(tmp_path / "a.heic")
 
 
 def test_is_image_looks_at_the_content(tmp_path: Path) -> None:
