@@ -6,6 +6,7 @@ Legend: B batch, K keypoints, T frames of a clip.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import chain, islice
 from typing import TypeVar
@@ -183,10 +184,8 @@ class _Source:
     def _encode(self, frames: list[np.ndarray]) -> tuple[EncodedSource, Keypoints, np.ndarray]:
         pictures = _squares(frames, "source", self.size, self.model)
         seen = _squares(frames, "source", self.model.config.size, self.model)
-        try:
+        with _memory_explained(self.model, f"a batch of {len(frames)} frames"):
             return self.model.encode(pictures), self.model.detect(seen).to("cpu"), to_frames(pictures)
-        except RuntimeError as error:
-            raise _explained(error, self.model, len(frames)) from error
 
 
 def _loop(frames: Frames) -> Iterator[np.ndarray]:
@@ -222,10 +221,8 @@ def _driving(
     frames = iter(driving)
     while chunk := list(islice(frames, batch)):
         images = _squares(chunk, "driving", model.config.size, model)
-        try:
+        with _memory_explained(model, f"a batch of {len(chunk)} frames"):
             detected = model.detect(images).to("cpu")
-        except RuntimeError as error:
-            raise _explained(error, model, len(chunk)) from error
         yield chunk, detected
 
 
@@ -285,26 +282,26 @@ class _Generator:
 
     def generate(self, source: EncodedSource, source_keypoints: Keypoints, keypoints: Keypoints) -> Generated:
         count = len(keypoints)
-        if not self.halved:
+        if count > 1 and not self.halved:
             try:
                 return self.model.generate(source, source_keypoints, keypoints)
             except RuntimeError as error:
-                if count == 1 or not _is_out_of_memory(error):
-                    raise _explained(error, self.model, count) from error
+                if not _is_out_of_memory(error):
+                    raise
             # Outside the handler, whose traceback would keep what did not fit.
             self.halved = True
             if self.model.device.type == "cuda":
                 torch.cuda.empty_cache()
         half = (count + 1) // 2
-        parts = [slice(0, half), slice(half, count)] if count > 1 else [slice(0, 1)]
-        try:
-            generated = [
-                self.model.generate(_part(source, part), _part(source_keypoints, part), keypoints[part])
-                for part in parts
-            ]
-        except RuntimeError as error:
-            raise _explained(error, self.model, half) from error
-        return _join(generated)
+        parts = [part for part in (slice(0, half), slice(half, count)) if part.start < part.stop]
+        tried = f"a batch of {count} frames" + (f", then {half}" if count > 1 else "")
+        with _memory_explained(self.model, tried):
+            return _join(
+                [
+                    self.model.generate(_part(source, part), _part(source_keypoints, part), keypoints[part])
+                    for part in parts
+                ]
+            )
 
 
 def _join(parts: list[Generated]) -> Generated:
@@ -323,12 +320,16 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.cuda.OutOfMemoryError) or any(word in str(error).lower() for word in words)
 
 
-def _explained(error: RuntimeError, model: Model, count: int) -> Exception:
-    """The error as a user understands it if it is about memory, else itself."""
-    if not _is_out_of_memory(error):
-        return error
-    return OutOfMemoryError(
-        f"{model.device} has too little memory",
-        got=f"a batch of {count}",
-        todo="Set batch_size=1, a smaller size or another device, or close what else uses it",
-    )
+@contextmanager
+def _memory_explained(model: Model, tried: str) -> Iterator[None]:
+    """Say clearly that what was tried did not fit."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"{model.device} has too little memory",
+            got=tried,
+            todo="Set batch_size=1, a smaller size or another device, or close what else uses it",
+        ) from error

@@ -162,9 +162,17 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_cut_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("cut")
-    group.add_argument("--start", type=Fraction, help="first second of the clip that is used")
-    group.add_argument("--end", type=Fraction, help="second at which to stop")
-    group.add_argument("--fps", type=Fraction, help="resample the clip to this rate, for instance 25 or 30000/1001")
+    group.add_argument("--start", type=_number, help="first second of the clip that is used")
+    group.add_argument("--end", type=_number, help="second at which to stop")
+    group.add_argument("--fps", type=_number, help="resample the clip to this rate, for instance 25 or 30000/1001")
+
+
+def _number(text: str) -> Fraction:
+    """An exact number: 25, 29.97 or 30000/1001."""
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 25, 1.5 or 30000/1001") from None
 
 
 def _load(given: argparse.Namespace) -> Model:
@@ -209,7 +217,7 @@ def _gain(text: str) -> tuple[str | int, float]:
 
 def _index(text: str) -> Any:
     """A number if the text is one, else the text."""
-    return int(text) if text.isdigit() else text
+    return int(text) if text.isdecimal() else text
 
 
 def _box(text: str | None) -> Box | None:
@@ -240,8 +248,10 @@ def _animate(given: argparse.Namespace) -> None:
 
 def _extract(given: argparse.Namespace) -> None:
     from motionkit.pipeline import extract
-    from motionkit.templates import save_template
+    from motionkit.templates import SUFFIX, save_template
 
+    if Path(given.output).suffix.lower() != SUFFIX:  # told before any work
+        raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")
     template = extract(_open(given, given.driving), model=_load(given), progress=True)
     save_template(given.output, template)
     print(f"{given.output}: {len(template.keypoints)} frames of motion")

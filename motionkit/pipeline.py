@@ -61,9 +61,9 @@ def animate_file(
     """
     started = time.monotonic()
     options = options or AnimateOptions()
-    _check_request(options, [output, collage, still], [Path(source), *_paths(driving)])
-    subject = _open_source(source, model.config, options)
+    _check_request(options, (output, collage), still, [Path(source), *_paths(driving)])
     opened = open_driving(driving, beside=source)
+    subject = _open_source(source, model.config, options)
     drive = opened if isinstance(opened, MotionTemplate) else crop_clip(opened, model.config, options)
     with (
         Sinks(output, collage, still, driving=opened, options=options) as sinks,
@@ -184,6 +184,10 @@ def _open_source(source: str | Path, config: ModelConfig, options: AnimateOption
         boxes = faces.choose_square(picture, crop=options.crop, domain=config.domain, face=options.face)
         return _Subject([picture], boxes, size)
     clip = media.open_clip(source)
+    if options.face != "largest":
+        raise InputError(
+            "Of a source clip the largest face is animated", got=f"face={options.face!r}", todo="Give a box"
+        )
     return _Subject(clip, [_clip_box(clip, options.source_box, config, options)], size)
 
 
@@ -254,11 +258,23 @@ def _length(driving: media.Clip | MotionTemplate) -> int | None:
     return len(driving.keypoints) if isinstance(driving, MotionTemplate) else driving.info.frames
 
 
-def _check_request(options: AnimateOptions, outputs: list[str | Path | None], inputs: list[Path]) -> None:
+def _check_request(
+    options: AnimateOptions, clips: tuple[str | Path | None, ...], still: str | Path | None, inputs: list[Path]
+) -> None:
     """Each output can be written, and is neither an input nor another output; the options go together."""
     if options.face == "all" and not options.paste_back:
         raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
-    targets = [Path(output) for output in outputs if output is not None]
+    for path in clips:
+        if path is not None and Path(path).suffix.lower() in media.IMAGE_SUFFIXES:
+            raise InputError(
+                "A clip cannot be written as a picture",
+                got=str(path),
+                expected=f"{' '.join(media.VIDEO_SUFFIXES)}, or a folder without a suffix",
+                todo="still writes a picture",
+            )
+    if still is not None and Path(still).suffix.lower() not in media.IMAGE_SUFFIXES:
+        raise InputError("A still is a picture", got=str(still), expected=" ".join(media.IMAGE_SUFFIXES))
+    targets = [Path(path) for path in (*clips, still) if path is not None]
     for i, target in enumerate(targets):
         media.check_target(target, *inputs, *targets[:i])
 

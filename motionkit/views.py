@@ -39,7 +39,8 @@ def collage_files(
     clips = [media.open_clip(path) for _, path in panels]
     moving = [clip for clip in clips if clip.info.frames != 1] or clips[:1]
     length = min((clip.info.frames for clip in moving if clip.info.frames is not None), default=None)
-    stills = [next(iter(clip)) if clip not in moving else None for clip in clips]
+    height = max(clip.info.height for clip in clips) if height is None else height
+    stills = [None if clip in moving else layout.scale_to_height(next(iter(clip)), height) for clip in clips]
     captions = [caption for caption, _ in panels]
     metadata = provenance.container_metadata() if any(_is_generated(Path(path)) for _, path in panels) else None
 
@@ -83,6 +84,10 @@ def keypoint_files(
     """
     if not isinstance(clip, media.Clip):
         raise InputError("A motion template has no pictures to draw on", expected="a clip or a picture")
+    if Path(output).suffix.lower() in media.IMAGE_SUFFIXES:
+        raise InputError(
+            "A clip cannot be written as a picture", got=str(output), expected=" ".join(media.VIDEO_SUFFIXES)
+        )
     targets = [Path(p) for p in (output, table) if p is not None]
     for i, target in enumerate(targets):
         media.check_target(target, clip.info.path, *targets[:i], any_suffix=target == Path(table or ""))

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from motionkit.errors import MotionkitWarning
 from motionkit.media.reading import Clip
+from motionkit.media.streams import is_av_error, open_container, video_stream
+from motionkit.media.targets import explain
 
 __all__ = ["AudioFeed"]
 
-# Codecs that each container takes as they are; anything else is encoded anew with the first.
-CODECS = {
+# Codecs that each container takes as they are; anything else is encoded anew.
+COPIED = {
     ".mp4": ("aac", "mp3"),
     ".mov": ("aac", "mp3"),
     ".mkv": ("aac", "opus", "mp3", "vorbis", "flac"),
-    ".webm": ("libopus", "opus", "vorbis"),
+    ".webm": ("opus", "vorbis"),
 }
 RATE = 48000
+# Containers round times to milliseconds, and resampling holds some samples back: only a larger gap is a gap.
+TOLERANCE = RATE // 50
 
 
 class AudioFeed:
@@ -29,20 +35,19 @@ class AudioFeed:
     """
 
     def __init__(self, clip: Clip, container: Any, suffix: str) -> None:
-        import av
-
-        self.input = av.open(str(clip.info.path))
+        self.name = clip.info.path.name
+        self.input = open_container(clip.info.path)
         self.stream = self.input.streams.audio[0]
-        video = self.input.streams.video[0]
+        video = video_stream(self.input, clip.info.path)
         # Time 0 of the result is the cut's start, counted from the first picture.
         self.zero = clip.start + (Fraction(video.start_time or 0) * video.time_base)
         self.output = container
-        copied = clip.start == 0 and self.stream.codec_context.name in CODECS[suffix]
+        copied = clip.start == 0 and self.stream.codec_context.codec.canonical_name in COPIED[suffix]
         if copied:
             self.target = container.add_stream_from_template(self.stream)
             self.packets = self._copied()
         else:
-            self.target = container.add_stream(CODECS[suffix][0], rate=RATE)
+            self.target = container.add_stream("libopus" if suffix == ".webm" else "aac", rate=RATE)
             self.target.layout = "stereo"
             self.packets = self._encoded()
         self.waiting: tuple[Fraction, Any] | None = None
@@ -68,7 +73,7 @@ class AudioFeed:
         self.input.close()
 
     def _copied(self) -> Iterator[tuple[Fraction, Any]]:
-        for packet in self.input.demux(self.stream):
+        for packet in self._whole(self.input.demux(self.stream)):
             if packet.pts is None:
                 continue
             offset = round(self.zero / packet.time_base)
@@ -87,6 +92,16 @@ class AudioFeed:
         for packet in self.target.encode(None):
             yield self._time(packet), packet
 
+    def _whole(self, items: Iterator[Any]) -> Iterator[Any]:
+        """The items up to where the audio is damaged."""
+        try:
+            yield from items
+        except Exception as error:
+            if not is_av_error(error):
+                raise
+            message = f"The audio of {self.name} is damaged ({explain(error)}); it is used up to there"
+            warnings.warn(message, MotionkitWarning, stacklevel=2)
+
     @staticmethod
     def _time(packet: Any) -> Fraction:
         return Fraction(packet.pts or 0) * packet.time_base
@@ -97,11 +112,13 @@ class AudioFeed:
 
         resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
         done = 0
-        for decoded in self.input.decode(self.stream):
+        for decoded in self._whole(self.input.decode(self.stream)):
             begin = Fraction(decoded.pts or 0) * decoded.time_base - self.zero
             at = round(begin * RATE)
             for part in resampler.resample(decoded):
                 samples = part.to_ndarray()  # 2 n
+                if done > 0 and abs(at - done) < TOLERANCE:
+                    at = done
                 if at > done:
                     samples = np.pad(samples, ((0, 0), (at - done, 0)))
                 elif at < done:

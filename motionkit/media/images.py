@@ -16,11 +16,12 @@ from motionkit.media.targets import PICTURE_SUFFIXES, explain, part_name
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["IMAGE_SUFFIXES", "check_file", "is_image", "read_image", "write_image"]
+__all__ = ["DESCRIPTION", "IMAGE_SUFFIXES", "check_file", "is_image", "read_image", "write_image"]
 
 IMAGE_SUFFIXES = PICTURE_SUFFIXES
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
 JPEG_QUALITY = 95
+DESCRIPTION = 0x010E  # of EXIF: the one text field that every reader shows
 
 
 def check_file(path: str | Path) -> Path:
@@ -100,8 +101,7 @@ def write_image(path: str | Path, frame: np.ndarray, *, metadata: Mapping[str, s
     else:
         exif = Image.Exif()
         if metadata:
-            # ImageDescription: the one text field that every reader shows.
-            exif[0x010E] = "\n".join(f"{key}: {value}" for key, value in metadata.items())
+            exif[DESCRIPTION] = "\n".join(f"{key}: {value}" for key, value in metadata.items()).encode()
         options |= {"exif": exif, "quality": JPEG_QUALITY}
     part = part_name(target)
     try:

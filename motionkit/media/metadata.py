@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from motionkit.media.images import check_file, is_image
+from motionkit.media.images import DESCRIPTION, check_file, is_image
 
 __all__ = ["read_metadata"]
 
@@ -23,10 +23,18 @@ def read_metadata(path: str | Path) -> dict[str, str]:
             return {key.lower(): value for key, value in container.metadata.items()}
     with Image.open(file) as picture:
         tags = {key: _text(value) for key, value in picture.info.items() if isinstance(value, (str, bytes))}
-        lines = str(picture.getexif().get(0x010E, "")).splitlines()
+        lines = _exif_text(picture.getexif().get(DESCRIPTION, "")).splitlines()
     pairs = (line.partition(": ") for line in lines)
     return {key: value for key, value in tags.items() if key != "exif"} | {key: value for key, _, value in pairs}
 
 
 def _text(value: str | bytes) -> str:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _exif_text(value: str | bytes) -> str:
+    """EXIF text is UTF-8 by custom; Pillow reads it as Latin-1."""
+    try:
+        return _text(value.encode("latin-1") if isinstance(value, str) else value)
+    except UnicodeEncodeError:
+        return str(value)

@@ -16,6 +16,15 @@ import numpy as np
 from motionkit.errors import InputError, MediaError, MotionkitWarning
 from motionkit.media.colour import hdr_curve, matrix_of, tone_map
 from motionkit.media.images import check_file, is_image, read_image
+from motionkit.media.streams import (
+    MAX_DENOMINATOR,
+    duration_of,
+    is_av_error,
+    missing_end,
+    open_container,
+    rate_of,
+    video_stream,
+)
 from motionkit.media.targets import explain
 from motionkit.structures import VideoInfo
 
@@ -57,7 +66,9 @@ def open_clip(
     files = _pictures(Path(path))
     if files is None and is_image(check_file(path)):
         files = [Path(path)]
-    rate = None if fps is None else Fraction(fps)
+    if size is not None and min(size) < 1:
+        raise InputError("The size is impossible", got=size, expected="width and height above 0")
+    rate = None if fps is None else Fraction(fps).limit_denominator(MAX_DENOMINATOR)
     if files is not None:
         return _PictureClip(Path(path), files, first, last, rate or PICTURES_FPS, size)
     return _VideoClip(Path(path), first, last, rate, size)
@@ -88,7 +99,7 @@ def _pictures(path: Path) -> list[Path] | None:
         return None
     if not found:
         raise InputError("There are no pictures here", got=str(path), expected=" ".join(sorted(PICTURE_SUFFIXES)))
-    return sorted(found, key=lambda p: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", p.name)])
+    return sorted(found, key=lambda p: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", p.name)])
 
 
 class _PictureClip(Clip):
@@ -132,17 +143,16 @@ class _VideoClip(Clip):
     ) -> None:
         self.path, self.start, self.end, self.size = path, start, end, size
         self.warned: set[str] = set()
-        with _open(path) as container:
-            stream = _video_stream(container, path)
+        with open_container(path) as container:
+            stream = video_stream(container, path)
             frame = next(_decode(container, stream), None)
             if frame is None:
                 raise MediaError("No frame of the video can be read", got=str(path))
-            own = stream.average_rate or stream.guessed_rate or stream.base_rate or PICTURES_FPS
-            # A variable rate's average may have terms too large for containers; true rates fit as they are.
-            fps = fps or Fraction(own).limit_denominator(1001)
+            self.rate = rate_of(container, stream)
+            fps = fps or self.rate
             height, width = _to_array(frame, None, None).shape[:2]
             has_audio = bool(container.streams.audio)
-            duration = _duration(container, stream)
+            duration = duration_of(container, stream)
         if duration is not None:
             if start >= duration:
                 raise InputError("The cut starts after the clip's end", got=start, expected=f"below {float(duration)}")
@@ -171,24 +181,26 @@ class _VideoClip(Clip):
 
     def _timed(self) -> Iterator[tuple[Fraction, Any]]:
         """Frames with their time in seconds from the clip's first frame; up to where the file is damaged."""
-        with _open(self.path) as container:
-            stream = _video_stream(container, self.path)
+        with open_container(self.path) as container:
+            stream = video_stream(container, self.path)
             stream.thread_type = "AUTO"
             first: Fraction | None = None
-            count = 0
+            count, end = 0, Fraction(0)
             try:
                 for frame in _decode(container, stream):
-                    time = _time(frame, stream, count, self.info.fps)
+                    time = _time(frame, stream, count, self.rate)
                     first = time if first is None else first
+                    end = time - first + (_lasts(frame) or 1 / self.rate)
                     count += 1
                     yield time - first, frame
             except Exception as error:
-                if not _is_av_error(error):
+                if not is_av_error(error):
                     raise
                 self._warn(f"{self.path.name} is damaged after {count} frames ({explain(error)}); these are used")
                 return
-            if stream.frames and count < stream.frames:
-                self._warn(f"{self.path.name} is cut off: {count} of {stream.frames} frames are there and are used")
+            if missing_end(container, stream, self.path, end, 1 / self.rate):
+                of = f" of {stream.frames}" if stream.frames > count else ""
+                self._warn(f"{self.path.name} is cut off: {count}{of} frames are there and are used")
 
     def _picture(self, frame: Any) -> np.ndarray:
         curve = hdr_curve(int(getattr(frame, "color_trc", 0) or 0))
@@ -202,37 +214,6 @@ class _VideoClip(Clip):
             warnings.warn(message, MotionkitWarning, stacklevel=3)
 
 
-def _open(path: Path) -> Any:
-    import av
-
-    try:
-        container = av.open(str(path))
-    except Exception as error:
-        if not _is_av_error(error):
-            raise
-        raise MediaError(
-            "This is not a video that can be read",
-            got=f"{path} ({explain(error)})",
-            expected="mp4, mov, webm, avi, gif …",
-        ) from None
-    if container.format.name in ("tty", "srt", "ass", "webvtt"):  # FFmpeg draws plain text as video
-        container.close()
-        raise MediaError("This is a text file, not a video", got=str(path))
-    return container
-
-
-def _is_av_error(error: Exception) -> bool:
-    import av
-
-    return isinstance(error, av.error.FFmpegError)
-
-
-def _video_stream(container: Any, path: Path) -> Any:
-    if not container.streams.video:
-        raise MediaError("The file has no video stream", got=str(path), expected="a video")
-    return container.streams.video[0]
-
-
 def _decode(container: Any, stream: Any) -> Iterator[Any]:
     for frame in container.decode(stream):
         if not frame.is_corrupt:
@@ -243,10 +224,9 @@ def _time(frame: Any, stream: Any, count: int, fps: Fraction) -> Fraction:
     return count / fps if frame.pts is None else frame.pts * Fraction(frame.time_base or stream.time_base)
 
 
-def _duration(container: Any, stream: Any) -> Fraction | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return Fraction(stream.duration) * stream.time_base
-    return None if container.duration is None else Fraction(container.duration, 1_000_000)
+def _lasts(frame: Any) -> Fraction:
+    """Seconds that a frame is to be shown, 0 where the container does not say."""
+    return (getattr(frame, "duration", 0) or 0) * Fraction(frame.time_base or 0)
 
 
 def _to_array(frame: Any, size: tuple[int, int] | None, curve: str | None) -> np.ndarray:
@@ -255,13 +235,17 @@ def _to_array(frame: Any, size: tuple[int, int] | None, curve: str | None) -> np
     if size is not None and turns % 2:
         size = (size[1], size[0])
     width, height = size or (frame.width, frame.height)
+    clear = curve is None and any(component.is_alpha for component in frame.format.components)
     picture = frame.reformat(
         width=width,
         height=height,
-        format="rgb24" if curve is None else "rgb48le",
+        format=("rgba" if clear else "rgb24") if curve is None else "rgb48le",
         src_colorspace=matrix_of(frame),
         interpolation="AREA" if size else "BICUBIC",
     ).to_ndarray()
     if curve is not None:
         picture = tone_map(picture, curve)
+    elif clear:  # transparency lies on white, as in pictures
+        alpha = picture[..., 3:].astype(np.uint16)
+        picture = ((picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
     return np.ascontiguousarray(np.rot90(picture, turns))

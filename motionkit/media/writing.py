@@ -6,7 +6,8 @@ import itertools
 import os
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +18,10 @@ import numpy as np
 from motionkit.errors import InputError, MediaError, MotionkitWarning
 from motionkit.media.audio import AudioFeed
 from motionkit.media.colour import BT709
-from motionkit.media.images import write_image
+from motionkit.media.images import IMAGE_SUFFIXES, write_image
 from motionkit.media.reading import Clip
-from motionkit.media.targets import check_target, explain, part_name
+from motionkit.media.streams import is_av_error
+from motionkit.media.targets import VIDEO_SUFFIXES, check_target, explain, part_name
 
 __all__ = ["VideoWriter"]
 
@@ -56,6 +58,10 @@ class VideoWriter:
     ) -> None:
         check_target(path, *inputs)
         self.target = Path(path)
+        if self.target.suffix.lower() in IMAGE_SUFFIXES:
+            raise InputError(
+                "A clip cannot be a single picture", got=self.target.name, expected=" ".join(VIDEO_SUFFIXES)
+            )
         self.part = part_name(self.target)
         self.fps, self.metadata = fps, dict(metadata or {})
         self.audio = audio if audio is not None and audio.info.has_audio else None
@@ -70,30 +76,34 @@ class VideoWriter:
         """Add an H W 3 uint8 RGB frame; all of one size."""
         if self.shape is None:
             self.shape = frame.shape
-            self.sink = self._begin(frame.shape[1], frame.shape[0])
         if frame.shape != self.shape:
             raise InputError("The frames of a clip differ in size", got=frame.shape, expected=str(self.shape))
-        assert self.sink is not None
-        try:
+        with _told(self.target):
+            if self.sink is None:
+                self.sink = self._begin(frame.shape[1], frame.shape[0])
             self.sink.write(frame)
-        except OSError as error:
-            raise MediaError("The clip cannot be written", got=f"{self.target} ({explain(error)})") from None
         self.count += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if error is None and self.sink is None:
+            if error is not None:
+                # What went wrong first is what the caller has to hear of.
+                with suppress(MediaError), _told(self.target):
+                    self._close(whole=False)
+                return
+            if self.sink is None:
                 raise InputError("A clip needs at least one frame", got=str(self.target))
-            if self.sink is not None:
-                self.sink.close(whole=error is None)
-            if error is None:
+            with _told(self.target):
+                self._close(whole=True)
                 os.replace(self.part, self.target)
-        except OSError as problem:
-            raise MediaError("The clip cannot be written", got=f"{self.target} ({explain(problem)})") from None
         finally:
             _remove(self.part)
+
+    def _close(self, *, whole: bool) -> None:
+        if self.sink is not None:
+            self.sink.close(whole=whole)
 
     def _begin(self, width: int, height: int) -> _Sink:
         suffix = self.target.suffix.lower()
@@ -104,6 +114,17 @@ class VideoWriter:
         if suffix == ".gif":
             return _GifSink(self.part, self.fps, self.metadata)
         return _ContainerSink(self.part, width, height, self.fps, self.audio, self.metadata)
+
+
+@contextmanager
+def _told(target: Path) -> Iterator[None]:
+    """What the operating system or FFmpeg finds wrong becomes a MediaError."""
+    try:
+        yield
+    except Exception as error:
+        if not (isinstance(error, OSError) or is_av_error(error)):
+            raise
+        raise MediaError("The clip cannot be written", got=f"{target} ({explain(error)})") from None
 
 
 class _Sink(Protocol):
