@@ -34,6 +34,8 @@ SQUARE_PER_FACE = 2.2
 SHIFT_UP = 0.1
 # The cascade works on a picture of at most this many pixels a side: 0.05 s, and small faces are still found.
 WORK_SIDE = 512
+# So many overlapping finds make a face: with fewer, the cascade sees faces in clothes and cats.
+CASCADE_NEIGHBOURS = 10
 # MTCNN's boxes reach from the hairline to the chin; these parts of them are what the cascade would have found.
 MTCNN_TRIM = (0.0, 0.18, 1.0, 0.96)
 # Two boxes that overlap by more than this share of the smaller one show the same face.
@@ -115,7 +117,7 @@ def steady_box(frames: Sequence[np.ndarray], *, finder: Finder = "auto") -> Box 
     The face is followed from frame to frame by the overlap with the largest one found; the square has the median
     size and middle position, with some room for movement.
     """
-    found = [boxes for boxes in (find_faces(frame, finder=finder) for frame in frames) if boxes]
+    found = [boxes for frame in frames if (boxes := find_faces(frame, finder=finder))]
     if not found:
         return None
     anchor = max((boxes[0] for boxes in found), key=lambda box: box.area)
@@ -123,8 +125,8 @@ def steady_box(frames: Sequence[np.ndarray], *, finder: Finder = "auto") -> Box 
     centres = np.array([box.centre for box in followed])
     side = float(np.median([max(box.width, box.height) for box in followed]))
     x, y = np.median(centres, axis=0)
-    # Half the spread that most frames have: a single far-off find does not widen the square.
-    spread = np.percentile(np.abs(centres - (x, y)), 75, axis=0).max()
+    # Half the spread that most frames have, not interpolated: a single far-off find does not widen the square.
+    spread = np.percentile(np.abs(centres - (x, y)), 75, axis=0, method="lower").max()
     side += MOVEMENT_ROOM * 2 * spread / SQUARE_PER_FACE
     half = side / 2
     return face_square(Box(round(x - half), round(y - half), round(x + half), round(y + half)))
@@ -156,15 +158,14 @@ def choose_square(
     if plain is not None:
         return [plain]
     found = find_faces(image, finder=finder)
-    if isinstance(face, int) and face >= len(found):
-        raise FaceNotFoundError(
-            "There is no such face", got=f"index {face}", expected=f"below {len(found)}, the number of faces found"
-        )
     if not found:
-        return [_no_face(image, crop)]
-    if face == "all":
-        return [face_square(box) for box in found]
-    return [face_square(sorted(found, key=lambda box: box.left)[face] if isinstance(face, int) else found[0])]
+        return [_no_face(image, "face" if isinstance(face, int) else crop)]
+    if isinstance(face, int):
+        if not 0 <= face < len(found):
+            known = f"0 to {len(found) - 1}, counted from the left"
+            raise FaceNotFoundError("There is no such face", got=f"index {face}", expected=known)
+        return [face_square(sorted(found, key=lambda box: box.left)[face])]
+    return [face_square(box) for box in (found if face == "all" else found[:1])]
 
 
 def choose_clip_square(
@@ -247,7 +248,12 @@ def _cascade(image: np.ndarray) -> list[Box]:
     if most <= least:
         return []
     found = _cascade_detector().detect_multi_scale(
-        small, scale_factor=1.2, step_ratio=1, min_size=(least, least), max_size=(most, most)
+        small,
+        scale_factor=1.1,
+        step_ratio=1,
+        min_size=(least, least),
+        max_size=(most, most),
+        min_neighbor_number=CASCADE_NEIGHBOURS,
     )
     boxes = [
         Box(*(round(v / scale) for v in (f["c"], f["r"], f["c"] + f["width"], f["r"] + f["height"]))) for f in found
@@ -326,7 +332,7 @@ def _feathered(box: Box, size: tuple[int, int], feather: float) -> np.ndarray:
 
 
 def _ramp(length: int, feather: float, first: bool, last: bool) -> np.ndarray:
-    reach = max(feather * length, 1.0)
+    reach = max(feather * length, 0.5)  # half a pixel: a hard edge
     position = np.arange(length, dtype=np.float32) + 0.5
     weight = np.ones(length, dtype=np.float32)
     if first:

@@ -305,5 +305,5 @@ def test_other_errors_of_the_device_are_not_hidden(clip: np.ndarray, monkeypatch
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(model, "generate", broken)
-    with pytest.raises(RuntimeError, match="^a bug$"):
+    with pytest.raises(RuntimeError, match=r"^a bug$"):
         next(animate(clip[0], clip, model=model))

@@ -47,11 +47,10 @@ def parsed(*arguments: str) -> AnimateOptions:
 
 
 def test_each_flag_sets_its_option() -> None:
-    assert parsed(
-        *["--strength", "1.5", "--gain", "0=0.5", "--gain", "mouth=2", "--smoothing", "0.3", "--motion-limit", "0", "--reference", "4", "--absolute"],
-        *["--no-adapt-scale", "--crop", "centre", "--source-box", "1,2,33,34", "--driving-box=-4,0,60,64", "--face", "all"],
-        *["--paste-back", "--size", "64", "--batch-size", "3", "--no-audio", "--no-label", "--overlay", "flow", "--overlay", "keypoints"],
-    ) == AnimateOptions(
+    motion = "--strength 1.5 --gain 0=0.5 --gain mouth=2 --smoothing 0.3 --motion-limit 0 --reference 4 --absolute"
+    crop = "--no-adapt-scale --crop centre --source-box 1,2,33,34 --driving-box=-4,0,60,64 --face all --paste-back"
+    result = "--size 64 --batch-size 3 --no-audio --no-label --overlay flow --overlay keypoints"
+    assert parsed(*f"{motion} {crop} {result}".split()) == AnimateOptions(
         strength=1.5,
         gains={0: 0.5, "mouth": 2.0},
         smoothing=0.3,
@@ -151,7 +150,7 @@ MISTAKES = {
     "collage photo.png drive.mp4 -o photo.png": "The target would overwrite an input",
     "collage photo.png drive.mp4 -o c.mp4 --height 0": "The height of a picture is too small; got 0",
     "collage photo.png drive.mp4 -o c.png --moments 0": "A contact sheet needs moments; got 0",
-    "keypoints photo.png -o photo.png": "The target would overwrite an input",
+    "keypoints drive.mp4 -o drive.mp4": "The target would overwrite an input",
     "keypoints drive.mp4 -o drive.png": "A clip cannot be written as a picture",
     "fetch voks": "vox",
     "convert photo.png o.safetensors": "photo.png",

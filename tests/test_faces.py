@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -30,6 +32,29 @@ def test_the_astronauts_face_is_found() -> None:
     assert square.width == square.height
     assert 1.8 * face.width < square.width < 2.6 * face.width
     assert abs(square.centre[0] - FACE[0]) < 0.1 * square.width
+    assert square.left < face.left and square.top < face.top and face.right < square.right
+    assert face.bottom < square.bottom - 0.1 * square.height, "room for the neck"
+
+
+@pytest.mark.parametrize("side", [512, 300, 160])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_nothing_but_the_face_is_found(side: int, mirrored: bool) -> None:
+    picture = faces.crop(ASTRONAUT[:, ::-1] if mirrored else ASTRONAUT, Box(0, 0, 512, 512), size=side)
+    found = faces.find_faces(picture, finder="cascade")
+    x = (512 - FACE[0] if mirrored else FACE[0]) * side / 512
+    assert len(found) == 1 and abs(found[0].centre[0] - x) < 0.04 * side
+
+
+def test_a_large_picture_is_searched_at_a_smaller_size() -> None:
+    small = faces.find_faces(ASTRONAUT, finder="cascade")[0]
+    large = faces.find_faces(faces.crop(ASTRONAUT, Box(0, 0, 512, 512), size=1536), finder="cascade")[0]
+    assert np.allclose(np.array(large.centre) / 3, small.centre, atol=6)
+    assert abs(large.width / 3 - small.width) < 0.15 * small.width
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (8, 8), (20, 900), (24, 24)])
+def test_pictures_too_small_for_a_face(shape: tuple[int, int]) -> None:
+    assert faces.find_faces(np.zeros((*shape, 3), np.uint8), finder="cascade") == []
 
 
 def test_no_face_is_a_warning_or_an_error() -> None:
@@ -57,8 +82,12 @@ def test_several_faces() -> None:
     assert chosen(0) == [faces.face_square(left)]
     assert chosen(1) == [faces.face_square(right)]
     assert set(chosen("all")) == {faces.face_square(left), faces.face_square(right)}
-    with pytest.raises(FaceNotFoundError, match="got index 2; expected below 2, the number of faces found"):
+    with pytest.raises(FaceNotFoundError, match="got index 2; expected 0 to 1, counted from the left"):
         chosen(2)
+    with pytest.raises(FaceNotFoundError, match="got index -1"):
+        chosen(-1)
+    with pytest.raises(FaceNotFoundError, match="No face was found"):
+        faces.choose_square(np.zeros((64, 64, 3), np.uint8), face=0, finder="cascade")
 
 
 def test_finders() -> None:
@@ -73,6 +102,28 @@ def test_a_missing_finder_names_its_package(monkeypatch: pytest.MonkeyPatch) -> 
     faces._mtcnn_detector.cache_clear()
     with pytest.raises(MissingPackageError, match="pip install --no-deps facenet-pytorch"):
         faces.find_faces(ASTRONAUT, finder="mtcnn")
+
+
+def test_auto_does_without_mtcnn_and_prefers_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
+    assert faces.find_faces(ASTRONAUT) == faces.find_faces(ASTRONAUT, finder="cascade")
+
+    class Detector:
+        def __init__(self, **_: object) -> None: ...
+
+        def detect(self, picture: object) -> tuple[np.ndarray | None, None]:
+            return (np.array([[100.0, 50.0, 200.0, 150.0]]) if np.asarray(picture).any() else None), None
+
+    package = ModuleType("facenet_pytorch")
+    package.MTCNN = Detector  # type: ignore[attr-defined]
+    package.__spec__ = ModuleSpec("facenet_pytorch", None)
+    monkeypatch.setitem(sys.modules, "facenet_pytorch", package)
+    faces._mtcnn_detector.cache_clear()
+    try:
+        assert faces.find_faces(ASTRONAUT) == [Box(100, 68, 200, 146)], "forehead and chin trimmed"
+        assert faces.find_faces(np.zeros_like(ASTRONAUT)) == []
+    finally:
+        faces._mtcnn_detector.cache_clear()
 
 
 @pytest.mark.parametrize("domain", ["body", "fashion", "robot", "cartoon", "smile", "other"])
@@ -97,6 +148,15 @@ def test_reflection_by_hand() -> None:
     assert row.tolist() == [1, 0, 1, 2, 3, 2, 1]
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 6), *[st.integers(0, 20)] * 4)
+def test_reflection_is_that_of_numpy(height: int, width: int, left: int, top: int, right: int, bottom: int) -> None:
+    picture = np.arange(height * width * 3, dtype=np.uint8).reshape(height, width, 3)
+    box = Box(-left, -top, width + right, height + bottom)
+    expected = np.pad(picture, ((top, bottom), (left, right), (0, 0)), mode="reflect")
+    assert np.array_equal(faces.crop(picture, box), expected)
+
+
 def test_crop_inside_is_slicing_and_never_stretches() -> None:
     assert np.array_equal(faces.crop(ASTRONAUT, Box(10, 20, 40, 90)), ASTRONAUT[20:90, 10:40])
     with pytest.raises(InputError, match="not square; got 30x70"):
@@ -117,6 +177,34 @@ def test_one_steady_box_for_a_clip() -> None:
     wild = iter([[Box(400, 400, 420, 420)], *([[Box(100, 100, 150, 150)]] * 6)])
     assert faces.steady_box([ASTRONAUT] * 7, finder=lambda _: next(wild)) == faces.face_square(Box(100, 100, 150, 150))
     assert faces.steady_box([np.zeros((64, 64, 3), np.uint8)], finder="cascade") is None
+
+
+@pytest.mark.parametrize("count", [3, 4, 5, 8])
+@pytest.mark.parametrize("wild", [Box(400, 400, 420, 420), Box(0, 300, 200, 500)])
+def test_one_wild_find_does_not_move_the_steady_box(count: int, wild: Box) -> None:
+    face = Box(100, 100, 150, 150)
+    for place in range(count):
+        found = iter([[wild if i == place else face] for i in range(count)])
+        assert faces.steady_box([ASTRONAUT] * count, finder=lambda _, found=found: next(found)) == faces.face_square(
+            face
+        )
+
+
+def test_the_same_face_is_followed_among_several() -> None:
+    # The other face is at times the larger one; the square stays with the one that was largest of all.
+    mine = [Box(100, 100, 160, 160), Box(102, 100, 152, 150), Box(98, 100, 158, 160)]
+    other = [Box(300, 100, 350, 150), Box(300, 100, 355, 155), Box(300, 100, 350, 150)]
+    pairs = iter([list(pair) for pair in zip(mine, other, strict=True)])
+    box = faces.steady_box([ASTRONAUT] * 3, finder=lambda _: next(pairs))
+    assert box is not None and box.right < 230
+
+
+def test_a_clip_without_a_face() -> None:
+    frames = [np.zeros((60, 80, 3), np.uint8)] * 3
+    with pytest.warns(MotionkitWarning, match="No face was found"):
+        assert faces.choose_clip_square(frames, finder="cascade") == Box(10, 0, 70, 60)
+    with pytest.raises(FaceNotFoundError):
+        faces.choose_clip_square(frames, crop="face", finder="cascade")
 
 
 def test_pasting_back_what_was_cropped_changes_nothing() -> None:
@@ -146,3 +234,22 @@ def test_any_box_can_be_cropped_and_pasted(left: int, top: int, side: int) -> No
     assert part.shape == (side, side, 3)
     back = faces.paste_back(picture, part, box)
     assert back.shape == picture.shape and np.abs(back.astype(int) - picture).max() <= 1
+    inverted = faces.paste_back(picture, 255 - part, box)
+    outside = np.ones(picture.shape[:2], bool)
+    outside[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] = False
+    assert np.array_equal(inverted[outside], picture[outside])
+
+
+def test_pasting_another_size_and_without_a_soft_edge() -> None:
+    picture = np.zeros((40, 60, 3), np.uint8)
+    result = faces.paste_back(picture, np.full((7, 7, 3), 90, np.uint8), Box(10, 5, 30, 25), feather=0)
+    expected = picture.copy()
+    expected[5:25, 10:30] = 90
+    assert np.array_equal(result, expected)
+
+
+def test_the_soft_edge_rises_steadily() -> None:
+    result = faces.paste_back(np.zeros((80, 80, 3), np.uint8), np.full((60, 60, 3), 255, np.uint8), Box(10, 10, 70, 70))
+    row = result[40, 10:70, 0].astype(int)
+    assert (np.diff(row[:30]) >= 0).all() and np.array_equal(row, row[::-1])
+    assert row[0] < 30 and (row[5:55] == 255).all()

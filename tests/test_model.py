@@ -86,7 +86,7 @@ def test_an_unknown_name_lists_the_models_and_the_nearest() -> None:
 
 
 def test_a_directory_is_no_weights_file(tmp_path: object) -> None:
-    with pytest.raises(WeightsError, match="folder|directory"):
+    with pytest.raises(WeightsError, match=r"folder|directory"):
         load_model(str(tmp_path))
 
 

@@ -16,11 +16,11 @@ from motionkit.media.targets import explain
 
 __all__ = ["AudioFeed"]
 
-# Codecs that each container takes as they are; anything else is encoded anew.
+# Codecs that each container takes as they are, in time; anything else is encoded anew.
 COPIED = {
     ".mp4": ("aac", "mp3"),
     ".mov": ("aac", "mp3"),
-    ".mkv": ("aac", "opus", "mp3", "vorbis", "flac"),
+    ".mkv": ("aac", "opus", "vorbis", "flac"),
     ".webm": ("opus", "vorbis"),
 }
 RATE = 48000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def check_target(path: str | Path, *inputs: str | Path, any_suffix: bool = False
 
     Args:
         path: The target: a clip, a picture, or a folder of PNGs (no suffix).
-        inputs: Files that must not be overwritten.
+        inputs: Files, folders and globs of pictures that must not be overwritten.
         any_suffix: Accept any suffix, for files that are neither clip nor picture.
 
     Raises:
@@ -54,6 +55,10 @@ def explain(error: Exception) -> str:
 
 
 def _same(one: Path, other: Path) -> bool:
+    if other.is_dir() and one.suffix and one.exists():  # a picture of an input folder
+        return other.samefile(one.parent)
+    if any(c in str(other) for c in "*?[") and not other.exists():
+        return any(_same(one, Path(found)) for found in glob.glob(str(other)))
     try:
         return one.samefile(other)
     except OSError:
