@@ -32,7 +32,7 @@ Finder = Literal["auto", "cascade", "mtcnn"] | Callable[[np.ndarray], Iterable[B
 # Side of the model's square in widths of a finder's box, and how far its centre lies above the box's, in heights.
 SQUARE_PER_FACE = 2.2
 SHIFT_UP = 0.1
-# The cascade works on a picture of at most this many pixels a side: 0.05 s, and small faces are still found.
+# The cascade works on a picture of at most this many pixels a side: some 0.2 s, and small faces are still found.
 WORK_SIDE = 512
 # So many overlapping finds make a face: with fewer, the cascade sees faces in clothes and cats.
 CASCADE_NEIGHBOURS = 10

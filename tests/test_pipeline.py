@@ -19,7 +19,7 @@ from conftest import seeded_model, tiny_config
 from madeup import published
 from PIL import Image
 from skimage import data
-from test_media import click_and_flash, ffmpeg
+from test_media_round_trip import click_and_flash, ffmpeg
 
 import motionkit as mk
 from motionkit import cli, media, pipeline, samples
