@@ -94,8 +94,11 @@ class ModelConfig:
         size: Side in pixels of the square that the networks see.
         picture_size: Side in pixels of the picture that comes out.
         blend_warped: The picture is o·warped + (1-o)·decoded, with the source warped at its own size and o the
-            occlusion map, instead of the decoder's output alone. Published models do not set it.
+            occlusion map, instead of the decoder's output alone, and no motion is exactly the source. Published
+            models do not set it.
         align_corners: Of every grid_sample. True is what published weights were trained under.
+        padding: What a warp reads outside the source: "zeros" as in published models, or "border", which repeats the
+            outermost pixels and so leaves no dark rims.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts.
     """
@@ -113,12 +116,15 @@ class ModelConfig:
     picture_size: int = 256
     blend_warped: bool = False
     align_corners: bool = True
+    padding: Literal["zeros", "border"] = "zeros"
     keypoint_names: tuple[str, ...] = ()
     keypoint_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.domain not in DOMAINS:
             raise ConfigError("Unknown domain", got=repr(self.domain), expected=f"one of {', '.join(DOMAINS)}")
+        if self.padding not in ("zeros", "border"):
+            raise ConfigError("Unknown padding", got=repr(self.padding), expected="'zeros' or 'border'")
         if self.num_kp < 1:
             raise ConfigError("A model needs keypoints", got=f"num_kp {self.num_kp}", expected="at least 1")
         if self.keypoint_names and len(self.keypoint_names) != self.num_kp:

@@ -22,8 +22,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from motionkit.modules.blocks import DownBlock, Hourglass, ResBlock, SameBlock, UpBlock
 from motionkit.modules.dense_motion import DenseMotion, Motion, affine_motions, heatmap_difference
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.modules.generator import compose, hide
-from motionkit.modules.grid import identity_grid, resize_flow, warp
+from motionkit.modules.generator import compose, hide, move
+from motionkit.modules.grid import identity_grid
 from motionkit.modules.keypoint_detector import KeypointDetector, expectation
 from motionkit.structures import Generated, Keypoints
 
@@ -100,15 +100,11 @@ class FastModel(nn.Module):
 
     def generate(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
         """As ``FirstOrderModel.generate``, from an encoded source; batches must be equal."""
-        align_corners = self.config.align_corners
         motion = self.motion(source.small, source_keypoints, driving_keypoints)
-        h, w = source.features.shape[2:]
-        features = warp(source.features, resize_flow(motion.flow, h, w), align_corners=align_corners)
+        features = move(source.features, motion.flow, self.config)
         features = hide(features, None if motion.occlusion is None else motion.occlusion.to(self.dtype))
         decoded = self.decoder(_channels_last(features)).float().sigmoid()
-        return compose(
-            source.picture, decoded, motion, blend_warped=self.config.blend_warped, align_corners=align_corners
-        )
+        return compose(source.picture, decoded, motion, self.config)
 
 
 class _FastDetector(nn.Module):
@@ -135,7 +131,7 @@ class _FastMotion(nn.Module):
         self.shrink = getattr(dense, "down", nn.Identity())
         self.hourglass = _FastHourglass(dense.hourglass, side)
         self.maps = _join(dense.mask, dense.occlusion)
-        self.kp_variance, self.align_corners = dense.kp_variance, dense.align_corners
+        self.kp_variance, self.warp = dense.kp_variance, dense.warp
 
     def forward(self, small: Tensor, source: Keypoints, driving: Keypoints) -> Motion:
         b, c, h, w = small.shape
@@ -150,7 +146,7 @@ class _FastMotion(nn.Module):
         motions = torch.cat([grid.view(1, 1, h * w, 2).expand(b, -1, -1, -1), moved], dim=1)  # B K+1 hw 2
 
         repeated = small[:, None].expand(b, k + 1, c, h, w).reshape(b * (k + 1), c, h, w)
-        deformed = warp(repeated, motions.view(b * (k + 1), h, w, 2), align_corners=self.align_corners)
+        deformed = self.warp(repeated, motions.view(b * (k + 1), h, w, 2))
         inputs = torch.cat([heatmaps[:, :, None], deformed.view(b, k + 1, c, h, w)], dim=2)
         features = self.hourglass(_channels_last(inputs.view(b, (k + 1) * (c + 1), h, w)))
 

@@ -12,10 +12,11 @@ from conftest import seeded_model, tiny_config
 from motionkit.config import PUBLISHED, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
 from motionkit.errors import ConfigError
 from motionkit.fast import FastModel
+from motionkit.model import Model
 from motionkit.modules.dense_motion import affine_motions
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, warp
+from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, resize_flow, warp
 from motionkit.structures import Keypoints
 
 VARIANTS = {
@@ -264,3 +265,27 @@ def test_local_motions_by_hand() -> None:
     linear, offset = affine_motions(source, driving)
     torch.testing.assert_close(linear[0, 0], turn / 2)
     torch.testing.assert_close(offset[0, 0], torch.tensor([0.75, 0.0]))  # p_S - A p_D, A p_D = (-0.25, 0)
+
+
+@pytest.mark.parametrize("side", [32, 48, 100])
+def test_no_motion_gives_the_source_at_any_size_where_it_shows_through(side: int) -> None:
+    model = seeded_model(tiny_config(blend_warped=True, padding="border"))
+    source, still = torch.rand(1, 3, side, side), some_keypoints(1, model.config)
+    torch.testing.assert_close(model.generate(source, still, still).deformed, source, atol=1e-4, rtol=0)
+    fast = Model(model, device="cpu").generate(source, still, still)
+    torch.testing.assert_close(fast.deformed, source, atol=1e-4, rtol=0)
+
+
+def test_resizing_a_flow_exactly_keeps_an_affine_motion() -> None:
+    linear = torch.tensor([[0.9, -0.2], [0.1, 1.1]])
+    coarse, fine = identity_grid(8, 8, like=linear) @ linear.T, identity_grid(31, 20, like=linear) @ linear.T
+    torch.testing.assert_close(resize_flow(coarse, 31, 20, exact=True), fine, atol=1e-6, rtol=0)
+    assert (resize_flow(coarse, 31, 20) - fine).abs().max() > 0.05  # the published arithmetic is another
+
+
+def test_border_padding_leaves_no_dark_rim() -> None:
+    white, outside = torch.ones(1, 1, 4, 4), torch.full((1, 1, 1, 2), -3.0)
+    assert warp(white, outside, align_corners=True).item() == 0
+    assert warp(white, outside, align_corners=True, padding="border").item() == 1
+    with pytest.raises(ConfigError, match=r"Unknown padding; got 'mirror'; expected 'zeros' or 'border'"):
+        tiny_config(padding="mirror")

@@ -6,16 +6,17 @@ Legend: B batch, C channels, K keypoints, H W picture size, h w size of the moti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import Hourglass
-from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, warp
+from motionkit.modules.grid import AntiAliasDown, at_least_float32, gaussian, identity_grid, warp
 from motionkit.structures import Keypoints
 
-__all__ = ["DenseMotion", "Motion", "affine_motions", "heatmap_difference"]
+__all__ = ["DenseMotion", "Motion", "affine_motions", "heatmap_difference", "inverse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,12 @@ def affine_motions(source: Keypoints, driving: Keypoints) -> tuple[Tensor, Tenso
         eye = torch.eye(2, dtype=driving.value.dtype, device=driving.value.device)
         linear = eye.expand(*driving.value.shape, 2)
     else:
-        linear = source.jacobian @ _inverse(driving.jacobian)
+        linear = source.jacobian @ inverse(driving.jacobian)
     offset = source.value - (linear @ driving.value[..., None])[..., 0]
     return linear, offset
 
 
-def _inverse(matrix: Tensor) -> Tensor:
+def inverse(matrix: Tensor) -> Tensor:
     """Inverse of ... 2 2 matrices in closed form: no library call that waits for the device or raises.
 
     A singular one gives huge finite values, which send that keypoint's motion out of the picture and nothing else.
@@ -67,7 +68,7 @@ class DenseMotion(nn.Module):
         super().__init__()
         part = config.dense_motion
         self.kp_variance = part.kp_variance
-        self.align_corners = config.align_corners
+        self.warp = partial(warp, align_corners=config.align_corners, padding=config.padding)
         if part.scale_factor != 1:
             self.down = AntiAliasDown(config.num_channels, part.scale_factor)
         inputs = (config.num_kp + 1) * (config.num_channels + 1)
@@ -81,25 +82,28 @@ class DenseMotion(nn.Module):
         """Source B C H W in [0, 1]; both sets of keypoints B K."""
         small = self.down(source) if hasattr(self, "down") else source  # B C h w
         b, c, h, w = small.shape
-        grid = identity_grid(h, w, like=small)  # 1 h w 2
+        grid = identity_grid(h, w, like=source)  # 1 h w 2
 
         heatmaps = heatmap_difference(source_keypoints, driving_keypoints, grid, self.kp_variance)
         heatmaps = torch.cat([torch.zeros_like(heatmaps[:, :1]), heatmaps], dim=1)  # B K+1 h w
 
         # The spelled-out form of eq. 4, so that equal keypoints give the identity to the last bit or nearly.
-        linear, _ = affine_motions(source_keypoints, driving_keypoints)
-        from_point = grid[:, None] - driving_keypoints.value[:, :, None, None]  # B K h w 2
-        moved = (linear[:, :, None, None] @ from_point[..., None])[..., 0]
-        moved = moved + source_keypoints.value[:, :, None, None]
+        # Autocast would multiply places in half precision, here and where the mask blends them.
+        with torch.autocast(source.device.type, enabled=False):
+            linear, _ = affine_motions(source_keypoints, driving_keypoints)
+            from_point = grid.view(1, 1, h * w, 2) - driving_keypoints.value[:, :, None]  # B K hw 2
+            moved = from_point @ linear.transpose(-1, -2) + source_keypoints.value[:, :, None]
+            moved = moved.view(*linear.shape[:2], h, w, 2)
         motions = torch.cat([grid[:, None].expand(b, 1, h, w, 2), moved], dim=1)  # B K+1 h w 2
 
         k1 = motions.shape[1]
         repeated = small[:, None].expand(b, k1, c, h, w).reshape(b * k1, c, h, w)
-        deformed = warp(repeated, motions.view(b * k1, h, w, 2), align_corners=self.align_corners)
+        deformed = self.warp(repeated, motions.view(b * k1, h, w, 2))
         inputs = torch.cat([heatmaps[:, :, None], deformed.view(b, k1, c, h, w)], dim=2)  # B K+1 1+C h w
 
         features = self.hourglass(inputs.view(b, k1 * (c + 1), h, w))
-        mask = self.mask(features).softmax(dim=1)
-        flow = torch.einsum("bkhw,bkhwc->bhwc", mask, motions)
-        occlusion = None if self.occlusion is None else self.occlusion(features).sigmoid()
+        mask = at_least_float32(self.mask(features)).softmax(dim=1)
+        with torch.autocast(source.device.type, enabled=False):
+            flow = torch.einsum("bkhw,bkhwc->bhwc", mask, motions)
+        occlusion = None if self.occlusion is None else at_least_float32(self.occlusion(features)).sigmoid()
         return Motion(flow, mask, occlusion)

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import DownBlock, ResBlock, SameBlock, UpBlock, width
 from motionkit.modules.dense_motion import DenseMotion, Motion
-from motionkit.modules.grid import resize_flow, warp
+from motionkit.modules.grid import at_least_float32, resize_flow, warp
 from motionkit.structures import Generated, Keypoints
 
-__all__ = ["Generator", "compose", "hide"]
+__all__ = ["Generator", "compose", "hide", "move"]
 
 
 class Generator(nn.Module):
@@ -26,9 +26,7 @@ class Generator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         part = config.generator
-        self.blend_warped = config.blend_warped
-        self.align_corners = config.align_corners
-        self.size = config.size
+        self.config = config
         self.dense_motion_network = DenseMotion(config)
         widths = [width(part.block_expansion, i, part.max_features) for i in range(part.num_down_blocks + 1)]
         self.first = SameBlock(config.num_channels, widths[0], kernel=7)
@@ -47,14 +45,11 @@ class Generator(nn.Module):
         the source given; otherwise both have the size of the source.
         """
         seen = source
-        if self.blend_warped:
-            seen = F.interpolate(source, size=(self.size, self.size), mode="bilinear", antialias=True)
+        if self.config.blend_warped:
+            seen = F.interpolate(source, size=(self.config.size, self.config.size), mode="bilinear", antialias=True)
         motion = self.dense_motion_network(seen, source_keypoints, driving_keypoints)
-        features = self.encode(seen)
-        h, w = features.shape[2:]
-        features = warp(features, resize_flow(motion.flow, h, w), align_corners=self.align_corners)
-        decoded = self.decode(hide(features, motion.occlusion))
-        return compose(source, decoded, motion, blend_warped=self.blend_warped, align_corners=self.align_corners)
+        decoded = self.decode(hide(move(self.encode(seen), motion.flow, self.config), motion.occlusion))
+        return compose(source, decoded, motion, self.config)
 
     def encode(self, source: Tensor) -> Tensor:
         """B C H W to the features that the flow moves, B C' H/2^n W/2^n; they depend on the source alone."""
@@ -68,22 +63,27 @@ class Generator(nn.Module):
         x = self.bottleneck(features)
         for block in self.up_blocks:
             x = block(x)
-        return self.final(x).sigmoid()
+        return at_least_float32(self.final(x)).sigmoid()
 
 
 def hide(features: Tensor, occlusion: Tensor | None) -> Tensor:
     """Features times the occlusion map, resized to them if need be."""
     if occlusion is None:
         return features
-    return features * _fit(occlusion, features)
+    return features * _fit(occlusion, features).to(features.dtype)
 
 
-def compose(source: Tensor, decoded: Tensor, motion: Motion, *, blend_warped: bool, align_corners: bool) -> Generated:
-    """The picture from what was decoded and, with `blend_warped`, the warped source: o·warped + (1-o)·decoded."""
-    h, w = source.shape[2:]
-    deformed = warp(source, resize_flow(motion.flow, h, w), align_corners=align_corners)
+def move(image: Tensor, flow: Tensor, config: ModelConfig) -> Tensor:
+    """B C H W under a flow B h w 2, resized to it."""
+    flow = resize_flow(flow, *image.shape[2:], exact=config.blend_warped)
+    return warp(image, flow, align_corners=config.align_corners, padding=config.padding)
+
+
+def compose(source: Tensor, decoded: Tensor, motion: Motion, config: ModelConfig) -> Generated:
+    """The picture from what was decoded and, with ``blend_warped``, the warped source: o·warped + (1-o)·decoded."""
+    deformed = move(source, motion.flow, config)
     image = decoded
-    if blend_warped:
+    if config.blend_warped:
         assert motion.occlusion is not None, "the configuration asks for an occlusion map"
         image = torch.lerp(_fit(decoded, source), deformed, _fit(motion.occlusion, source))
     return Generated(image, motion.occlusion, motion.flow, motion.mask, deformed)

@@ -11,7 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["AntiAliasDown", "gaussian", "identity_grid", "resize_flow", "warp"]
+__all__ = ["AntiAliasDown", "at_least_float32", "gaussian", "identity_grid", "resize_flow", "warp"]
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """`x`, in float32 if it was in a half precision: bfloat16 has steps of 1/128 near ±1, too coarse for places."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def identity_grid(height: int, width: int, *, like: Tensor) -> Tensor:
@@ -44,7 +49,7 @@ def warp(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "ze
         image: B C H W, any float type.
         grid: B h w 2, absolute (x, y) in `image`.
         align_corners: Whether ±1 are the centres (True) or the outer edges (False) of the border pixels.
-        padding: "zeros" or "reflection", what lies outside the image.
+        padding: "zeros", "border" or "reflection", what lies outside the image.
 
     Returns:
         B C h w in the image's dtype. Computed in at least float32: on CPUs grid_sample gives NaN for bfloat16.
@@ -56,13 +61,21 @@ def warp(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "ze
     return sampled.to(image.dtype)
 
 
-def resize_flow(flow: Tensor, height: int, width: int) -> Tensor:
-    """B h w 2 flow to B H W 2, bilinearly; the same tensor if it fits."""
+def resize_flow(flow: Tensor, height: int, width: int, *, exact: bool = False) -> Tensor:
+    """B h w 2 flow to B H W 2, bilinearly; the same tensor if it fits.
+
+    The published arithmetic resizes absolute places as if they were colours, which shifts them by up to three eighths of
+    a coarse pixel: no motion would still warp a larger picture. `exact` resizes the movement between places that
+    correspond, so that no motion stays none.
+    """
     if flow.shape[1:3] == (height, width):
         return flow
+    if exact:
+        flow = flow - identity_grid(*flow.shape[1:3], like=flow)
     planes = flow.permute(0, 3, 1, 2)  # B 2 h w
-    planes = F.interpolate(planes, size=(height, width), mode="bilinear", align_corners=False)
-    return planes.permute(0, 2, 3, 1)
+    planes = F.interpolate(planes, size=(height, width), mode="bilinear", align_corners=exact)
+    resized = planes.permute(0, 2, 3, 1)
+    return resized + identity_grid(height, width, like=flow) if exact else resized
 
 
 class AntiAliasDown(nn.Module):

@@ -5,11 +5,12 @@ Legend: B batch, C channels, K keypoints, H W picture size, h w size of the prob
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import Hourglass
-from motionkit.modules.grid import AntiAliasDown, identity_grid
+from motionkit.modules.grid import AntiAliasDown, at_least_float32, identity_grid
 from motionkit.structures import Keypoints
 
 __all__ = ["KeypointDetector"]
@@ -42,8 +43,11 @@ class KeypointDetector(nn.Module):
     def forward(self, image: Tensor) -> Keypoints:
         x = self.down(image) if hasattr(self, "down") else image
         features = self.predictor(x)
-        maps = None if self.jacobian is None else self.jacobian(features)
-        return expectation(self.kp(features), maps, self.temperature)
+        logits, maps = self.kp(features), None if self.jacobian is None else self.jacobian(features)
+        # Autocast would take the expectations in half precision: places on a raster of their own.
+        with torch.autocast(image.device.type, enabled=False):
+            maps = None if maps is None else at_least_float32(maps)
+            return expectation(at_least_float32(logits), maps, self.temperature)
 
 
 def expectation(logits: Tensor, jacobian_maps: Tensor | None, temperature: float) -> Keypoints:
