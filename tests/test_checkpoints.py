@@ -186,6 +186,26 @@ class Dangerous:
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol 5")
+def test_safetensors_whose_length_begins_as_a_pickle(tmp_path: Path) -> None:
+    """The header's length comes first; lengths of 0x…80 bytes must not be taken for a pickle's mark."""
+    made, path = made_up(), tmp_path / "heads.safetensors"
+    states = {name: made[name] for name in ("generator", "kp_detector")}
+    for filler in range(0, 256, 8):
+        checkpoints.save(path, **states, config=SMALL, metadata={"note": "x" * filler})
+        if path.read_bytes()[:1] == b"\x80":
+            break
+    else:
+        pytest.fail("no length begins so")
+    assert checkpoints.read(path).metadata["note"] == "x" * filler
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 @pytest.mark.parametrize("way", ["stacked", "zip", "pickle 2", "pickle 5", "tar"])
 def test_pickle_that_would_run_code_is_refused(tmp_path: Path, way: str) -> None:
     path, made = tmp_path / "model.pth.tar", tmp_path / "made"
