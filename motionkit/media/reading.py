@@ -28,7 +28,7 @@ from motionkit.media.streams import (
 from motionkit.media.targets import explain
 from motionkit.structures import VideoInfo
 
-__all__ = ["Clip", "open_clip"]
+__all__ = ["JITTER", "Clip", "open_clip", "to_array"]
 
 PICTURES_FPS = Fraction(25)
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic"})
@@ -150,7 +150,7 @@ class _VideoClip(Clip):
                 raise MediaError("No frame of the video can be read", got=str(path))
             self.rate = rate_of(container, stream)
             fps = fps or self.rate
-            height, width = _to_array(frame, None, None).shape[:2]
+            height, width = to_array(frame, None, None).shape[:2]
             has_audio = bool(container.streams.audio)
             duration = duration_of(container, stream)
         if duration is not None:
@@ -206,7 +206,7 @@ class _VideoClip(Clip):
         curve = hdr_curve(int(getattr(frame, "color_trc", 0) or 0))
         if curve is not None:
             self._warn(f"{self.path.name} is HDR ({curve}); it is tone-mapped to SDR")
-        return _to_array(frame, self.size, curve)
+        return to_array(frame, self.size, curve)
 
     def _warn(self, message: str) -> None:
         if message not in self.warned:
@@ -229,7 +229,7 @@ def _lasts(frame: Any) -> Fraction:
     return (getattr(frame, "duration", 0) or 0) * Fraction(frame.time_base or 0)
 
 
-def _to_array(frame: Any, size: tuple[int, int] | None, curve: str | None) -> np.ndarray:
+def to_array(frame: Any, size: tuple[int, int] | None, curve: str | None) -> np.ndarray:
     """A decoded frame as it is meant to be seen: right matrix, tone-mapped, rotated, resized."""
     turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
     if size is not None and turns % 2:

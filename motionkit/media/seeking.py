@@ -1,0 +1,148 @@
+"""Single frames out of the middle of a video, without decoding all that comes before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionkit.errors import MediaError
+from motionkit.media.colour import hdr_curve
+from motionkit.media.images import check_file
+from motionkit.media.reading import JITTER, to_array
+from motionkit.media.streams import is_av_error, open_container, rate_of, video_stream
+from motionkit.media.targets import explain
+
+__all__ = ["read_frames_at"]
+
+# Decoding on is quicker than seeking to a frame that is not further ahead than this; key frames lie seconds apart.
+NEAR = Fraction(4)  # seconds
+# Frames that no other needs are decoded only so far before the one that is asked for.
+SURE = Fraction(1)  # seconds
+
+
+def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[np.ndarray]:
+    """Frames of a video by number, as iterating ``open_clip(path)`` would give them.
+
+    Args:
+        path: A video.
+        numbers: From 0, in any order.
+
+    Returns:
+        H W 3 uint8 RGB for each number.
+
+    Raises:
+        InputError: No such file.
+        MediaError: It is no video, is damaged there, or ends before.
+    """
+    file = check_file(path)
+    found: dict[int, np.ndarray] = {}
+    try:
+        with _Reader(file) as reader:
+            for number in sorted(set(numbers)):
+                frame = reader.read(number)
+                found[number] = to_array(frame, None, hdr_curve(int(getattr(frame, "color_trc", 0) or 0)))
+    except Exception as error:
+        if not is_av_error(error):
+            raise
+        raise MediaError("The video is damaged", got=f"{path} ({explain(error)})") from error
+    return [found[number] for number in numbers]
+
+
+class _Reader:
+    """An open video that goes forward to one frame after the other."""
+
+    _held: tuple[Fraction, Any] | None  # the frame that is shown, and the one after it, with their times in seconds
+    _ahead: tuple[Fraction, Any] | None
+    _frames: Iterator[tuple[Fraction, Any]]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._wanted = self._origin = Fraction(0)
+        self._closing = ExitStack()
+
+    def __enter__(self) -> _Reader:
+        with self._closing:
+            self._open()
+            if self._ahead is None:
+                raise MediaError("No frame of the video can be read", got=str(self._path))
+            self._origin = self._ahead[0]
+            self._closing = self._closing.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def read(self, number: int) -> Any:
+        """The decoded frame that is shown at this place of the constant rate; numbers rise from call to call."""
+        self._wanted = self._origin + number / self._rate
+        if self._ahead is not None and self._wanted - self._ahead[0] > NEAR:
+            self._seek()
+        self._go_to(number)
+        if self._held is None:
+            # The container's index is wrong or missing.
+            self._open()
+            self._go_to(number)
+        if self._held is not None and self._skipping and self._held[0] < self._wanted - SURE:
+            # It is shown for long, or the one that is shown was left out.
+            self._open(skip=False)
+            self._go_to(number)
+        ends = self._held is None or (self._ahead is None and 0 < number > self._place(self._held[0]) + JITTER)
+        if ends:
+            raise MediaError("The video ends before", got=f"frame {number} of {self._path}")
+        assert self._held is not None
+        return self._held[1]
+
+    def _place(self, time: Fraction) -> Fraction:
+        return (time - self._origin) * self._rate
+
+    def _go_to(self, number: int) -> None:
+        """Hold the last frame that begins at this place or before, as ``Clip`` sees it."""
+        while self._ahead is not None and math.ceil(self._place(self._ahead[0]) - JITTER) <= number:
+            self._held, self._ahead = self._ahead, next(self._frames, None)
+
+    def _open(self, *, skip: bool = True) -> None:
+        """Begin at the beginning; the container is opened anew, for not all can be wound back."""
+        self._closing.close()
+        self._container = open_container(self._path)
+        self._closing.callback(self._container.close)
+        self._stream = video_stream(self._container, self._path)
+        self._stream.thread_type = "NONE"  # a few frames do not repay starting threads
+        self._rate = rate_of(self._container, self._stream)
+        self._start(sought=False, skip=skip)
+
+    def _seek(self) -> None:
+        """Go on from the key frame before what is wanted, where the container can."""
+        try:
+            self._container.seek(int(self._wanted / Fraction(self._stream.time_base)), stream=self._stream)
+        except Exception as error:
+            if not is_av_error(error):
+                raise
+            return
+        self._start(sought=True, skip=True)
+
+    def _start(self, *, sought: bool, skip: bool) -> None:
+        self._skipping = skip
+        self._held = None
+        self._frames = self._decode(sought)
+        self._ahead = next(self._frames, None)
+
+    def _decode(self, sought: bool) -> Iterator[tuple[Fraction, Any]]:
+        """Frames with their time in seconds of the container's clock."""
+        codec, base = self._stream.codec_context, Fraction(self._stream.time_base)
+        count = 0
+        for packet in self._container.demux(self._stream):
+            early = packet.pts is not None and packet.pts * base < self._wanted - SURE
+            codec.skip_frame = "NONREF" if early and self._skipping else "DEFAULT"
+            for frame in packet.decode():
+                if frame.is_corrupt:
+                    continue
+                if frame.pts is None and sought:
+                    return  # where it belongs only counting from the beginning can tell
+                yield count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base), frame
+                count += 1
