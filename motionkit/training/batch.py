@@ -1,0 +1,67 @@
+"""What the data hands to the objective: pairs of pictures, and the truth about them where it is known.
+
+Legend: B batch, K keypoints, H W picture size, h w size of the stored flow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from motionkit.structures import Keypoints
+
+__all__ = ["Batch", "Truth"]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What a renderer knows of a batch of pairs and unsupervised training never learns.
+
+    Attributes:
+        source, driving: True keypoints of the two pictures, B K 2 in [-1, 1], and their Jacobians, B K 2 2.
+        flow: B h w 2, for each place of the driving picture the absolute (x, y) in the source of what is seen there.
+        visibility: B 1 h w in [0, 1], 1 where the source shows it too.
+        has_flow: B bool, whether flow and visibility are known; stored flow leads to a clip's first frame.
+    """
+
+    source: Keypoints
+    driving: Keypoints
+    flow: torch.Tensor
+    visibility: torch.Tensor
+    has_flow: torch.Tensor
+
+    def to(self, device: torch.device | str) -> Truth:
+        """The same on another device."""
+        return Truth(
+            self.source.to(device),
+            self.driving.to(device),
+            self.flow.to(device),
+            self.visibility.to(device),
+            self.has_flow.to(device),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Pairs of pictures of one scene.
+
+    Attributes:
+        source, driving: B 3 H W float32 in [0, 1].
+        seed: B int64. Every random draw for a sample starts here, never from the process, so that results do not
+            depend on how a batch is spread over processes.
+        truth: What is known of the pairs, or None.
+    """
+
+    source: torch.Tensor
+    driving: torch.Tensor
+    seed: torch.Tensor
+    truth: Truth | None = None
+
+    def __len__(self) -> int:
+        return self.source.shape[0]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same on another device; seeds stay on the CPU, where draws are made."""
+        truth = None if self.truth is None else self.truth.to(device)
+        return Batch(self.source.to(device), self.driving.to(device), self.seed, truth)

@@ -1,0 +1,259 @@
+"""What a training run does: data, augmentation, losses, schedule. Frozen and keyword-only; these are the defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from motionkit.config import ModelConfig
+from motionkit.errors import ConfigError
+
+__all__ = ["AugmentationConfig", "DataConfig", "LossConfig", "TrainConfig"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Where pairs come from.
+
+    Attributes:
+        size: Side in pixels of the pictures that training sees; None is the model's ``size``.
+        id_sampling: Clips whose names agree up to ``#`` show one identity: an epoch draws an identity, then a clip.
+        repeats: How often an epoch goes through the clips.
+        test_share: Share of the identities kept for testing where there are no ``train`` and ``test`` folders.
+        workers: Processes that decode.
+        cache: Keep decoded frames on disk beside the run, so that each clip is decoded once.
+    """
+
+    size: int | None = None
+    id_sampling: bool = False
+    repeats: int = 1
+    test_share: float = 0.1
+    workers: int = 2
+    cache: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationConfig:
+    """Random changes, the same for both pictures of a pair; the truth follows the geometric ones.
+
+    Attributes:
+        horizontal_flip: Mirror half of the pairs; keypoints named ``*_left`` and ``*_right`` change places.
+        time_flip: Exchange source and driving in half of the pairs (not those with a true flow, which has a direction).
+        brightness, contrast, saturation: Largest change of each, as in torchvision's ColorJitter.
+        hue: Largest turn about the grey axis, in full turns.
+        resize: Range of a random magnification, for instance (0.9, 1.1), or None.
+        shift: Largest shift, in units of the picture's side.
+        rotation: Largest rotation in degrees.
+        degrade: Share of pairs that are blurred, made noisy or compressed.
+    """
+
+    horizontal_flip: bool = True
+    time_flip: bool = True
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    resize: tuple[float, float] | None = None
+    shift: float = 0.0
+    rotation: float = 0.0
+    degrade: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Weights of the objective's terms; 0 leaves a term out (arXiv 2003.00196, section 3.4 and supplementary).
+
+    Attributes:
+        network: Whose features the perceptual loss compares: "vgg19", "efficientnet" or "none".
+        perceptual: Weight of each of the network's layers.
+        scales: Of the picture pyramid that perceptual loss sees.
+        pixel: L1 between the pictures themselves.
+        gan: Least-squares GAN; also switches feature matching on.
+        feature_matching: L1 between the discriminator's maps.
+        equivariance_value, equivariance_jacobian: Under random affine and thin-plate-spline transforms.
+        sigma_affine, sigma_tps, points_tps: Of those transforms.
+        keypoints, jacobians: L1 to true keypoints, where the data carries them.
+        flow: L1 to the true flow where it is visible.
+        visibility: Binary cross-entropy of the occlusion map against true visibility.
+        focus: How much more pixel, flow and visibility count right at the true keypoints of `focus_groups`, fading over
+            a tenth of the picture: mouths and eyes are small, and what faces say.
+        focus_keypoints: How much more these groups' keypoints count among all.
+        focus_groups: Names of the model's keypoint groups.
+        true_keypoints: Share of the pairs with truth whose generator sees the true keypoints; the others see
+            predicted ones, detached, so that picture losses do not pull the detector away from the truth.
+    """
+
+    network: Literal["vgg19", "efficientnet", "none"] = "vgg19"
+    perceptual: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0, 10.0)
+    scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)
+    pixel: float = 0.0
+    gan: float = 0.0
+    feature_matching: float = 10.0
+    equivariance_value: float = 10.0
+    equivariance_jacobian: float = 10.0
+    sigma_affine: float = 0.05
+    sigma_tps: float = 0.005
+    points_tps: int = 5
+    keypoints: float = 0.0
+    jacobians: float = 0.0
+    flow: float = 0.0
+    visibility: float = 0.0
+    focus: float = 0.0
+    focus_keypoints: float = 0.0
+    focus_groups: tuple[str, ...] = ("mouth", "eyes")
+    true_keypoints: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A whole training run.
+
+    Attributes:
+        model: What is trained.
+        epochs: Passes over the data (each ``data.repeats`` times the clips).
+        steps: Stop after this many optimiser steps, if sooner; None is no such limit.
+        batch_size: Pairs a step, over all processes.
+        accumulate: Backward passes a step; each sees batch_size / accumulate pairs.
+        lr_detector, lr_generator, lr_discriminator: Of Adam; a detector with 0 is frozen.
+        betas: Of Adam.
+        milestones: Epochs after which the learning rates are divided by ten.
+        warmup: Steps over which the learning rates rise from 0.
+        clip: Largest norm of a network's gradient; None is no limit.
+        ema: Decay of the moving average of the weights, which is what the run ends with; 0 is none. Step n uses at
+            most (1 + n) / (10 + n), so that short runs forget the random start too.
+        precision: "float32", "bfloat16" or "float16" (autocast).
+        seed: Of every random draw.
+        checkpoint_minutes: Minutes between checkpoints, beside the one at each epoch's end.
+        grid_steps, log_steps: Steps between picture grids and between scalars.
+    """
+
+    model: ModelConfig
+    data: DataConfig = field(default_factory=DataConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    epochs: int = 100
+    steps: int | None = None
+    batch_size: int = 8
+    accumulate: int = 1
+    lr_detector: float = 2e-4
+    lr_generator: float = 2e-4
+    lr_discriminator: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    milestones: tuple[int, ...] = ()
+    warmup: int = 0
+    clip: float | None = None
+    ema: float = 0.0
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    seed: int = 0
+    checkpoint_minutes: float = 10.0
+    grid_steps: int = 500
+    log_steps: int = 20
+
+    def __post_init__(self) -> None:
+        at_least_one = ("epochs", "batch_size", "accumulate", "grid_steps", "log_steps")
+        _check(self, at_least_one, lambda value: value >= 1, "at least 1")
+        _check(self, ("steps",), lambda value: value is None or value >= 1, "at least 1, or None")
+        rates = ("lr_detector", "lr_generator", "lr_discriminator", "warmup", "checkpoint_minutes")
+        _check(self, rates, lambda value: 0 <= value < float("inf"), "0 or more")
+        _check(self, ("lr_generator",), lambda value: value > 0, "above 0")
+        _check(self, ("ema",), lambda value: 0 <= value < 1, "from 0 to below 1")
+        _check(self, ("clip",), lambda value: value is None or value > 0, "above 0, or None")
+        if self.batch_size % self.accumulate:
+            raise ConfigError(
+                "A batch must fall into equal parts",
+                got=f"batch_size {self.batch_size}, accumulate {self.accumulate}",
+                expected="a multiple",
+            )
+        if not self.model.blend_warped:  # such models shrink what their networks see themselves
+            self.model.check_size(self.size)
+
+    @property
+    def size(self) -> int:
+        """Side in pixels of the pictures that training sees."""
+        return self.data.size or self.model.size
+
+    def replace(self, **changes: Any) -> TrainConfig:
+        """A copy with some fields changed, checked again."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready nested dicts; ``from_dict`` reads them back."""
+        flat = {f.name: getattr(self, f.name) for f in fields(self)}
+        parts = {name: asdict(flat[name]) for name in _PARTS}
+        return _plain({**flat, **parts, "model": self.model.to_dict()})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
+        """Read what ``to_dict`` wrote; missing fields take the defaults above.
+
+        Raises:
+            ConfigError: A field that is not known, or a value of another type or out of range.
+        """
+        given = dict(values)
+        model = given.pop("model", None)
+        if not isinstance(model, Mapping):
+            raise ConfigError("A training configuration needs a model", got=repr(model), expected="its fields")
+        parts = {name: _read(part, given.pop(name, {}), name) for name, part in _PARTS.items()}
+        return cls(**_read_fields(cls, given, ""), **parts, model=ModelConfig.from_dict(model))
+
+
+_PARTS: dict[str, type] = {"data": DataConfig, "augmentation": AugmentationConfig, "loss": LossConfig}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, so that what was written equals what JSON gives back."""
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def _check(config: TrainConfig, names: tuple[str, ...], good: Callable[[Any], bool], expected: str) -> None:
+    for name in names:
+        if not good(getattr(config, name)):
+            raise ConfigError(f"{name} is out of range", got=getattr(config, name), expected=expected)
+
+
+def _read(part: type, values: Any, where: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where} is no group of fields", got=repr(values))
+    return part(**_read_fields(part, values, f"{where}."))
+
+
+def _read_fields(part: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values in the types that the dataclass `part` declares."""
+    types = get_type_hints(part)
+    if unknown := sorted(set(values) - set(types)):
+        raise ConfigError(
+            f"Unknown field {where}{unknown[0]}", expected=f"one of {', '.join(where + name for name in types)}"
+        )
+    return {name: _as_type(value, types[name], where + name) for name, value in values.items()}
+
+
+def _as_type(value: Any, wanted: Any, where: str) -> Any:
+    """`value` as a field of type `wanted` holds it: lists become tuples, whole numbers floats where floats belong."""
+    arguments = get_args(wanted)
+    if get_origin(wanted) is Literal:
+        if value in arguments:
+            return value
+    elif get_origin(wanted) is tuple:
+        many = len(arguments) == 2 and arguments[1] is Ellipsis
+        if isinstance(value, (list, tuple)) and (many or len(value) == len(arguments)):
+            kinds = [arguments[0]] * len(value) if many else arguments
+            return tuple(_as_type(part, kind, where) for part, kind in zip(value, kinds, strict=True))
+    elif arguments:  # X | None
+        return None if value is None else _as_type(value, arguments[0], where)
+    elif wanted is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    elif isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
+        return value
+    raise ConfigError(f"{where} is of another kind", got=repr(value), expected=_describe(wanted))
+
+
+def _describe(wanted: Any) -> str:
+    arguments = get_args(wanted)
+    if get_origin(wanted) is Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if get_origin(wanted) is tuple:
+        return f"a list of {'any number' if arguments[-1] is Ellipsis else len(arguments)} of {arguments[0].__name__}"
+    return str(getattr(wanted, "__name__", wanted))

@@ -1,0 +1,323 @@
+"""Crop faces out of long videos into a folder of training clips."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitWarning
+from motionkit.faces import Finder, crop, face_square, find_faces
+from motionkit.media import VideoWriter, open_clip
+from motionkit.structures import Box
+from motionkit.training.clips import list_clips
+
+__all__ = ["Prepared", "prepare"]
+
+STATE_FOLDER = ".prepared"
+# Pictures shrunk to this many pixels a side tell a cut: their mean difference jumps over so many of 255 levels.
+THUMB_SIDE, CUT = 16, 20
+# The face is followed within the square and this much around it, looked at in this many pixels.
+NEAR, NEAR_SIDE = 1.25, 224
+# A face may be missed so many times in a row (a blink, a hand) before it counts as lost.
+PATIENCE = 1
+# It may become this many times larger or smaller than at the clip's start.
+GROWTH = 1.5
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What ``prepare`` did.
+
+    Attributes:
+        clips: Clips that were written now.
+        kept: Clips that were there before.
+        broken: Videos that could not be read, or not wholly.
+    """
+
+    clips: int
+    kept: int
+    broken: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class _Settings:
+    size: int
+    min_seconds: float
+    every: int
+    min_side: int
+
+
+@dataclass
+class _State:
+    """How far a video is: kept in the output folder after each clip, so that a stopped run goes on from there."""
+
+    settings: dict[str, Any]
+    frame: int = 0  # the next to look at
+    clips: int = 0
+    done: bool = False
+
+
+@dataclass
+class _Count:
+    clips: int = 0
+    kept: int = 0
+    broken: list[Path] = field(default_factory=list)
+
+    def break_off(self, path: Path, error: MediaError) -> None:
+        self.broken.append(path)
+        warnings.warn(f"{path.name} cannot be read: {error}", MotionkitWarning, stacklevel=4)
+
+
+def prepare(
+    inputs: Sequence[str | Path],
+    output: str | Path,
+    *,
+    size: int = 256,
+    min_seconds: float = 1.0,
+    every: int = 5,
+    min_side: int | None = None,
+    finder: Finder = "auto",
+    progress: bool = False,
+) -> Prepared:
+    """Crop faces out of videos into clips, ``NAME#0001.mp4`` and so on.
+
+    A clip is one fixed square around a face, which lasts until the face leaves it, is lost, or the video cuts. The
+    largest face is followed. A run that is stopped leaves no half clips; the same call goes on where it was.
+
+    Args:
+        inputs: Videos, or folders of them.
+        output: Folder of the clips; made if it is not there.
+        size: Side of the clips in pixels.
+        min_seconds: Shorter clips are left out.
+        every: Frames from one look for the face to the next.
+        min_side: Squares with fewer pixels a side in the video are left out; None is half of `size`.
+        finder: As for ``motionkit.faces.find_faces``.
+        progress: Whether to show a bar with rate and remaining time.
+
+    Raises:
+        InputError: An input is not there, two have one name, or the folder was prepared with other settings.
+        MediaError: A clip cannot be written.
+        FaceNotFoundError: There is no clip at the end.
+    """
+    from tqdm import tqdm
+
+    if size < 2 or every < 1 or min_seconds < 0:
+        raise InputError("A setting is out of range", got=f"size {size}, every {every}, min_seconds {min_seconds}")
+    settings = _Settings(size, min_seconds, every, size // 2 if min_side is None else min_side)
+    videos = _list_videos(inputs)
+    output = Path(output)
+    try:
+        (output / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"The folder cannot be made ({error.strerror})", got=str(output)) from error
+    count = _Count()
+    with tqdm(unit=" frames", disable=not progress, total=0) as bar:
+        jobs = [job for path in videos if (job := _open(path, output, settings, finder, bar, count))]
+        for job in jobs:
+            job.run(count)
+    if not count.clips + count.kept:
+        raise FaceNotFoundError(
+            f"No face could be followed for {min_seconds} s",
+            got=f"{len(videos)} videos, {len(count.broken)} of them unreadable",
+            expected=f"faces whose square has at least {settings.min_side} pixels a side",
+            todo="Look at the videos, or lower min_seconds or size",
+        )
+    return Prepared(count.clips, count.kept, tuple(count.broken))
+
+
+def _list_videos(inputs: Sequence[str | Path]) -> list[Path]:
+    videos: list[Path] = []
+    for given in map(Path, inputs):
+        if not given.exists():
+            raise InputError("There is no such file", got=str(given))
+        found = [clip.path for clip in list_clips(given)] if given.is_dir() else [given]
+        if not found:
+            raise InputError("The folder holds no videos", got=str(given))
+        videos += found
+    names: dict[str, Path] = {}
+    for path in videos:
+        if (other := names.setdefault(path.stem, path)) != path:
+            raise InputError("Two videos have one name, which their clips would share", got=f"{other} and {path}")
+    if not videos:
+        raise InputError("There is nothing to prepare", todo="Name some videos, or a folder of them")
+    return list(names.values())
+
+
+def _open(path: Path, output: Path, settings: _Settings, finder: Finder, bar: Any, count: _Count) -> _Job | None:
+    """A video as something to do; None if it is done, or cannot be read."""
+    try:
+        job = _Job(path, output, settings, finder, bar)
+    except MediaError as error:
+        count.break_off(path, error)
+        return None
+    count.kept += job.state.clips
+    return None if job.state.done else job
+
+
+class _Job:
+    """One video."""
+
+    def __init__(self, path: Path, output: Path, settings: _Settings, finder: Finder, bar: Any) -> None:
+        self._path, self._output, self._settings, self._finder, self._bar = path, output, settings, finder, bar
+        self._state_file = output / STATE_FOLDER / f"{path.stem}.json"
+        self.state = self._load()
+        if self.state.done:
+            return
+        info = open_clip(path).info
+        self._fps = info.fps
+        bar.total += max((info.frames or 0) - self.state.frame, 0)
+
+    def run(self, count: _Count) -> None:
+        """Write the clips that are not there yet."""
+        self._bar.set_description(self._path.stem)
+        frames = self._frames(count)
+        least = max(round(self._settings.min_seconds * self._fps), 2)
+        for frame, _ in frames:
+            if (face := self._find(frame)) is None:
+                continue
+            clip = self._follow(frame, frames, face)
+            beginning = list(islice(clip, least))
+            if len(beginning) == least:
+                self._write(chain(beginning, clip), count)
+                self._save()
+        self.state.done = True
+        self._save()
+
+    def _frames(self, count: _Count) -> Iterator[tuple[np.ndarray, bool]]:
+        """Frames not yet looked at, and whether each comes after a cut."""
+        start = Fraction(self.state.frame) / self._fps
+        previous = None
+        try:
+            for frame in open_clip(self._path, start=start or None):
+                self.state.frame += 1
+                self._bar.update()
+                picture = Image.fromarray(frame).resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.BOX)
+                thumb = np.asarray(picture, np.int16)
+                yield frame, previous is not None and float(np.abs(thumb - previous).mean()) > CUT
+                previous = thumb
+        except MediaError as error:
+            count.break_off(self._path, error)
+
+    @property
+    def _looks(self) -> bool:
+        """Whether to look for the face in this frame; counted from the video's start, so that stopping is harmless."""
+        return (self.state.frame - 1) % self._settings.every == 0
+
+    def _find(self, frame: np.ndarray) -> tuple[Box, Box] | None:
+        """The largest face and its square within the frame, if it is time to look and there is one that will do."""
+        if not self._looks or not (found := find_faces(frame, finder=self._finder)):
+            return None
+        square = _within(face_square(found[0]), frame.shape[1], frame.shape[0])
+        if square.width < self._settings.min_side or not _holds(square, found[0]):
+            return None
+        return found[0], square
+
+    def _follow(
+        self, first: np.ndarray, frames: Iterator[tuple[np.ndarray, bool]], start: tuple[Box, Box]
+    ) -> Iterator[np.ndarray]:
+        """The square in this frame and those that follow, up to the last where the face was seen in it."""
+        face, square = start
+        yield crop(first, square, size=self._settings.size)
+        unsure: list[np.ndarray] = []
+        missed = 0
+        for frame, cut in frames:
+            if cut:
+                return
+            unsure.append(crop(frame, square, size=self._settings.size))
+            if not self._looks:
+                continue
+            found = self._find_near(frame, square, face)
+            if found is None:
+                missed += 1
+                if missed > PATIENCE:
+                    return
+                continue
+            if not _holds(square, found) or not 1 / GROWTH < found.width / start[0].width < GROWTH:
+                return
+            face, missed = found, 0
+            yield from unsure
+            unsure = []
+
+    def _find_near(self, frame: np.ndarray, square: Box, face: Box) -> Box | None:
+        """The face that was at `face` a few frames ago."""
+        margin = round((NEAR - 1) / 2 * square.width)
+        left, top, side = square.left - margin, square.top - margin, square.width + 2 * margin
+        near = crop(frame, Box(left, top, left + side, top + side), size=NEAR_SIDE)
+        scale = side / NEAR_SIDE
+        found = [
+            Box(
+                round(left + box.left * scale),
+                round(top + box.top * scale),
+                round(left + box.right * scale),
+                round(top + box.bottom * scale),
+            )
+            for box in find_faces(near, finder=self._finder)
+        ]
+        nearest = min(found, key=lambda box: _distance(box, face), default=None)
+        return nearest if nearest is not None and _distance(nearest, face) < face.width / 2 else None
+
+    def _write(self, clip: Iterator[np.ndarray], count: _Count) -> None:
+        target = self._output / f"{self._path.stem}#{self.state.clips + 1:04}.mp4"
+        if target.exists():
+            for _ in clip:
+                pass
+            count.kept += 1
+        else:
+            with VideoWriter(target, fps=self._fps) as writer:
+                for frame in clip:
+                    writer.write(frame)
+            count.clips += 1
+        self.state.clips += 1
+        self._bar.set_postfix(clips=count.clips + count.kept)
+
+    def _load(self) -> _State:
+        settings = {**asdict(self._settings), "bytes": self._path.stat().st_size}
+        try:
+            state = _State(**json.loads(self._state_file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return _State(settings)
+        if state.settings != settings:
+            raise InputError(
+                f"{self._path.name} was prepared in this folder before, differently or from another video",
+                got=f"{settings}",
+                expected=f"{state.settings}",
+                todo="Choose another folder, or the same settings",
+            )
+        return state
+
+    def _save(self) -> None:
+        part = self._state_file.with_suffix(".part")
+        part.write_text(json.dumps(asdict(self.state)), encoding="utf-8")
+        os.replace(part, self._state_file)
+
+
+def _within(square: Box, width: int, height: int) -> Box:
+    """The square moved into the picture, and made smaller if it must be."""
+    side = min(square.width, width, height)
+    x, y = square.centre
+    left = min(max(round(x - side / 2), 0), width - side)
+    top = min(max(round(y - side / 2), 0), height - side)
+    return Box(left, top, left + side, top + side)
+
+
+def _holds(square: Box, face: Box) -> bool:
+    return (
+        square.left <= face.left
+        and square.top <= face.top
+        and face.right <= square.right
+        and face.bottom <= square.bottom
+    )
+
+
+def _distance(one: Box, other: Box) -> float:
+    return float(np.hypot(one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]))
