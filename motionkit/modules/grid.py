@@ -64,8 +64,8 @@ def warp(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "ze
 def resize_flow(flow: Tensor, height: int, width: int, *, exact: bool = False) -> Tensor:
     """B h w 2 flow to B H W 2, bilinearly; the same tensor if it fits.
 
-    The published arithmetic resizes absolute places as if they were colours, which shifts them by up to three eighths of
-    a coarse pixel: no motion would still warp a larger picture. `exact` resizes the movement between places that
+    The published arithmetic resizes absolute places as if they were colours, which shifts them by up to three eighths
+    of a coarse pixel: no motion would still warp a larger picture. `exact` resizes the movement between places that
     correspond, so that no motion stays none.
     """
     if flow.shape[1:3] == (height, width):

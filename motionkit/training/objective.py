@@ -1,0 +1,332 @@
+"""What training minimises: each loss by name, from a batch of pairs in one module forward.
+
+Source: arXiv 2003.00196, section 3.4 and supplementary; the supervised terms are for data that carries its truth.
+Every term is a mean over the batch of terms that depend on one pair each, so that the gradient of a batch is the mean
+of its parts' gradients however it is spread over processes.
+
+Legend: B batch, K keypoints, H W picture size, h w size of the motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionkit.errors import ConfigError
+from motionkit.modules.discriminator import Discriminator, scale_key
+from motionkit.modules.first_order import FirstOrderModel
+from motionkit.modules.grid import at_least_float32, gaussian, identity_grid
+from motionkit.structures import Generated, Keypoints
+from motionkit.tensors import resize
+from motionkit.training.batch import Batch, Truth
+from motionkit.training.config import TrainConfig
+from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value, sample_rng
+from motionkit.training.perceptual import features, perceptual_loss, reduce
+
+__all__ = ["DiscriminatorObjective", "GeneratorObjective", "Losses"]
+
+FOCUS_VARIANCE = 0.006  # squared units of the picture's half: a mouth or an eye around its points
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What the objective makes of one batch.
+
+    Attributes:
+        terms: Name to weighted scalar, for the terms of ``LossConfig`` that take part.
+        generated: What the generator made.
+        source, driving: The keypoints that the generator saw: predicted, or true for some pairs.
+    """
+
+    terms: Mapping[str, Tensor]
+    generated: Generated
+    source: Keypoints
+    driving: Keypoints
+
+    @property
+    def total(self) -> Tensor:
+        """The sum of all terms, what to call ``backward`` on."""
+        return torch.stack(list(self.terms.values())).sum()
+
+
+class GeneratorObjective(nn.Module):
+    """Detector and generator, and everything that pulls at them.
+
+    Without truth the generator's losses reach the detector, as published. Where the data carries truth and
+    ``LossConfig.keypoints`` asks for it, the detector learns from the truth (and equivariance) alone.
+
+    Args:
+        config: Of the training run. With ``lr_detector`` 0 the detector is frozen, batch norms included, and
+            equivariance, which concerns it alone, is left out.
+        model: What is trained; its parameters are this module's.
+        discriminator: Needed if ``LossConfig.gan`` is set. Not a sub-module: it is trained and moved on its own.
+
+    Raises:
+        ConfigError: No discriminator where one is needed; ``forward`` raises it where no term takes part, where true
+            keypoints are not the model's, and for pictures of a size that the model cannot see.
+        DownloadError, MissingPackageError: The perceptual network is not to be had.
+    """
+
+    def __init__(self, config: TrainConfig, model: FirstOrderModel, discriminator: Discriminator | None = None) -> None:
+        super().__init__()
+        if config.loss.gan and discriminator is None:
+            raise ConfigError("The adversarial loss needs a discriminator", got=f"gan {config.loss.gan:g}")
+        self.loss, self.model_config = config.loss, config.model
+        self.model = model
+        self.frozen_detector = config.lr_detector == 0
+        model.kp_detector.requires_grad_(not self.frozen_detector)
+        self.perceptual = features(config.loss.network) if any(config.loss.perceptual) else None
+        self._discriminator = (discriminator,)  # in a tuple, so that it does not become a sub-module
+
+    def train(self, mode: bool = True) -> GeneratorObjective:
+        """As for any module, but that a frozen detector stays as it is."""
+        super().train(mode)
+        if self.frozen_detector:
+            self.model.kp_detector.eval()
+        return self
+
+    def forward(self, batch: Batch) -> Losses:
+        """Losses of a batch of pairs, in float32 also under autocast."""
+        source, driving, transformed, transform = self._detect(batch)
+        truth = batch.truth if self.loss.keypoints else None
+        seen_source, seen_driving = source, driving
+        if truth is not None:
+            _check_truth(truth, driving)
+            use = _draw(batch.seed, self.loss.true_keypoints).to(driving.value.device)
+            seen_source = _choose(use, truth.source, source)
+            seen_driving = _choose(use, truth.driving, driving)
+        generated = self.model.generate(batch.source, seen_source, seen_driving)
+
+        importance = self._importance(batch)
+        terms = self._picture_terms(generated, batch, importance)
+        if transform is not None and transformed is not None:
+            terms |= self._equivariance_terms(driving, transformed, transform)
+        if batch.truth is not None:
+            terms |= self._truth_terms(source, driving, generated, batch.truth, importance)
+        if self.loss.gan:
+            terms |= self._adversarial_terms(generated.image, batch.driving, seen_driving)
+        if not terms:
+            raise ConfigError(
+                "No loss takes part", todo="Give a term of the LossConfig a weight, and supervised ones data with truth"
+            )
+        return Losses(terms, generated, seen_source, seen_driving)
+
+    def _detect(self, batch: Batch) -> tuple[Keypoints, Keypoints, Keypoints | None, Transform | None]:
+        """Keypoints of source, driving and transformed driving pictures, from one pass over them all."""
+        size = self.model_config.size
+        pictures = [batch.source, batch.driving]
+        if self.model_config.blend_warped:
+            pictures = [resize(part, size) for part in pictures]
+        transform = None
+        if (self.loss.equivariance_value or self.loss.equivariance_jacobian) and not self.frozen_detector:
+            transform = Transform.random(
+                batch.seed,
+                sigma_affine=self.loss.sigma_affine,
+                sigma_tps=self.loss.sigma_tps,
+                points=self.loss.points_tps,
+                like=batch.driving,
+            )
+            pictures.append(transform.warp_images(pictures[1]))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen_detector):
+            keypoints = self.model.detect(torch.cat(pictures))
+        parts = [keypoints[i : i + len(batch)] for i in range(0, len(keypoints), len(batch))]
+        return parts[0], parts[1], parts[2] if transform else None, transform
+
+    def _importance(self, batch: Batch) -> Tensor | None:
+        """B 1 H W, 1 and more near the true driving keypoints that ``LossConfig.focus`` is about; None for none."""
+        if not self.loss.focus or batch.truth is None:
+            return None
+        grid = identity_grid(*batch.driving.shape[2:], like=batch.driving)
+        near = gaussian(batch.truth.driving.value[:, self._focused()], grid, FOCUS_VARIANCE)
+        return 1 + self.loss.focus * near.amax(1, keepdim=True)
+
+    def _focused(self) -> list[int]:
+        """Indices of the keypoints of ``LossConfig.focus_groups``."""
+        config = self.model_config
+        if unknown := set(self.loss.focus_groups) - set(config.keypoint_groups):
+            raise ConfigError("The model has no such keypoint groups", got=", ".join(sorted(unknown)))
+        names = {name for group in self.loss.focus_groups for name in config.keypoint_groups[group]}
+        return [i for i, name in enumerate(config.keypoint_names) if name in names]
+
+    def _picture_terms(self, generated: Generated, batch: Batch, importance: Tensor | None) -> dict[str, Tensor]:
+        terms = {}
+        if self.loss.pixel:
+            error = (at_least_float32(generated.image) - batch.driving).abs()
+            terms["pixel"] = self.loss.pixel * (error if importance is None else importance * error).mean()
+        if self.perceptual is not None:
+            terms["perceptual"] = perceptual_loss(
+                self.perceptual, generated.image, batch.driving, self.loss.perceptual, self.loss.scales
+            )
+        return terms
+
+    def _equivariance_terms(
+        self, driving: Keypoints, transformed: Keypoints, transform: Transform
+    ) -> dict[str, Tensor]:
+        terms = {}
+        if weight := self.loss.equivariance_value:
+            terms["equivariance_value"] = weight * equivariance_value(driving, transformed, transform)
+        if (weight := self.loss.equivariance_jacobian) and driving.jacobian is not None:
+            terms["equivariance_jacobian"] = weight * equivariance_jacobian(driving, transformed, transform)
+        return terms
+
+    def _truth_terms(
+        self, source: Keypoints, driving: Keypoints, generated: Generated, truth: Truth, importance: Tensor | None
+    ) -> dict[str, Tensor]:
+        terms = {}
+        if weight := self.loss.keypoints:
+            error = (source.value - truth.source.value).abs() + (driving.value - truth.driving.value).abs()  # B K 2
+            if self.loss.focus_keypoints:
+                shares = torch.ones(error.shape[1], device=error.device, dtype=error.dtype)
+                shares[self._focused()] += self.loss.focus_keypoints
+                error = error * (shares / shares.mean())[:, None]
+            terms["keypoints"] = weight * error.mean() / 2
+        if (weight := self.loss.jacobians) and source.jacobian is not None and driving.jacobian is not None:
+            assert truth.source.jacobian is not None and truth.driving.jacobian is not None, "truth has Jacobians"
+            error = _l1(source.jacobian, truth.source.jacobian) + _l1(driving.jacobian, truth.driving.jacobian)
+            terms["jacobians"] = weight * error / 2
+        if weight := self.loss.flow:
+            terms["flow"] = weight * flow_loss(generated.flow, truth, importance)
+        if (weight := self.loss.visibility) and generated.occlusion is not None:
+            terms["visibility"] = weight * visibility_loss(generated.occlusion, truth, importance)
+        return terms
+
+    def _adversarial_terms(self, image: Tensor, real: Tensor, keypoints: Keypoints) -> dict[str, Tensor]:
+        (discriminator,) = self._discriminator
+        assert discriminator is not None, "checked when this was made"
+        scales = self.model_config.discriminator.scales
+        keypoints = _detached(keypoints)
+        with _without_gradients(discriminator):
+            fakes = discriminator(_pyramid(image, scales), keypoints)
+            with torch.no_grad():
+                reals = discriminator(_pyramid(real, scales), keypoints)
+        gan = torch.stack([(1 - at_least_float32(realness)).square().mean() for _, realness in fakes.values()])
+        terms = {"gan": self.loss.gan * gan.sum()}
+        if weight := self.loss.feature_matching:
+            matches = [_l1(a, b) for key in fakes for a, b in zip(fakes[key][0], reals[key][0], strict=True)]
+            terms["feature_matching"] = weight * torch.stack(matches).sum()
+        return terms
+
+
+class DiscriminatorObjective(nn.Module):
+    """Least squares for the discriminator: (1 - D(real))² + D(fake)², summed over its scales."""
+
+    def __init__(self, config: TrainConfig, discriminator: Discriminator) -> None:
+        super().__init__()
+        self.scales = config.model.discriminator.scales
+        self.discriminator = discriminator
+
+    def forward(self, real: Tensor, generated: Tensor, keypoints: Keypoints) -> Tensor:
+        """Scalar loss.
+
+        Args:
+            real, generated: B 3 H W in [0, 1]; no gradients flow into either.
+            keypoints: B K, of the driving pictures, for discriminators that see them; no gradients flow into them.
+        """
+        keypoints = _detached(keypoints)
+        reals = self.discriminator(_pyramid(real.detach(), self.scales), keypoints)
+        fakes = self.discriminator(_pyramid(generated.detach(), self.scales), keypoints)
+        terms = [
+            (1 - at_least_float32(reals[key][1])).square().mean() + at_least_float32(fakes[key][1]).square().mean()
+            for key in reals
+        ]
+        return torch.stack(terms).sum()
+
+
+def flow_loss(flow: Tensor, truth: Truth, importance: Tensor | None = None) -> Tensor:
+    """Mean over pairs of the mean |flow - true flow| over what is visible in the source; pairs without flow count 0.
+
+    Args:
+        flow: B h w 2, absolute source coordinates.
+        truth: Its flow and visibility may have another size; they are resized by area, the counterpart of the
+            generator's own resizing of flows, the flow weighted by visibility: hidden places carry no meaning.
+        importance: B 1 H W, factor on the error at each place, or None.
+    """
+    weight = torch.where(truth.has_flow[:, None, None, None], truth.visibility, 0)  # B 1 h' w'
+    planes = truth.flow.permute(0, 3, 1, 2)  # B 2 h' w'
+    # Unknown flow may hold anything, NaN too, which a weight of 0 would let through.
+    weighted = torch.where(weight > 0, planes * weight, 0)
+    weight, weighted = _fit(weight, flow.shape[1:3]), _fit(weighted, flow.shape[1:3])
+    wanted = weighted / weight.clamp(min=1e-6)
+    error = (at_least_float32(flow).permute(0, 3, 1, 2) - wanted).abs().mean(1, keepdim=True)  # B 1 h w
+    if importance is not None:
+        error = error * _fit(importance, flow.shape[1:3])
+    return ((weight * error).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=1e-6)).mean()
+
+
+def visibility_loss(occlusion: Tensor, truth: Truth, importance: Tensor | None = None) -> Tensor:
+    """Mean binary cross-entropy of the occlusion map, B 1 h w, against true visibility; pairs without flow count 0.
+
+    `importance`, B 1 H W, is a factor on the error at each place.
+    """
+    known = truth.has_flow[:, None, None, None]
+    wanted = _fit(torch.where(known, truth.visibility, 0), occlusion.shape[2:]).clamp(0, 1)
+    # Autocast on a GPU refuses this function; its inputs are in float32 already.
+    with torch.autocast(occlusion.device.type, enabled=False):
+        error = F.binary_cross_entropy(at_least_float32(occlusion), wanted, reduction="none")
+    if importance is not None:
+        error = error * _fit(importance, occlusion.shape[2:])
+    return (error * known).mean()
+
+
+def _fit(maps: Tensor, size: torch.Size) -> Tensor:
+    """B C h' w' to B C h w: by area where that is smaller, bilinearly otherwise."""
+    if maps.shape[2:] == size:
+        return maps
+    if maps.shape[2] >= size[0] and maps.shape[3] >= size[1]:
+        return F.interpolate(maps, size=tuple(size), mode="area")
+    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
+
+
+def _l1(a: Tensor, b: Tensor) -> Tensor:
+    return (at_least_float32(a) - at_least_float32(b)).abs().mean()
+
+
+def _pyramid(images: Tensor, scales: tuple[float, ...]) -> dict[str, Tensor]:
+    return {scale_key(scale): reduce(images, scale) for scale in scales}
+
+
+def _draw(seeds: Tensor, share: float) -> Tensor:
+    """B bool, true for a `share` of all seeds; the same for a seed in any batch."""
+    return torch.tensor([sample_rng(seed, purpose=2).random() < share for seed in seeds.tolist()])
+
+
+def _choose(use: Tensor, true: Keypoints, predicted: Keypoints) -> Keypoints:
+    """True keypoints where `use` (B bool) says so, predicted ones without gradients elsewhere."""
+    value = torch.where(use[:, None, None], true.value.to(predicted.value), predicted.value.detach())
+    if predicted.jacobian is None:
+        return Keypoints(value)
+    assert true.jacobian is not None, "truth has Jacobians"
+    jacobian = torch.where(use[:, None, None, None], true.jacobian.to(value), predicted.jacobian.detach())
+    return Keypoints(value, jacobian)
+
+
+def _detached(keypoints: Keypoints) -> Keypoints:
+    return Keypoints(keypoints.value.detach(), None if keypoints.jacobian is None else keypoints.jacobian.detach())
+
+
+def _check_truth(truth: Truth, predicted: Keypoints) -> None:
+    if truth.driving.value.shape != predicted.value.shape:
+        raise ConfigError(
+            "The data's true keypoints are not the model's",
+            got=f"{truth.driving.value.shape[1]} of them",
+            expected=f"num_kp {predicted.value.shape[1]}",
+            todo="Train a model with as many, or set the loss's weight for keypoints to 0",
+        )
+
+
+@contextmanager
+def _without_gradients(module: nn.Module) -> Iterator[None]:
+    """Let gradients pass through a module but not into its parameters."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
