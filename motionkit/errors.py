@@ -18,6 +18,7 @@ __all__ = [
     "MotionkitWarning",
     "OutOfMemoryError",
     "TemplateError",
+    "TrainingError",
     "WeightsError",
 ]
 
@@ -73,6 +74,10 @@ class DownloadError(WeightsError):
 
 class TemplateError(MotionkitError):
     """A motion template that cannot be used with this model."""
+
+
+class TrainingError(MotionkitError):
+    """Training cannot go on; the message names the last good checkpoint, from which it resumes."""
 
 
 class DeviceError(MotionkitError):

@@ -1,0 +1,128 @@
+"""The recipes of the eight published models, and the one of the embedded weights.
+
+Figures of the published ones: arXiv 2003.00196, supplementary material, and the YAML files beside the published code.
+Their batches of 256² pictures ask for much memory; ``accumulate`` sees fewer pairs at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from motionkit.config import PUBLISHED, DenseMotionConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
+from motionkit.training.config import AugmentationConfig, DataConfig, LossConfig, TrainConfig
+
+__all__ = ["HEADS", "HEADS_MODEL", "PRESETS", "STARTS"]
+
+JITTER: dict[str, Any] = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
+MILESTONES = (60, 90)
+
+STARTS: Mapping[str, str] = MappingProxyType({"vox-adv": "vox", "taichi-adv": "taichi"})
+"""Presets that begin with another's weights."""
+
+
+def _published(
+    name: str,
+    *,
+    epochs: int,
+    repeats: int,
+    batch: int,
+    gan: float,
+    milestones: tuple[int, ...] = (),
+    id_sampling: bool = False,
+    augmentation: AugmentationConfig | None = None,
+    lr_detector: float = 2e-4,
+) -> TrainConfig:
+    return TrainConfig(
+        model=PUBLISHED[name],
+        data=DataConfig(repeats=repeats, id_sampling=id_sampling),
+        augmentation=augmentation or AugmentationConfig(),
+        loss=LossConfig(gan=gan),
+        epochs=epochs,
+        milestones=milestones,
+        batch_size=batch,
+        lr_detector=lr_detector,
+    )
+
+
+def _faces_and_bodies() -> dict[str, TrainConfig]:
+    jitter = AugmentationConfig(**JITTER)
+    shared: dict[str, Any] = {"id_sampling": True, "augmentation": jitter}
+    return {
+        "vox": _published("vox", epochs=100, repeats=75, batch=40, gan=0, milestones=MILESTONES, **shared),
+        "vox-adv": _published("vox-adv", epochs=150, repeats=75, batch=36, gan=1, **shared),
+        "taichi": _published("taichi", epochs=100, repeats=150, batch=30, gan=0, milestones=MILESTONES, **shared),
+        "taichi-adv": _published("taichi-adv", epochs=150, repeats=150, batch=27, gan=1, lr_detector=0, **shared),
+    }
+
+
+def _others() -> dict[str, TrainConfig]:
+    hue, jitter = AugmentationConfig(hue=0.1), AugmentationConfig(**JITTER)
+    cartoons = AugmentationConfig(hue=0.5, resize=(0.9, 1.1))
+    shared: dict[str, Any] = {"gan": 1, "milestones": MILESTONES}
+    return {
+        "fashion": _published("fashion", epochs=100, repeats=50, batch=27, augmentation=hue, **shared),
+        "bair": _published("bair", epochs=20, repeats=1, batch=36, gan=1, milestones=(12, 18), augmentation=jitter),
+        "mgif": _published("mgif", epochs=100, repeats=25, batch=36, augmentation=cartoons, **shared),
+        "nemo": _published("nemo", epochs=100, repeats=8, batch=36, **shared),
+    }
+
+
+# Small enough to be live on two CPU cores: about 4.5 GFLOP a frame at 128² once the source is encoded. Motion is found
+# at 64², so that a mouth's two lips can part; the picture is the warped source, at any size, where it is visible.
+HEADS_MODEL = ModelConfig(
+    name="heads",
+    domain="face",
+    num_kp=22,
+    kp_detector=KpDetectorConfig(block_expansion=20, max_features=256, num_blocks=4, scale_factor=0.5),
+    dense_motion=DenseMotionConfig(
+        block_expansion=16, max_features=192, num_blocks=4, scale_factor=0.5, kp_variance=0.005
+    ),
+    generator=GeneratorConfig(block_expansion=20, max_features=160, num_bottleneck_blocks=4),
+    size=128,
+    picture_size=256,
+    blend_warped=True,
+    padding="border",
+    keypoint_names=(
+        "nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck",
+        "brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right",
+        "lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right",
+        "mouth_left", "mouth_right", "lip_top", "lip_bottom",
+        "chin", "jaw_left", "jaw_right",
+    ),
+    keypoint_groups={
+        "head": ("nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck"),
+        "brows": ("brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right"),
+        "eyes": ("lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right"),
+        "mouth": ("mouth_left", "mouth_right", "lip_top", "lip_bottom"),
+        "jaw": ("chin", "jaw_left", "jaw_right"),
+    },
+)  # fmt: skip
+
+HEADS = TrainConfig(
+    model=HEADS_MODEL,
+    data=DataConfig(repeats=4),
+    augmentation=AugmentationConfig(
+        brightness=0.2, contrast=0.25, saturation=0.3, hue=0.04, resize=(0.85, 1.2), shift=0.05, rotation=12.0,
+        degrade=0.35,
+    ),
+    # The renderer's truth does what unsupervised training takes weeks for.
+    loss=LossConfig(
+        network="none", pixel=10.0, equivariance_value=0.0, equivariance_jacobian=0.0,
+        keypoints=20.0, jacobians=4.0, flow=20.0, visibility=1.0, focus=6.0, focus_keypoints=2.0,
+    ),
+    epochs=100,
+    batch_size=8,
+    lr_detector=8e-4,
+    lr_generator=8e-4,
+    betas=(0.9, 0.999),
+    warmup=200,
+    clip=5.0,
+    ema=0.998,
+    precision="bfloat16",
+)  # fmt: skip
+"""The recipe of the embedded weights; ``weights/README.md`` tells how it was run."""
+
+PRESETS: Mapping[str, TrainConfig] = MappingProxyType({**_faces_and_bodies(), **_others(), "heads": HEADS})
+"""Recipe by name."""

@@ -1,0 +1,197 @@
+"""What a training run tells: scalars, picture grids, a progress bar.
+
+Legend: B batch, H W picture size.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from motionkit.collage import Panel, lay_out
+from motionkit.media.images import write_image
+from motionkit.overlays import draw_keypoints, occlusion_picture
+from motionkit.structures import Generated, Keypoints
+from motionkit.tensors import to_frames
+from motionkit.training.batch import Batch
+from motionkit.training.runs import SCALARS
+
+__all__ = ["Meter", "Report", "TrainProgress", "picture_grid"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainProgress:
+    """How far a run has come; handed to callbacks.
+
+    Attributes:
+        step, steps: Optimiser steps done and in all.
+        epoch: Passes over the data that are complete.
+        losses: The objective's weighted terms and their "total", averaged since the last report.
+        samples_per_second: Pairs a second over all processes, since the run was started or resumed.
+        waiting: Share of the time spent waiting for data.
+        grid: The picture grid written at this step, if one was.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    losses: Mapping[str, float]
+    samples_per_second: float
+    waiting: float
+    grid: Path | None = None
+
+
+class Meter:
+    """Losses averaged over steps and processes, and how the time was spent."""
+
+    def __init__(self, accelerator: Accelerator) -> None:
+        self._accelerator = accelerator
+        self._sums: dict[str, Tensor] = {}
+        self._count = self._steps = 0
+        self._waited, self._begun = 0.0, time.perf_counter()
+
+    def start(self) -> None:
+        """Begin to measure time."""
+        self._begun = time.perf_counter()
+
+    def waiting(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches; the time until each of them is there counts as waiting."""
+        iterator = iter(batches)
+        while True:
+            begun = time.perf_counter()
+            batch = next(iterator, None)
+            self._waited += time.perf_counter() - begun
+            if batch is None:
+                return
+            yield batch
+
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        """Losses of a step, scalars on the device."""
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0) + value
+        self._count += 1
+        self._steps += 1
+
+    def take(self) -> dict[str, float]:
+        """Means since the last call, over all processes, which must all call this."""
+        names = list(self._sums)
+        means = torch.stack([self._sums[name] for name in names]) / self._count
+        if self._accelerator.num_processes > 1:
+            means = self._accelerator.reduce(means, "mean")
+        self._sums, self._count = {}, 0
+        return dict(zip(names, means.tolist(), strict=True))
+
+    @property
+    def seconds(self) -> float:
+        """Since ``start``."""
+        return time.perf_counter() - self._begun
+
+    def speed(self, batch_size: int) -> tuple[float, float]:
+        """Samples a second, and the share of the time spent waiting for data."""
+        seconds = max(self.seconds, 1e-9)
+        return self._steps * batch_size / seconds, self._waited / seconds
+
+
+class Report:
+    """Writes a run's scalars and grids, and shows a bar; the main process alone has one.
+
+    Args:
+        folder: The run's folder. Scalars go to ``scalars.csv`` (step, name, value), and to TensorBoard's event files in
+            ``tensorboard`` where that package is installed.
+        step, steps: Where the run begins and ends; what was written beyond `step` before is taken back.
+        progress: Whether to show the bar.
+    """
+
+    def __init__(self, folder: Path, *, step: int, steps: int, progress: bool) -> None:
+        self.folder = folder
+        self.bar = tqdm(total=steps, initial=step, unit="step", disable=not progress, dynamic_ncols=True)
+        _take_back(folder / SCALARS, step)
+        self.board = _tensorboard(folder / "tensorboard", step)
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Keep named values of a step."""
+        with (self.folder / SCALARS).open("a", encoding="utf-8") as file:
+            file.writelines(f"{step},{name},{value:.7g}\n" for name, value in values.items())
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, step)
+
+    def grid(self, step: int, picture: np.ndarray) -> Path:
+        """Keep a picture of a step; returns its file."""
+        path = self.folder / "grids" / f"step-{step:06d}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        write_image(path, picture)
+        if self.board is not None:
+            self.board.add_image("grid", picture, step, dataformats="HWC")
+        return path
+
+    def advance(self, losses: Mapping[str, float] | None = None, samples_per_second: float = 0.0) -> None:
+        """One step more; the losses and the rate are shown where they are given."""
+        self.bar.update()
+        if losses:
+            shown = " ".join(f"{name} {losses[name]:.3g}" for name in sorted(losses, key="total".__ne__))
+            self.bar.set_postfix_str(f"{samples_per_second:.1f} samples/s, {shown}")
+
+    def say(self, text: str) -> None:
+        """A line above the bar, on stderr; silent without a bar."""
+        if not self.bar.disable:
+            self.bar.write(text, file=sys.stderr)
+
+    def close(self) -> None:
+        """Close the files and the bar."""
+        self.bar.close()
+        if self.board is not None:
+            self.board.close()
+
+
+def picture_grid(batch: Batch, source: Keypoints, driving: Keypoints, generated: Generated) -> np.ndarray:
+    """A row for each pair: source | driving | keypoints | deformed | occlusion | result.
+
+    Args:
+        batch: B pairs of pictures.
+        source, driving: Their keypoints; the driving ones are drawn, into the driving picture.
+        generated: What was made of them.
+
+    Returns:
+        A H W 3 uint8 picture.
+    """
+    pictures = [to_frames(part) for part in (batch.source, batch.driving, generated.deformed, generated.image)]
+    points = driving.value.detach().float().cpu().numpy()
+    jacobians = None if driving.jacobian is None else driving.jacobian.detach().float().cpu().numpy()
+    occlusion = None if generated.occlusion is None else generated.occlusion.detach().float().cpu().numpy()
+    rows = []
+    for i, (of_source, of_driving, deformed, result) in enumerate(zip(*pictures, strict=True)):
+        drawn = of_driving
+        if np.isfinite(points[i]).all():
+            drawn = draw_keypoints(of_driving, points[i], None if jacobians is None else jacobians[i])
+        panels = {"source": of_source, "driving": of_driving, "keypoints": drawn, "deformed": deformed}
+        if occlusion is not None:
+            panels["occlusion"] = occlusion_picture(occlusion[i, 0], result.shape[1::-1])
+        panels["result"] = result
+        rows.append(lay_out([Panel(name, frame) for name, frame in panels.items()], captions=i == 0))
+    return np.concatenate(rows)
+
+
+def _take_back(path: Path, step: int) -> None:
+    """Drop scalars of steps after `step`, which a resumed run writes again; begin the file where there is none."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    kept = [line for line in lines[1:] if line.count(",") == 2 and int(line.split(",")[0]) <= step]
+    path.write_text("\n".join(["step,name,value", *kept]) + "\n", encoding="utf-8")
+
+
+def _tensorboard(folder: Path, step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)

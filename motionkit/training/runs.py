@@ -1,0 +1,256 @@
+"""The folder of a training run: its configuration, its checkpoints, a second place for both, and resuming.
+
+A checkpoint is a ``torch.save`` file of tensors and plain values. No file points to the newest one: the readable one
+with the most steps counts, so that a run may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarning, TrainingError, WeightsError
+from motionkit.training.config import TrainConfig
+
+__all__ = ["CONFIG", "KEPT", "MODEL", "SCALARS", "Run", "check_same", "read_config", "write_whole"]
+
+CONFIG, MODEL, SCALARS = "config.json", "model.safetensors", "scalars.csv"
+KEPT = 2  # checkpoints; the one before the newest, should that be damaged
+NAME = re.compile(r"checkpoint-(\d{8,})\.pt")
+# What a resumed run may have differently: none of it changes the numbers of a step.
+MAY_CHANGE = frozenset({"data.workers", "checkpoint_minutes", "epochs", "steps", "grid_steps", "log_steps"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder.
+
+    Attributes:
+        folder: Where everything is written.
+        second: A further folder for checkpoints and configuration, for instance on a mounted drive, or None.
+    """
+
+    folder: Path
+    second: Path | None = None
+
+    def begin(self, config: TrainConfig, facts: Mapping[str, Any], *, resume: bool) -> None:
+        """Make the folder and write ``config.json``.
+
+        Args:
+            config: What is to be trained.
+            facts: What else is worth knowing, JSON-ready: versions, the data's folder.
+            resume: Whether a run that is there already goes on; an empty folder takes over the second place's.
+
+        Raises:
+            InputError: The folder holds a run and is not to be resumed.
+            ConfigError: It holds a run with another configuration.
+            TrainingError: The folder cannot be written.
+        """
+        with self.explained("Cannot write the run's folder"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            _clear_away(self.folder)
+        if resume:
+            self._fetch_second()
+        elif self.checkpoints() or (self.folder / MODEL).exists():
+            raise InputError(
+                "This folder holds a run already", got=self.folder, todo="Resume it with --resume, or give another"
+            )
+        if resume and (self.folder / CONFIG).is_file():
+            check_same(config, read_config(self.folder)[0])
+        text = json.dumps({**facts, "config": config.to_dict()}, indent=2) + "\n"
+        with self.explained("Cannot write the run's configuration"):
+            write_whole(self.folder / CONFIG, lambda path: path.write_text(text, encoding="utf-8"))
+        self._copy_to_second(CONFIG)
+
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints in the run's folder, oldest first."""
+        return _checkpoints(self.folder)
+
+    def save(self, state: Mapping[str, Any], step: int) -> Path:
+        """Write a checkpoint, whole or not at all; keep the last ones; copy it to the second place.
+
+        Raises:
+            TrainingError: It cannot be written, a full disk for instance; names the last good checkpoint.
+        """
+        path = self.folder / f"checkpoint-{step:08d}.pt"
+        with self.explained(f"Cannot write the checkpoint of step {step}"):
+            write_whole(path, lambda part: _write(dict(state), part))
+        _drop_old(self.folder)
+        for name in (path.name, SCALARS):
+            self._copy_to_second(name)
+        if self.second is not None:
+            with suppress(OSError):
+                _drop_old(self.second)
+        return path
+
+    def load(self) -> tuple[dict[str, Any], Path] | None:
+        """The newest checkpoint that is whole, on the CPU, and its path; None where there is none.
+
+        Raises:
+            TrainingError: There are checkpoints, and none is whole.
+        """
+        paths = self.checkpoints()
+        for path in reversed(paths):
+            try:
+                return _read(path), path
+            except Exception as error:  # a damaged file fails in whatever way its bytes happen to suggest
+                warnings.warn(MotionkitWarning(f"{path} is damaged ({error}); trying the one before"), stacklevel=2)
+        if paths:
+            raise TrainingError(
+                "No checkpoint of this run is whole", got=self.folder, todo="Begin anew in another folder"
+            )
+        return None
+
+    def publish(self, write: Callable[[Path], object]) -> Path:
+        """Write the run's model file with `write`, which makes it whole itself, and copy it to the second place."""
+        path = self.folder / MODEL
+        with self.explained("Cannot write the model"):
+            write(path)
+        self._copy_to_second(MODEL)
+        return path
+
+    def last_good(self) -> str:
+        """A sentence about the last checkpoint, for errors."""
+        paths = self.checkpoints()
+        if not paths:
+            return "There is no checkpoint yet"
+        return f"The last good checkpoint is {paths[-1]}"
+
+    @contextmanager
+    def explained(self, what: str) -> Iterator[None]:
+        """Raise what goes wrong with writing as TrainingError: OSErrors, and what others make of them."""
+        try:
+            yield
+        except (OSError, RuntimeError, WeightsError, MediaError) as error:
+            todo = f"{self.last_good()}; make room and resume"
+            raise TrainingError(f"{what}: {_reason(error)}", todo=todo) from error
+
+    def _fetch_second(self) -> None:
+        """Take configuration, scalars and newest checkpoints from the second place where the folder has none."""
+        if self.second is None or self.checkpoints():
+            return
+        names = [CONFIG, SCALARS, *(path.name for path in _checkpoints(self.second))]
+        with self.explained("Cannot copy the run from its second place"):
+            for name in names:
+                if (self.second / name).is_file():
+                    _copy_whole(self.second / name, self.folder / name)
+
+    def _copy_to_second(self, name: str) -> None:
+        """A second place that fails is told, and training goes on."""
+        if self.second is None or not (self.folder / name).is_file():
+            return
+        try:
+            self.second.mkdir(parents=True, exist_ok=True)
+            _copy_whole(self.folder / name, self.second / name)
+        except OSError as error:
+            message = f"{name} was not copied to {self.second} ({error.strerror or error}); training goes on"
+            warnings.warn(MotionkitWarning(message), stacklevel=2)
+
+
+def read_config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
+    """The configuration in a run's folder or in a JSON file, and what else the file says.
+
+    Raises:
+        ConfigError: No such file, no JSON, or fields that are not known.
+    """
+    file = path / CONFIG if path.is_dir() else path
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"Cannot read a training configuration: {error}", got=file) from error
+    if not isinstance(values, dict):
+        raise ConfigError("This is not a training configuration", got=file, expected="a JSON object")
+    config = values.pop("config", None)
+    return (TrainConfig.from_dict(values), {}) if config is None else (TrainConfig.from_dict(config), values)
+
+
+def check_same(config: TrainConfig, before: TrainConfig) -> None:
+    """Raise ConfigError, naming the fields, unless a run with `before` may go on with `config`."""
+    now, then = _flat(config.to_dict()), _flat(before.to_dict())
+    changed = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
+    if wrong := [name for name in changed if name not in MAY_CHANGE]:
+        raise ConfigError(
+            "The run was begun with another configuration",
+            got=", ".join(f"{name} {now.get(name)!r}" for name in wrong),
+            expected=", ".join(f"{then.get(name)!r}" for name in wrong),
+            todo="Resume it as it was, or begin another run in another folder",
+        )
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file of a temporary name beside `path`, and rename it once it is on the disk."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    write_whole(target, lambda part: shutil.copyfile(source, part))
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    try:
+        found = [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
+    except OSError:
+        return []
+    return sorted(found, key=lambda path: int(path.stem.split("-")[1]))
+
+
+def _clear_away(folder: Path) -> None:
+    """Remove what a run that was killed left half written: checkpoints, pictures, the model."""
+    for part in [*folder.glob(".*.part"), *folder.glob("grids/.*.part.jpg")]:
+        part.unlink()
+    for part in folder.glob(f".{MODEL}.*"):
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _drop_old(folder: Path) -> None:
+    for old in _checkpoints(folder)[:-KEPT]:
+        old.unlink()
+
+
+def _write(state: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:  # given a path, PyTorch does not tell why it cannot write
+        torch.save(state, file)
+
+
+def _reason(error: BaseException) -> str:
+    """Why something was not written: the OSError, however far down, else the first line of the error itself."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            return cause.strerror or str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return str(error).split("\n")[0]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    # PyTorch reads its archives without looking at their checksums.
+    with zipfile.ZipFile(path) as archive:
+        if (name := archive.testzip()) is not None:
+            raise ValueError(f"checksum of {name}")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested dicts as one, with dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{above}{name}.") if isinstance(value, Mapping) else {above + name: value}
+    return flat
