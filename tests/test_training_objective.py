@@ -275,6 +275,11 @@ def test_focus_by_hand() -> None:
     for name in ("pixel", "flow", "visibility"):
         assert got.terms[name] > 1.01 * plain.terms[name]
     assert got.terms["keypoints"] == plain.terms["keypoints"]
+    with torch.no_grad():
+        hidden = objective(train_config(tiny_config(**names), hidden=4.0, **losses))(batch)
+    unseen = np.where(batch.truth.has_flow.numpy()[:, None, None, None], 1 - batch.truth.visibility.numpy(), 0)
+    error = np.abs(hidden.generated.image.numpy() - batch.driving.numpy())
+    assert hidden.terms["pixel"].item() == pytest.approx(((1 + 4 * unseen) * error).mean(), rel=1e-4)
     with torch.no_grad():  # points a and c count three times, b once, all together as before
         weighed = objective(train_config(tiny_config(**names), focus_keypoints=2.0, **losses))
         losses_weighed = weighed(batch)

@@ -78,6 +78,8 @@ class LossConfig:
         visibility: Binary cross-entropy of the occlusion map against true visibility.
         focus: How much more pixel, flow and visibility count right at the true keypoints of `focus_groups`, fading over
             a tenth of the picture: mouths and eyes are small, and what faces say.
+        hidden: How much more pixels count where the source does not show what is to be seen: what the decoder must
+            invent, the inside of a mouth above all, is a small part of a picture.
         focus_keypoints: How much more these groups' keypoints count among all.
         focus_groups: Names of the model's keypoint groups.
         true_keypoints: Share of the pairs with truth whose generator sees the true keypoints; the others see
@@ -100,6 +102,7 @@ class LossConfig:
     flow: float = 0.0
     visibility: float = 0.0
     focus: float = 0.0
+    hidden: float = 0.0
     focus_keypoints: float = 0.0
     focus_groups: tuple[str, ...] = ("mouth", "eyes")
     true_keypoints: float = 0.5

@@ -115,6 +115,7 @@ class Learner:
         assert self.discriminator is not None
         total = torch.zeros((), device=self.accelerator.device)
         for i, (part, losses) in enumerate(zip(parts, seen, strict=True)):
+            assert losses.generated is not None, "the adversarial loss is about pictures"
             with self._together(self._judged, last=i == len(parts) - 1):
                 loss = self._judged(part.driving, losses.generated.image.detach(), losses.driving)
                 self.accelerator.backward(loss / len(parts))

@@ -39,12 +39,12 @@ class Losses:
 
     Attributes:
         terms: Name to weighted scalar, for the terms of ``LossConfig`` that take part.
-        generated: What the generator made.
+        generated: What the generator made; None if no term is about it and the detector alone is trained.
         source, driving: The keypoints that the generator saw: predicted, or true for some pairs.
     """
 
     terms: Mapping[str, Tensor]
-    generated: Generated
+    generated: Generated | None
     source: Keypoints
     driving: Keypoints
 
@@ -100,20 +100,22 @@ class GeneratorObjective(nn.Module):
             use = _draw(batch.seed, self.loss.true_keypoints).to(driving.value.device)
             seen_source = _choose(use, truth.source, source)
             seen_driving = _choose(use, truth.driving, driving)
-        generated = self.model.generate(batch.source, seen_source, seen_driving)
-
-        importance = self._importance(batch)
-        terms = self._picture_terms(generated, batch, importance)
+        generated, terms = None, dict[str, Tensor]()
+        if self._is_about_pictures():
+            generated = self.model.generate(batch.source, seen_source, seen_driving)
+            importance = self._importance(batch)
+            terms |= self._picture_terms(generated, batch, importance)
+            if batch.truth is not None:
+                terms |= self._motion_terms(generated, batch.truth, importance)
+            if self.loss.gan:
+                terms |= self._adversarial_terms(generated.image, batch.driving, seen_driving)
         if transform is not None and transformed is not None:
             terms |= self._equivariance_terms(driving, transformed, transform)
         if batch.truth is not None:
-            terms |= self._truth_terms(source, driving, generated, batch.truth, importance)
-        if self.loss.gan:
-            terms |= self._adversarial_terms(generated.image, batch.driving, seen_driving)
+            terms |= self._keypoint_terms(source, driving, batch.truth)
         if not terms:
-            raise ConfigError(
-                "No loss takes part", todo="Give a term of the LossConfig a weight, and supervised ones data with truth"
-            )
+            todo = "Give a term of the LossConfig a weight, and supervised ones data with truth"
+            raise ConfigError("No loss takes part", todo=todo)
         return Losses(terms, generated, seen_source, seen_driving)
 
     def _detect(self, batch: Batch) -> tuple[Keypoints, Keypoints, Keypoints | None, Transform | None]:
@@ -157,7 +159,11 @@ class GeneratorObjective(nn.Module):
         terms = {}
         if self.loss.pixel:
             error = (at_least_float32(generated.image) - batch.driving).abs()
-            terms["pixel"] = self.loss.pixel * (error if importance is None else importance * error).mean()
+            if importance is not None:
+                error = importance * error
+            if self.loss.hidden and batch.truth is not None:
+                error = error * (1 + self.loss.hidden * _hidden(batch.truth, batch.driving.shape[2:]))
+            terms["pixel"] = self.loss.pixel * error.mean()
         if self.perceptual is not None:
             terms["perceptual"] = perceptual_loss(
                 self.perceptual, generated.image, batch.driving, self.loss.perceptual, self.loss.scales
@@ -174,9 +180,12 @@ class GeneratorObjective(nn.Module):
             terms["equivariance_jacobian"] = weight * equivariance_jacobian(driving, transformed, transform)
         return terms
 
-    def _truth_terms(
-        self, source: Keypoints, driving: Keypoints, generated: Generated, truth: Truth, importance: Tensor | None
-    ) -> dict[str, Tensor]:
+    def _is_about_pictures(self) -> bool:
+        """Whether any term needs what the generator makes."""
+        loss = self.loss
+        return self.perceptual is not None or any((loss.pixel, loss.gan, loss.flow, loss.visibility))
+
+    def _keypoint_terms(self, source: Keypoints, driving: Keypoints, truth: Truth) -> dict[str, Tensor]:
         terms = {}
         if weight := self.loss.keypoints:
             error = (source.value - truth.source.value).abs() + (driving.value - truth.driving.value).abs()  # B K 2
@@ -189,6 +198,10 @@ class GeneratorObjective(nn.Module):
             assert truth.source.jacobian is not None and truth.driving.jacobian is not None, "truth has Jacobians"
             error = _l1(source.jacobian, truth.source.jacobian) + _l1(driving.jacobian, truth.driving.jacobian)
             terms["jacobians"] = weight * error / 2
+        return terms
+
+    def _motion_terms(self, generated: Generated, truth: Truth, importance: Tensor | None) -> dict[str, Tensor]:
+        terms = {}
         if weight := self.loss.flow:
             terms["flow"] = weight * flow_loss(generated.flow, truth, importance)
         if (weight := self.loss.visibility) and generated.occlusion is not None:
@@ -271,6 +284,11 @@ def visibility_loss(occlusion: Tensor, truth: Truth, importance: Tensor | None =
     if importance is not None:
         error = error * _fit(importance, occlusion.shape[2:])
     return (error * known).mean()
+
+
+def _hidden(truth: Truth, size: torch.Size) -> Tensor:
+    """B 1 H W, 1 where the source does not show what the driving picture shows; 0 where that is not known."""
+    return _fit(torch.where(truth.has_flow[:, None, None, None], 1 - truth.visibility, 0), size)
 
 
 def _fit(maps: Tensor, size: torch.Size) -> Tensor:

@@ -110,7 +110,7 @@ HEADS = TrainConfig(
     # The renderer's truth does what unsupervised training takes weeks for.
     loss=LossConfig(
         network="none", pixel=10.0, equivariance_value=0.0, equivariance_jacobian=0.0,
-        keypoints=20.0, jacobians=4.0, flow=20.0, visibility=1.0, focus=6.0, focus_keypoints=2.0,
+        keypoints=20.0, jacobians=4.0, flow=20.0, visibility=1.0, focus=6.0, focus_keypoints=2.0, hidden=8.0,
     ),
     epochs=100,
     batch_size=8,
