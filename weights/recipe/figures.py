@@ -1,0 +1,321 @@
+"""The figures of one model: on a clip that drives itself, on a portrait that a clip drives, on a rendered clip.
+
+Legend: T frames, S side of the pictures in pixels, P = 468 points of the mesh, K keypoints of the model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from landmarks import Mesh, Track
+from safetensors import safe_open
+from signals import (
+    SIGNALS,
+    Signals,
+    background_mask,
+    colour_change,
+    correlation,
+    landmark_error,
+    likeness,
+    mean_colour,
+    measure,
+    moves,
+    sharpness,
+    skin_mask,
+    slope,
+)
+
+from motionkit.animation import animate, detect_clip
+from motionkit.config import AnimateOptions
+from motionkit.model import Model
+from motionkit.structures import Keypoints
+
+__all__ = [
+    "Pair",
+    "PairFigures",
+    "Portrait",
+    "RenderedFigures",
+    "Scene",
+    "SelfFigures",
+    "Truth",
+    "judge_pair",
+    "judge_rendered",
+    "judge_self",
+    "telling_moments",
+]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A clip as it is judged.
+
+    Attributes:
+        name: The file's.
+        frames: T S S 3 uint8.
+        track: The mesh in them.
+        signals: What the face does.
+    """
+
+    name: str
+    frames: np.ndarray
+    track: Track
+    signals: Signals
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture that clips drive.
+
+    Attributes:
+        name: The file's.
+        picture: S S 3 uint8.
+        points: P 3, the mesh in it.
+        found: Whether the mesh sees a face in it; else it cannot be judged.
+    """
+
+    name: str
+    picture: np.ndarray
+    points: np.ndarray
+    found: bool
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True keypoints of a rendered clip: T K 2 in [-1, 1], and their K names (none if the file has none)."""
+
+    keypoints: np.ndarray
+    names: tuple[str, ...]
+
+    @staticmethod
+    def read(path: Path) -> Truth | None:
+        """From the file beside a clip: tensor ``keypoints``, metadata ``keypoint_names`` (JSON); None without one."""
+        if not path.is_file():
+            return None
+        with safe_open(str(path), "np") as file:
+            names = tuple(json.loads((file.metadata() or {}).get("keypoint_names", "[]")))
+            return Truth(file.get_tensor("keypoints").astype(np.float64), names)
+
+
+@dataclass(frozen=True)
+class SelfFigures:
+    """A clip that drives its own first frame, absolute motion; all over the frames after the first.
+
+    Attributes:
+        clip: Its name.
+        l1: Mean absolute difference of the results from the driving frames, of values in [0, 1].
+        l1_still: The same of the first frame, repeated: standing still.
+        landmarks: Mean distance of the 468 points in the results from those in the driving frames, in pixels. Over
+            the frames in which the mesh finds the driver's face; where it does not find the result's, that frame
+            counts as standing still.
+        landmarks_still: The same of the first frame's points.
+        found: Share of the frames whose result shows a face.
+        correlations: Of each signal that the driver moves, between result and driver.
+    """
+
+    clip: str
+    l1: float
+    l1_still: float
+    landmarks: float
+    landmarks_still: float
+    found: float
+    correlations: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PairFigures:
+    """A portrait that a clip drives, relative motion with the clip's first frame as the reference.
+
+    Attributes:
+        portrait, clip: Their names.
+        judged: Whether the mesh sees a face in the portrait; else the figures below are empty.
+        found: Share of the frames whose result shows a face.
+        correlations: Pearson's, of each signal that the driver moves (``signals.moves``), between result and driver,
+            over the frames that show a face in both; 0 if there are none.
+        slopes: By how much the result's signal moves for a unit of the driver's, least squares; 1 is as far.
+        skin: Mean over the frames of the skin's colour change from the portrait's (``signals.colour_change``; forehead
+            and cheeks, where they are in each).
+        background: The same of the border (``signals.background_mask``), one mask for all frames.
+        background_moves: Mean absolute difference from the portrait of the pixels under that mask, values in [0, 1].
+        likeness: Mean over the frames of ``signals.likeness``: near 1 where the upper face stays what it was, low where
+            it is torn; turning the head costs some, too.
+        sharpness: Median over the frames of the variance of the Laplacian of the face, as a share of the portrait's.
+    """
+
+    portrait: str
+    clip: str
+    judged: bool
+    found: float = 0.0
+    correlations: dict[str, float] | None = None
+    slopes: dict[str, float] | None = None
+    skin: float | None = None
+    background: float | None = None
+    background_moves: float | None = None
+    likeness: float | None = None
+    sharpness: float | None = None
+
+    @property
+    def score(self) -> float | None:
+        """Mean of the correlations, by which pairs are ranked."""
+        return float(np.mean(list(self.correlations.values()))) if self.correlations else None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A judged pair with its most telling moments.
+
+    Attributes:
+        figures: What was measured.
+        source: The portrait.
+        labels, driving, results: What each moment shows, and its frames, S S 3 uint8.
+    """
+
+    figures: PairFigures
+    source: np.ndarray
+    labels: tuple[str, ...]
+    driving: list[np.ndarray]
+    results: list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class RenderedFigures:
+    """A rendered clip that drives itself, and how far the detector's keypoints are from the true ones.
+
+    Attributes:
+        reenactment: As for real clips; landmarks where the mesh finds the rendered face.
+        keypoints: Mean distance of the model's keypoints from the true ones of the same names, in pixels of a picture
+            of S; None if no name agrees.
+        seen: Share of the frames in which the mesh finds the rendered face.
+    """
+
+    reenactment: SelfFigures
+    keypoints: float | None
+    seen: float
+
+
+def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
+    """The clip drives its own first frame, absolute motion."""
+    options = AnimateOptions(relative=False, size=scene.frames.shape[1])
+    results = np.stack(list(animate(scene.frames[0], scene.frames, model=model, options=options)))
+    track = mesh.track(results)
+    seen = scene.track.found[1:]
+    still = landmark_error(scene.track.points[1:], scene.track.points[:1])
+    error = np.where(track.found[1:], landmark_error(scene.track.points[1:], track.points[1:]), still)
+    return SelfFigures(
+        clip=scene.name,
+        l1=_l1(results[1:], scene.frames[1:]),
+        l1_still=_l1(scene.frames[:1], scene.frames[1:]),
+        landmarks=_mean(error[seen]),
+        landmarks_still=_mean(still[seen]),
+        found=_mean(track.found),
+        correlations=follow(correlation, scene, track),
+    )
+
+
+def judge_pair(model: Model, mesh: Mesh, portrait: Portrait, scene: Scene) -> Pair:
+    """The clip drives the portrait, relative motion."""
+    options = AnimateOptions(size=portrait.picture.shape[0])
+    shown = telling_moments(scene)
+    driving = scene.frames if portrait.found else scene.frames[[0, *shown.values()]]  # the first is the reference
+    results = np.stack(list(animate(portrait.picture, driving, model=model, options=options)))
+    if portrait.found:
+        figures = compare(portrait, scene, results, mesh.track(results))
+        results = results[list(shown.values())]
+    else:
+        figures = PairFigures(portrait=portrait.name, clip=scene.name, judged=False)
+        results = results[1:]
+    return Pair(figures, portrait.picture, tuple(shown), list(scene.frames[list(shown.values())]), list(results))
+
+
+def judge_rendered(model: Model, mesh: Mesh, scene: Scene, truth: Truth | None) -> RenderedFigures:
+    """The rendered clip drives its own first frame; its true keypoints are compared with the model's."""
+    error = None
+    if truth is not None:
+        detected = Keypoints.cat([part.to("cpu") for part in detect_clip(scene.frames, model=model)])
+        found = detected.value.double().numpy()
+        error = keypoint_error(found, model.config.keypoint_names, truth, scene.frames.shape[1])
+    return RenderedFigures(judge_self(model, mesh, scene), error, _mean(scene.track.found))
+
+
+def compare(portrait: Portrait, scene: Scene, results: np.ndarray, track: Track) -> PairFigures:
+    """What the results (T S S 3) and the track of their face say of a portrait and its driver."""
+    frames, shape = np.flatnonzero(track.found), results.shape[1:3]
+    figures = PairFigures(
+        portrait=portrait.name,
+        clip=scene.name,
+        judged=True,
+        found=_mean(track.found),
+        correlations=follow(correlation, scene, track),
+        slopes=follow(slope, scene, track),
+    )
+    if not len(frames):
+        return figures
+    skin = mean_colour(portrait.picture, skin_mask(portrait.points, shape))
+    skins = [mean_colour(results[t], skin_mask(track.points[t], shape)) for t in frames]
+    likenesses = [likeness(results[t], track.points[t], portrait.picture, portrait.points) for t in frames]
+    sharp = float(np.median([sharpness(results[t], track.points[t]) for t in frames]))
+    figures = replace(
+        figures,
+        skin=_mean([colour_change(colour, skin) for colour in skins]),
+        likeness=_mean(likenesses),
+        sharpness=sharp / max(sharpness(portrait.picture, portrait.points), 1e-9),
+    )
+    mask = background_mask(np.concatenate([portrait.points[None], track.points[frames]]), shape)
+    if not mask.any():
+        return figures
+    behind = mean_colour(portrait.picture, mask)
+    return replace(
+        figures,
+        background=_mean([colour_change(mean_colour(frame, mask), behind) for frame in results]),
+        background_moves=_l1(portrait.picture[mask][None], results[:, mask]),
+    )
+
+
+def follow(compared: Callable[[np.ndarray, np.ndarray], float], scene: Scene, result: Track) -> dict[str, float]:
+    """A comparison (result, driver) of each signal that the driver moves, over the frames that show a face in both."""
+    both = scene.track.found & result.found
+    own = measure(result.points, result.found)
+    return {
+        name: compared(getattr(own, name)[both], getattr(scene.signals, name)[both])
+        for name in SIGNALS
+        if moves(scene.signals, name, scene.track.found)
+    }
+
+
+def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: Truth, side: int) -> float | None:
+    """Mean distance in pixels of detected keypoints (T K 2 in [-1, 1]) from the true ones of the same names."""
+    known = [name for name in names if name in truth.names]
+    if not known:
+        return None
+    mine = detected[:, [list(names).index(name) for name in known]]
+    true = truth.keypoints[:, [truth.names.index(name) for name in known]]
+    return float(np.linalg.norm(mine - true, axis=-1).mean() * (side - 1) / 2)
+
+
+def telling_moments(scene: Scene) -> dict[str, int]:
+    """The driver's extremes, by which a result is seen to follow or not: label to frame."""
+    signals, found = scene.signals, np.flatnonzero(scene.track.found)
+    if not len(found):
+        found = np.arange(len(scene.frames))
+    extremes = {
+        "mouth open": -signals.mouth,
+        "eyes closed": signals.eyes,
+        "turned left": -signals.yaw,
+        "turned right": signals.yaw,
+        "looks up": signals.pitch,
+        "tilted": -np.abs(signals.roll),
+    }
+    return {label: int(found[np.argmin(values[found])]) for label, values in extremes.items()}
+
+
+def _l1(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference of uint8 pictures as values in [0, 1], frame by frame to spare memory."""
+    pairs = zip(np.broadcast_to(one, other.shape), other, strict=True)
+    return _mean([np.abs(a.astype(np.int16) - b).mean() / 255 for a, b in pairs])
+
+
+def _mean(values: Sequence[float] | np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else 0.0

@@ -1,0 +1,181 @@
+"""What people are painted with: kinds of surface, and one person's colours and patterns. All numbers are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+__all__ = ["Kind", "Paint", "surface"]
+
+# Linear RGB. Skin from light to dark; people are between two neighbours.
+SKINS = np.array([[0.93, 0.76, 0.66], [0.87, 0.67, 0.55], [0.78, 0.57, 0.44], [0.66, 0.46, 0.34], [0.50, 0.34, 0.24],
+                  [0.36, 0.24, 0.17], [0.26, 0.17, 0.12]]) ** 2.2  # fmt: skip
+HAIRS = np.array([[0.012, 0.010, 0.009], [0.035, 0.02, 0.012], [0.09, 0.045, 0.022], [0.2, 0.11, 0.05],
+                  [0.42, 0.28, 0.13], [0.32, 0.31, 0.30], [0.62, 0.6, 0.57], [0.22, 0.06, 0.02]])  # fmt: skip
+IRISES = np.array([[0.10, 0.045, 0.02], [0.05, 0.025, 0.015], [0.12, 0.2, 0.32], [0.12, 0.2, 0.12], [0.22, 0.17, 0.08]])
+LIPSTICK = np.array([0.35, 0.03, 0.05])
+
+
+class Kind(IntEnum):
+    """What a surface is; the shaders know these names too."""
+
+    SKIN = 0
+    HAIR = 1
+    EYE = 2
+    CLOTH = 3  # no mesh of its own: skin below the neckline
+    TEETH = 4
+    INSIDE = 5  # of the mouth
+    GLASSES = 6
+    HEADWEAR = 7
+    HANGING_HAIR = 8
+
+
+def surface(
+    count: int, kind: Kind, *, detail: np.ndarray | float = 0.0, openness: np.ndarray | float = 1.0
+) -> np.ndarray:
+    """What the shaders are told of `count` vertices.
+
+    Args:
+        count: M.
+        kind: What they belong to.
+        detail: M or one; teeth: place along the row in [-1, 1]; inside of the mouth: 1 on the tongue.
+        openness: M or one, how much of the sky a place sees, in [0, 1].
+
+    Returns:
+        M 4: kind, detail, nearness of an upper lid's edge (here 0), openness.
+    """
+    columns = np.broadcast_arrays(np.full(count, float(kind)), detail, 0.0, openness)
+    return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paint:
+    """One person's colours and patterns; every field is a uniform of the shaders, by its name.
+
+    Colours are linear RGB. Shares are in [0, 1], heights are z in metres of template coordinates; what has no unit
+    multiplies something in the shaders.
+
+    Attributes:
+        skin_gloss, hair_gloss, skin_tightness: Strength of highlights; the exponent of the skin's.
+        rim: How strongly edges reflect the sky.
+        seed: Of the noise.
+        mottle, blush, freckles, eye_circles, wrinkles, lid_makeup, lash_makeup: Strengths, shares.
+        brow_density, beard: Strengths; above 1 they cover.
+        strands: Frequency of strands about the head.
+        parting, ears_free, scarf: 0 or 1.
+        parting_side: In 2 cm to the subject's left.
+        hair_gaps: Share of strands that do not reach the outermost shell.
+        hairline_front, hairline_back, hair_end, hat_line, neckline: Heights at which something begins or ends.
+        hairline_ragged: Metres by which strands over the forehead differ.
+        neckline_slope: How much the neckline rises to the sides.
+        weave: Frequency of stripes, radians or periods a metre; 0 for none.
+    """
+
+    skin_colour: np.ndarray
+    hair_colour: np.ndarray
+    lip_colour: np.ndarray
+    brow_colour: np.ndarray
+    iris_colour: np.ndarray
+    cloth_colour: np.ndarray
+    stripe_colour: np.ndarray
+    headwear_colour: np.ndarray
+    frame_colour: np.ndarray
+    seed: float
+    strands: float
+    parting: float
+    parting_side: float
+    ears_free: float
+    hair_gaps: float
+    hairline_front: float
+    hairline_back: float
+    hairline_ragged: float
+    hair_end: float = 0.0
+    hat_line: float = 0.7
+    scarf: float = 0.0
+    blush: float
+    freckles: float
+    eye_circles: float
+    lid_makeup: float
+    lash_makeup: float
+    lip_fullness: float
+    brow_arch: float
+    brow_thickness: float
+    brow_density: float
+    brow_slant: float
+    skin_gloss: float
+    skin_tightness: float
+    hair_gloss: float
+    rim: float
+    beard: float
+    mottle: float
+    wrinkles: float
+    weave: float
+    neckline: float
+    neckline_slope: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Paint:
+        """Draw a person's; arguments are evaluated in order, so that their order is part of what a seed means."""
+        skin = _skin(rng)
+        hair = HAIRS[rng.integers(len(HAIRS))] * rng.uniform(0.7, 1.4)
+        if rng.random() < 0.04:  # dyed
+            hair = rng.uniform(0.02, 0.5, 3)
+        made_up = rng.random() < 0.35
+        lips = skin * np.array([1.02, 0.6, 0.6]) * rng.uniform(0.75, 1.1)
+        if made_up:
+            lips = LIPSTICK * rng.uniform(0.5, 1.6) * rng.uniform(0.7, 1.3, 3)
+        fringe = rng.random() < 0.35
+        return cls(
+            skin_colour=skin,
+            hair_colour=hair,
+            lip_colour=lips,
+            hairline_front=rng.uniform(0.676, 0.70) if fringe else rng.uniform(0.70, 0.735),
+            hairline_back=rng.uniform(0.53, 0.58),
+            hairline_ragged=rng.uniform(0.004, 0.05 if fringe else 0.02),
+            brow_colour=np.minimum(hair * rng.uniform(0.3, 1.1), skin * 0.55),
+            iris_colour=IRISES[rng.integers(len(IRISES))] * rng.uniform(0.6, 1.6),
+            cloth_colour=_dye(rng),
+            stripe_colour=_dye(rng),
+            headwear_colour=_dye(rng),
+            frame_colour=rng.uniform(0.0, 0.25, 3) ** 1.5,
+            seed=rng.uniform(0, 50),
+            strands=rng.uniform(14, 42),
+            parting=float(rng.random() < 0.5),
+            parting_side=rng.uniform(-1.6, 1.6),
+            ears_free=float(rng.random() < 0.6),
+            hair_gaps=rng.uniform(0.5, 0.85),
+            blush=rng.uniform(0, 1),
+            freckles=float(rng.random() < 0.2) * rng.uniform(),
+            eye_circles=rng.uniform(),
+            lid_makeup=float(made_up) * rng.uniform(0, 0.8),
+            lash_makeup=rng.uniform(0.3, 0.9) if made_up else rng.uniform(0.05, 0.5),
+            lip_fullness=rng.uniform(0.7, 1.35),
+            brow_arch=rng.uniform(-0.2, 0.9),
+            brow_thickness=rng.uniform(0.7, 1.9),
+            brow_density=rng.uniform(0.5, 1.4),
+            brow_slant=rng.uniform(-0.8, 0.8),
+            skin_gloss=rng.uniform(0.02, 0.28),
+            skin_tightness=rng.uniform(10, 45),
+            hair_gloss=rng.uniform(0.03, 0.35),
+            rim=rng.uniform(0, 1),
+            beard=rng.choice([0.0, rng.uniform(0.1, 0.4), rng.uniform(0.6, 1.1)], p=[0.62, 0.2, 0.18]),
+            mottle=rng.uniform(0.06, 0.32),
+            wrinkles=rng.uniform(0, 1) ** 2,
+            weave=rng.choice([0.0, rng.uniform(20, 160)]),
+            neckline=rng.uniform(0.455, 0.50),
+            neckline_slope=rng.uniform(-0.2, 0.9),
+        )
+
+
+def _skin(rng: np.random.Generator) -> np.ndarray:
+    place = rng.uniform(0, len(SKINS) - 1.001)
+    skin = SKINS[int(place)] * (1 - place % 1) + SKINS[int(place) + 1] * (place % 1)
+    return skin * rng.uniform(0.85, 1.15, 3)
+
+
+def _dye(rng: np.random.Generator) -> np.ndarray:
+    """A colour of cloth, linear RGB: more often muted than not."""
+    colour = rng.uniform(0.01, 0.9, 3) ** 1.5
+    return colour.mean() + (colour - colour.mean()) * rng.choice([rng.uniform(0, 0.5), 1.0], p=[0.65, 0.35])

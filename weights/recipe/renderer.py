@@ -1,0 +1,231 @@
+"""Draws a person off-screen and measures how what is seen has moved since the first frame.
+
+Coordinates: the world is in metres as in `anatomy`. Pictures have (x, y) in [-1, 1] with the centres of the first and
+last pixel at -1 and 1, y down, as everywhere in motionkit; the graphics side has the outer edges there, and y up.
+
+Legend: N vertices of everything that is drawn, V of the mesh, K keypoints, H W picture size, h w size of flow and
+visibility.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+from anatomy import EYE_LEFT, EYE_RIGHT, vertex_normals
+from people import Person
+from performance import Performance
+from scene import Camera, Lights
+from shaders import DEPTH, HAIR, MEASURE, PAINT
+
+__all__ = ["Renderer", "Shot"]
+
+FLOW_SIDE = 64
+DEPTH_SIDE = 128
+SHADOW_SIDE = 256
+DEPTH_TOLERANCE = 0.004  # of normalised depth; hides the noise of rasterising twice
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A rendered frame and the truth about it.
+
+    Attributes:
+        image: H W 3 float32 in [0, 255].
+        keypoints: K 2 float32, (x, y).
+        jacobians: K 2 2 float32; see ``Anatomy.keypoints``.
+        flow: h w 2 float32, absolute (x, y) in the first frame of what is seen at each place; the background stays.
+        visibility: h w bool, whether the first frame shows it.
+    """
+
+    image: np.ndarray
+    keypoints: np.ndarray
+    jacobians: np.ndarray
+    flow: np.ndarray
+    visibility: np.ndarray
+
+
+class Renderer:
+    """An off-screen context of `size` pixels squared; one a process."""
+
+    def __init__(self, size: int = 256) -> None:
+        self.size = size
+        self._to_centres = size / (size - 1)  # from coordinates of pixels' outer edges to those of their centres
+        self.context = context = moderngl.create_standalone_context(backend="egl")  # type: ignore[arg-type]  # its stub
+        context.enable(moderngl.DEPTH_TEST)
+        self.depth, self.paint, self.hair, self.measure = (
+            context.program(vertex_shader=vertex, fragment_shader=fragment)
+            for vertex, fragment in (DEPTH, PAINT, HAIR, MEASURE)
+        )
+        # One sample a pixel: four tripled the time on software rasterisers. Training sees the clips at half size or,
+        # like every camera's pictures, a little soft (`backdrop.degrade`).
+        self.canvas = context.simple_framebuffer((size, size), 4)
+        self.shadow_map = context.depth_texture((SHADOW_SIDE, SHADOW_SIDE))
+        self.shadow_buffer = context.framebuffer(depth_attachment=self.shadow_map)
+        self.depth_map = context.depth_texture((DEPTH_SIDE, DEPTH_SIDE))
+        self.depth_buffer = context.framebuffer(depth_attachment=self.depth_map)
+        self.flow_buffer = context.framebuffer(
+            [context.texture((FLOW_SIDE, FLOW_SIDE), 4, dtype="f4")], context.depth_renderbuffer((FLOW_SIDE, FLOW_SIDE))
+        )
+
+    def clip(
+        self, person: Person, play: Performance, camera: Camera, lights: Lights, background: np.ndarray
+    ) -> Iterator[Shot]:
+        """The frames of a performance before a still `background`, H W 3 in [0, 255]."""
+        head = person.anatomy.template[:, 2] > 0.56
+        target = person.shape[head].mean(0) * [1, 0, 1] + [0, -0.07, 0]
+        from_light = lights.matrix(target)
+        first: _First | None = None
+        with closing(_Drawing(self, person, _uniforms(person, camera, lights, target))) as draw:
+            for frame in range(len(play.yaw)):
+                place = play.turned(frame, person.posed(play.actions[frame]), person.rest)
+                normals = vertex_normals(place, person.faces, person.incidence)
+                matrix = camera.matrix(target, play.shift[frame], play.zoom[frame])
+                clip = np.c_[place, np.ones(len(place))] @ matrix.T  # N 4
+                draw.upload(place, normals, clip if first is None else first.clip)
+                image = self._painted(draw, matrix, from_light, background)
+                if first is None:
+                    first = _First(clip, self._nearest(draw, matrix))
+                flow, visibility = self._moved(draw, matrix, first)
+                mesh = clip[: len(person.shape)]
+                screen = mesh[:, :2] / mesh[:, 3:] * [1, -1] * self._to_centres
+                points, jacobians = person.anatomy.keypoints(screen)
+                yield Shot(image, points, jacobians, flow, visibility)
+
+    def _painted(
+        self, draw: _Drawing, matrix: np.ndarray, from_light: np.ndarray, background: np.ndarray
+    ) -> np.ndarray:
+        """H W 3 float32: shadow map, then depth alone, then paint where something is foremost."""
+        self.shadow_buffer.use()
+        self.shadow_buffer.clear(depth=1.0)
+        draw.all(self.depth, from_light)
+        self.canvas.use()
+        self.canvas.clear(0, 0, 0, 0)
+        draw.all(self.depth, matrix)
+        self.shadow_map.use(0)
+        self.context.depth_func = "=="
+        draw.all(self.paint, matrix, hair=self.hair)
+        self.context.depth_func = "<"
+        raw = np.frombuffer(self.canvas.read(components=4), np.uint8).reshape(self.size, self.size, 4)[::-1]
+        return np.where(raw[..., 3:] > 0, raw[..., :3], background).astype(np.float32)
+
+    def _nearest(self, draw: _Drawing, matrix: np.ndarray) -> np.ndarray:
+        """Depth of what is foremost, DEPTH_SIDE squared, rows from the top; 1 where there is nothing."""
+        self.depth_buffer.use()
+        self.depth_buffer.clear(depth=1.0)
+        draw.all(self.measure, matrix)
+        return np.frombuffer(self.depth_map.read(), np.float32).reshape(DEPTH_SIDE, DEPTH_SIDE)[::-1]
+
+    def _moved(self, draw: _Drawing, matrix: np.ndarray, first: _First) -> tuple[np.ndarray, np.ndarray]:
+        """Flow h w 2 and visibility h w, as in `Shot`."""
+        side = FLOW_SIDE
+        # The grid's outer points lie on the centres of the picture's outer pixels, not half a cell further in.
+        fit = (side - 1) / side * self._to_centres
+        self.flow_buffer.use()
+        self.flow_buffer.clear(0, 0, 0, 0)
+        draw.all(self.measure, np.diag([fit, fit, 1, 1]) @ matrix)
+        raw = np.frombuffer(self.flow_buffer.read(components=4, dtype="f4"), np.float32).reshape(side, side, 4)[::-1]
+        ramp = np.linspace(-1, 1, side, dtype=np.float32)
+        own = np.stack(np.meshgrid(ramp, ramp), -1)
+        surface = raw[..., 3] > 0.5
+        flow = np.where(surface[..., None], raw[..., :2] * [self._to_centres, -self._to_centres], own)
+        nearest = first.look(flow / self._to_centres)
+        hidden = raw[..., 2] * 0.5 + 0.5 > nearest + DEPTH_TOLERANCE
+        covered = nearest < 1
+        inside = (np.abs(flow) <= 1).all(-1)
+        return flow.astype(np.float32), inside & np.where(surface, ~hidden & covered, ~covered)
+
+
+@dataclass(frozen=True)
+class _First:
+    """What later frames need of the first.
+
+    Attributes:
+        clip: N 4, clip coordinates of everything.
+        depth: DEPTH_SIDE squared, of what is foremost; 1 where there is nothing.
+    """
+
+    clip: np.ndarray
+    depth: np.ndarray
+
+    def look(self, place: np.ndarray) -> np.ndarray:
+        """h w, depth at h w 2 places in [-1, 1], here the outer edges of the picture."""
+        column, row = np.moveaxis(np.clip(((place + 1) / 2 * DEPTH_SIDE).astype(int), 0, DEPTH_SIDE - 1), -1, 0)
+        return self.depth[row, column]
+
+
+class _Drawing:
+    """A person's buffers on the graphics side, and the uniforms that stay the same for a clip."""
+
+    def __init__(self, renderer: Renderer, person: Person, uniforms: dict[str, object]) -> None:
+        context = renderer.context
+        fixed = np.concatenate([person.rest, person.surface], 1).astype("f4")
+        self._ranges = person.ranges
+        self._fixed = context.buffer(fixed.tobytes())
+        self._moving = context.buffer(reserve=len(fixed) * 10 * 4)
+        self._index = context.buffer(person.faces.astype("i4").tobytes())
+        programs = (renderer.depth, renderer.paint, renderer.hair, renderer.measure)
+        self._arrays = {program: self._array(context, program) for program in programs}
+        for program in programs:
+            _set(program, uniforms)
+
+    def _array(self, context: moderngl.Context, program: moderngl.Program) -> moderngl.VertexArray:
+        """What the program reads of the two buffers; the rest is skipped, as padding of so many times 4 bytes."""
+        bindings = []
+        for buffer, fields in (
+            (self._moving, {"vertex": 3, "vertex_normal": 3, "vertex_before": 4}),
+            (self._fixed, {"vertex_rest": 3, "vertex_surface": 4}),
+        ):
+            layout = " ".join(f"{n}f" if name in program else f"{n}x4" for name, n in fields.items())
+            bindings.append((buffer, layout, *(name for name in fields if name in program)))
+        return context.vertex_array(program, bindings, self._index)
+
+    def upload(self, place: np.ndarray, normals: np.ndarray, before: np.ndarray) -> None:
+        """A frame's positions N 3, normals N 3, and clip coordinates in the first frame N 4."""
+        self._moving.write(np.concatenate([place, normals, before], 1).astype("f4").tobytes())
+
+    def all(self, program: moderngl.Program, matrix: np.ndarray, *, hair: moderngl.Program | None = None) -> None:
+        """Draw everything with a program, hair perhaps with another, seen through `matrix` 4 4."""
+        for used in {program, hair or program}:
+            _set(used, {"world_to_clip": matrix})
+        for drawn in self._ranges:
+            used = hair if hair is not None and drawn.layer >= 0 else program
+            _set(used, {"layer": drawn.layer})
+            self._arrays[used].render(vertices=drawn.count * 3, first=drawn.first * 3)
+
+    def close(self) -> None:
+        """Free what the graphics side holds."""
+        for array in self._arrays.values():
+            array.release()
+        for buffer in (self._fixed, self._moving, self._index):
+            buffer.release()
+
+
+def _uniforms(person: Person, camera: Camera, lights: Lights, target: np.ndarray) -> dict[str, object]:
+    """By the names that the shaders give them."""
+    anatomy = person.anatomy
+    return vars(person.paint) | {
+        "eye_left": anatomy.eye_centre(anatomy.template, EYE_LEFT),
+        "eye_right": anatomy.eye_centre(anatomy.template, EYE_RIGHT),
+        "camera": camera.position(target),
+        "world_to_light": lights.matrix(target),
+        "light_direction": lights.direction,
+        "light_colour": lights.colour,
+        "sky": lights.sky,
+        "ground": lights.ground,
+        "shade": lights.shade,
+    }
+
+
+def _set(program: moderngl.Program, uniforms: dict[str, object]) -> None:
+    """Set what the program uses of the uniforms."""
+    for name, value in uniforms.items():
+        uniform = program.get(name, None)
+        if isinstance(uniform, moderngl.Uniform):
+            array = np.asarray(value, "f4")
+            if array.shape == (4, 4):
+                array = array.T  # column by column
+            uniform.write(np.ascontiguousarray(array).tobytes())

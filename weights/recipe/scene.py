@@ -1,0 +1,112 @@
+"""The camera and the lights of a clip, drawn at random.
+
+Coordinates are metres as in ``anatomy``: the camera looks along +y, at a face that looks along -y.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Camera", "Lights"]
+
+SHADOW_REACH = 0.28  # metres that the shadow map shows to each side
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where it stands and how it frames.
+
+    Attributes:
+        distance: Metres from the head.
+        half: Metres from the picture's centre to its edge, at the head.
+        centre: (x, z) in metres that the picture's centre looks at, relative to the head's own.
+        tilt: Roll of the camera in radians.
+    """
+
+    distance: float
+    half: float
+    centre: tuple[float, float]
+    tilt: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Camera:
+        """Draw one: mostly a head that fills the picture, sometimes a smaller one, seldom quite in the middle."""
+        half = rng.uniform(0.122, 0.18) if rng.random() < 0.85 else rng.uniform(0.18, 0.25)
+        loose = 0.02 + (half - 0.122) * 0.6
+        return cls(
+            distance=rng.uniform(0.5, 1.6),
+            half=half,
+            centre=(rng.normal(0, loose * 0.5), rng.normal(0, loose * 0.4)),
+            tilt=rng.normal(0, 0.05),
+        )
+
+    def position(self, target: np.ndarray) -> np.ndarray:
+        """3, where it stands to look at a head at `target` (3)."""
+        return target + np.array([self.centre[0], -self.distance, self.centre[1]])
+
+    def matrix(self, target: np.ndarray, shift: np.ndarray, zoom: float) -> np.ndarray:
+        """4 4, world to clip coordinates.
+
+        Args:
+            target: 3, the head's place.
+            shift: 2, metres by which the picture's contents are moved, to the subject's left and up.
+            zoom: Factor.
+        """
+        f = self.distance / self.half * zoom
+        near, far = self.distance - 0.4, self.distance + 0.6
+        projection = np.zeros((4, 4))
+        projection[0, 0] = projection[1, 1] = f
+        projection[2, 2:] = -(far + near) / (far - near), -2 * far * near / (far - near)
+        projection[3, 2] = -1
+        view = np.eye(4)
+        view[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
+        at = target + np.array([self.centre[0] - shift[0], 0, self.centre[1] - shift[1]])
+        view[:3, 3] = -view[:3, :3] @ (at - [0, self.distance, 0])
+        c, s = np.cos(self.tilt), np.sin(self.tilt)
+        roll = np.eye(4)
+        roll[:2, :2] = [[c, -s], [s, c]]
+        return projection @ roll @ view
+
+
+@dataclass(frozen=True)
+class Lights:
+    """A key light that casts soft shadows, one that fills, one from behind, and what comes from above and below.
+
+    Attributes:
+        direction: 3 3, unit vectors towards each light, the key light first.
+        colour: 3 3, linear RGB of each.
+        sky, ground: 3, linear RGB from above and below.
+        shade: How dark shadows are, in [0, 1].
+    """
+
+    direction: np.ndarray
+    colour: np.ndarray
+    sky: np.ndarray
+    ground: np.ndarray
+    shade: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Lights:
+        """Draw them: all of about one tint, the sky of the opposite one."""
+        direction = rng.normal(0, 1, (3, 3)) * [1, 0.6, 0.7] + [[0, -1.0, 0.7], [0, -0.7, 0.2], [0, 0.6, 0.4]]
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        warm = rng.uniform(-0.18, 0.18)
+        tint = np.array([1 + warm, 1.0, 1 - warm])
+        strength = np.array([rng.uniform(0.7, 1.7), rng.uniform(0, 0.6), rng.uniform(0, 0.8)])
+        colour = strength[:, None] * tint * rng.uniform(0.85, 1.15, (3, 3))
+        sky = rng.uniform(0.15, 0.6) * tint[::-1] * rng.uniform(0.9, 1.1, 3)
+        ground = sky * rng.uniform(0.3, 1.0) * rng.uniform(0.85, 1.15, 3)
+        return cls(direction, colour, sky, ground, shade=rng.uniform(0.2, 1.0))
+
+    def matrix(self, target: np.ndarray) -> np.ndarray:
+        """4 4, orthographic, world to clip coordinates as the key light sees a head at `target` (3)."""
+        forward = -self.direction[0]
+        right = np.cross(forward, [0, 0, 1.0])
+        right /= np.linalg.norm(right) + 1e-9
+        up = np.cross(right, forward)
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.stack([right, up, forward]) / SHADOW_REACH
+        matrix[:3, 3] = -matrix[:3, :3] @ (target + np.array([0, 0.05, -0.03]))
+        return matrix

@@ -1,0 +1,232 @@
+"""What a face does over a clip, and how two faces, two pictures or two colours compare: pure functions of arrays.
+
+Legend: T frames, P = 468 points of the mesh, as ``landmarks`` gives them (pixels; x right, y down, z away).
+Distances are measured in space, so that a turn of the head does not change them, and in units of the face's scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy import ndimage
+from skimage.draw import polygon
+
+__all__ = [
+    "SIGNALS",
+    "Signals",
+    "background_mask",
+    "colour_change",
+    "correlation",
+    "euler",
+    "face_scale",
+    "landmark_error",
+    "likeness",
+    "mean_colour",
+    "measure",
+    "moves",
+    "rotations",
+    "sharpness",
+    "skin_mask",
+    "slope",
+]
+
+# Points that expressions hardly move: bridge and sides of the nose, forehead, temples, corners of the eyes, cheekbones.
+RIGID = [
+    *(6, 168, 197, 195, 5, 4, 10, 151, 9, 8),
+    *(33, 133, 362, 263, 127, 356, 234, 454, 116, 345, 117, 346, 111, 340),
+    *(109, 338, 67, 297, 103, 332, 54, 284, 21, 251, 162, 389, 48, 278, 98, 327),
+]
+LIPS = [(13, 14), (82, 87), (312, 317)]  # inner edges, upper and lower
+RIGHT_LIDS, RIGHT_CORNERS = [(159, 145), (158, 153), (160, 144)], (33, 133)
+LEFT_LIDS, LEFT_CORNERS = [(386, 374), (385, 380), (387, 373)], (263, 362)
+RIGHT_BROW, LEFT_BROW = [70, 63, 105, 66, 107], [300, 293, 334, 296, 336]
+FOREHEAD = [109, 10, 338, 337, 151, 108]
+RIGHT_CHEEK, LEFT_CHEEK = [117, 118, 101, 205, 187, 123], [346, 347, 330, 425, 411, 352]
+UPPER_FACE = [*RIGHT_BROW, *LEFT_BROW, 48, 278, 2]
+LIKENESS_SIDE = 48  # places compared, in each direction
+BORDER = 0.06  # of the picture's side: the strip at its left, top and right that counts as background
+FACE_MARGIN = 0.15  # by which the box around the faces is grown, in its own size, before the background leaves it out
+DARKEST = 0.25  # of white: the colour of something darker changes in shares of this, since black divides by nothing
+
+GREY = np.array([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What a face does, T values each.
+
+    Attributes:
+        mouth: Distance of the inner lips, mean of three places, in face scales.
+        eyes: Distance of the lids over the eye's width, mean of three places and of both eyes.
+        brows: Height of the brows' middle above the rigid points' centre, upwards in the head of the first frame that
+            shows it, in face scales.
+        yaw, pitch, roll: Degrees by which the head is turned from its pose in the first frame that shows it; positive
+            is towards the picture's left, down, and clockwise as one sees it.
+    """
+
+    mouth: np.ndarray
+    eyes: np.ndarray
+    brows: np.ndarray
+    yaw: np.ndarray
+    pitch: np.ndarray
+    roll: np.ndarray
+
+
+SIGNALS = tuple(f.name for f in fields(Signals))
+# A signal counts where the driver's own spans at least this much between its 5th and 95th percentile; below that it is
+# little but noise. The mesh gives up to 5 degrees of yaw to a face that only talks and looks around: in mirrored frames
+# it does not come out mirrored, as pitch and roll do.
+LEAST_SPAN = {"mouth": 0.08, "brows": 0.035, "yaw": 6.0, "pitch": 3.0, "roll": 2.0}
+# The driver blinks where its eyes open less than this share of what they do in the median.
+BLINK = 0.6
+
+
+def measure(points: np.ndarray, found: np.ndarray | None = None) -> Signals:
+    """Signals of a track's points, T P 3; `found` (T bool) tells which frame is the first that shows the face."""
+    first = 0 if found is None or not found.any() else int(np.argmax(found))
+    turned = rotations(points, points[first])
+    angles = euler(turned)
+    scale = face_scale(points)
+    brows = points[:, RIGHT_BROW + LEFT_BROW].mean(1) - points[:, RIGID].mean(1)
+    return Signals(
+        mouth=_gaps(points, LIPS) / scale,
+        eyes=(_eye(points, RIGHT_LIDS, RIGHT_CORNERS) + _eye(points, LEFT_LIDS, LEFT_CORNERS)) / 2,
+        brows=-np.einsum("tij,ti->tj", turned, brows)[:, 1] / scale,
+        yaw=angles[:, 0],
+        pitch=angles[:, 1],
+        roll=angles[:, 2],
+    )
+
+
+def face_scale(points: np.ndarray) -> np.ndarray:
+    """T: root mean square distance of the rigid points from their centre, in pixels; about half a face's width."""
+    rigid = points[:, RIGID]
+    return np.sqrt(((rigid - rigid.mean(1, keepdims=True)) ** 2).sum(2).mean(1))
+
+
+def rotations(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """T 3 3: how the rigid points of T P 3 are turned from those of `reference` (P 3).
+
+    The least-squares rotation (Kabsch) of the centred points, which size and position do not change.
+    """
+    there = points[:, RIGID] - points[:, RIGID].mean(1, keepdims=True)
+    here = reference[RIGID] - reference[RIGID].mean(0)
+    u, _, vt = np.linalg.svd(np.einsum("tni,nj->tij", there, here))
+    mirror = np.ones((len(points), 3))
+    mirror[:, 2] = np.sign(np.linalg.det(u @ vt))  # a rotation, never a reflection
+    return (u * mirror[:, None]) @ vt
+
+
+def euler(rotation: np.ndarray) -> np.ndarray:
+    """T 3 (yaw, pitch, roll) in degrees of T 3 3: R = Rz(roll) Ry(yaw) Rx(pitch), about the camera's axes."""
+    yaw = np.arcsin(np.clip(-rotation[:, 2, 0], -1, 1))
+    pitch = np.arctan2(rotation[:, 2, 1], rotation[:, 2, 2])
+    roll = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
+    return np.degrees(np.stack([yaw, pitch, roll], axis=1))
+
+
+def moves(driver: Signals, name: str, found: np.ndarray) -> bool:
+    """Whether the driver's signal moves enough to be followed; of the eyes, whether the driver blinks."""
+    values = getattr(driver, name)[found]
+    if not len(values):
+        return False
+    if name == "eyes":
+        return bool(values.min() < BLINK * np.median(values))
+    low, high = np.percentile(values, [5, 95])
+    return bool(high - low >= LEAST_SPAN[name])
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Pearson's; 0 where either is constant or fewer than three values are left: nothing followed anything."""
+    if len(one) < 3 or np.ptp(one) < 1e-9 or np.ptp(other) < 1e-9:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def slope(result: np.ndarray, driver: np.ndarray) -> float:
+    """By how much the result moves for each unit that the driver does (least squares); 1 is as far as the driver."""
+    if len(driver) < 3 or np.ptp(driver) < 1e-9:
+        return 0.0
+    centred = driver - driver.mean()
+    return float((centred * (result - result.mean())).sum() / (centred**2).sum())
+
+
+def landmark_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """T: mean distance in the picture's plane, in pixels, of two tracks' points (T P 3; either may have T = 1)."""
+    return np.hypot(*np.moveaxis(one[..., :2] - other[..., :2], -1, 0)).mean(-1)
+
+
+def skin_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """H W bool: middle of the forehead and both cheeks, where only skin is (P 3 points)."""
+    mask = np.zeros(shape, bool)
+    for patch in (FOREHEAD, RIGHT_CHEEK, LEFT_CHEEK):
+        mask[polygon(points[patch, 1] - 0.5, points[patch, 0] - 0.5, shape)] = True
+    return mask
+
+
+def background_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """H W bool: a strip at the left, top and right border, without the grown box around all of some meshes (… P 3).
+
+    The lower third is left out, where shoulders may move.
+    """
+    height, width = shape
+    strip = round(BORDER * min(shape))
+    mask = np.zeros(shape, bool)
+    mask[:strip] = mask[:, :strip] = mask[:, width - strip :] = True
+    mask[height * 2 // 3 :] = False
+    plane = points[..., :2].reshape(-1, 2)
+    low, high = plane.min(0), plane.max(0)
+    margin = FACE_MARGIN * (high - low)
+    left, top = np.maximum(np.floor(low - margin), 0).astype(int)
+    right, bottom = np.maximum(np.ceil(high + margin), 0).astype(int)
+    mask[top:bottom, left:right] = False
+    return mask
+
+
+def colour_change(result: np.ndarray, source: np.ndarray) -> float:
+    """Distance of two mean colours (3 each, 0 … 255) as a share of the source's length, or of DARKEST if longer."""
+    least = DARKEST * 255 * np.sqrt(3)
+    return float(np.linalg.norm(result - source) / max(float(np.linalg.norm(source)), least))
+
+
+def mean_colour(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Mean colour (3, in 0 … 255) of a frame under a mask."""
+    return frame[mask].mean(0)
+
+
+def likeness(frame: np.ndarray, points: np.ndarray, source: np.ndarray, source_points: np.ndarray) -> float:
+    """Whether the upper face looks as it did: correlation of its grey values with the source's, at most 1.
+
+    Both pictures are H W 3 uint8 with meshes P 3. The affine map that takes the source's rigid points to the frame's
+    (least squares) lays the frame over the source; compared is the box from the brows to the base of the nose.
+    """
+    there = np.concatenate([source_points[RIGID, :2], np.ones((len(RIGID), 1))], axis=1)
+    affine = np.linalg.lstsq(there, points[RIGID, :2], rcond=None)[0]  # 3 2
+    box = source_points[UPPER_FACE, :2]
+    x, y = (np.linspace(low, high, LIKENESS_SIDE) for low, high in zip(box.min(0), box.max(0), strict=True))
+    grid = np.stack([*np.meshgrid(x, y), np.ones((LIKENESS_SIDE, LIKENESS_SIDE))], axis=-1)
+    return correlation(_sampled(source, grid[..., :2]).ravel(), _sampled(frame, grid @ affine).ravel())
+
+
+def sharpness(frame: np.ndarray, points: np.ndarray) -> float:
+    """Variance of the Laplacian of the grey picture in the upright box around the mesh."""
+    height, width = frame.shape[:2]
+    left, top = np.clip(np.floor(points[:, :2].min(0)).astype(int), 0, (width - 2, height - 2))
+    right, bottom = np.clip(np.ceil(points[:, :2].max(0)).astype(int), (left + 2, top + 2), (width, height))
+    grey = frame[top:bottom, left:right] @ GREY
+    return float(ndimage.laplace(grey).var())
+
+
+def _sampled(frame: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Grey values of a frame at places (… 2, x and y in pixels), bilinear; beyond the border its pixels repeat."""
+    return ndimage.map_coordinates(frame @ GREY, np.moveaxis(places[..., ::-1] - 0.5, -1, 0), order=1, mode="nearest")
+
+
+def _gaps(points: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
+    one, other = points[:, [a for a, _ in pairs]], points[:, [b for _, b in pairs]]
+    return np.linalg.norm(one - other, axis=2).mean(1)
+
+
+def _eye(points: np.ndarray, lids: list[tuple[int, int]], corners: tuple[int, int]) -> np.ndarray:
+    return _gaps(points, lids) / np.maximum(_gaps(points, [corners]), 1e-6)

@@ -1,0 +1,160 @@
+"""What the figures of one or several models come to: a table, a file with everything, and contact sheets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from figures import Pair, PairFigures, RenderedFigures, SelfFigures
+from signals import SIGNALS
+
+from motionkit import media
+from motionkit.collage import Panel, lay_out
+
+__all__ = ["Figure", "Judgement", "share", "sheet", "summary", "table", "write"]
+
+TO_REACH = {"mouth": "0.8", "eyes": "0.5", "yaw": "0.9", "pitch": "0.8", "roll": "0.9"}
+TILE = 160  # height of a contact sheet's pictures
+SHOWN = 3  # pairs on the sheet of the best and of the worst
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All figures of one model.
+
+    Attributes:
+        name: What it is called in tables.
+        model: The name or file it was loaded by.
+        selves: Real clips that drive themselves.
+        pairs: Portraits that real clips drive, each by each.
+        rendered_pairs: Portraits that rendered clips drive, one portrait for each clip: heads that turn far.
+        rendered: Rendered clips that drive themselves, with their true keypoints.
+    """
+
+    name: str
+    model: str
+    selves: list[SelfFigures]
+    pairs: list[PairFigures]
+    rendered_pairs: list[PairFigures]
+    rendered: list[RenderedFigures]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table: its name, its value (None if nothing gives it), and what is to be reached, in words."""
+
+    name: str
+    value: float | None
+    target: str = ""
+
+
+def share(values: Sequence[float], still: Sequence[float]) -> float | None:
+    """Mean of some errors as a share of the mean of standing still's; None without any."""
+    return float(np.mean(values) / max(np.mean(still), 1e-9)) if len(values) else None
+
+
+def summary(judgement: Judgement) -> list[Figure]:
+    """The lines of the table, the same for every model. Medians are over the pairs of portrait and clip that count."""
+    errors = [figures.keypoints for figures in judgement.rendered if figures.keypoints is not None]
+    return [
+        *_reenactment("real clips", judgement.selves, ("0.70", "0.20")),
+        *_transfer("another person", judgement.pairs),
+        *_transfer("rendered driver", judgement.rendered_pairs),
+        *_reenactment("rendered", [figures.reenactment for figures in judgement.rendered], ("", "")),
+        Figure("rendered: keypoint error, px", _average(errors)),
+    ]
+
+
+def _transfer(what: str, pairs: Sequence[PairFigures]) -> list[Figure]:
+    """Lines on portraits that clips drive."""
+    judged = [pair for pair in pairs if pair.judged]
+    lines = []
+    for name in SIGNALS:
+        values = [got[name] for pair in judged if name in (got := pair.correlations or {})]
+        lines.append(Figure(f"{what}: {name}, correlation", _middle(values), TO_REACH.get(name, "")))
+    for name in SIGNALS:
+        values = [got[name] for pair in judged if name in (got := pair.slopes or {})]
+        lines.append(Figure(f"{what}: {name}, slope", _middle(values)))
+    lines.append(Figure(f"{what}: face found, share of frames", _average([pair.found for pair in judged]), "0.98"))
+    for name, target, worst in (
+        ("skin", "0.02", max),
+        ("background", "0.02", max),
+        ("background_moves", "", max),
+        ("likeness", "", min),
+        ("sharpness", "", min),
+    ):
+        values = [value for pair in judged if (value := getattr(pair, name)) is not None]
+        label = f"{what}: {name.replace('_', ' ')}"
+        lines.append(Figure(f"{label}, median", _middle(values), target))
+        lines.append(Figure(f"{label}, worst", worst(values) if values else None, target))
+    return lines
+
+
+def _reenactment(what: str, figures: Sequence[SelfFigures], targets: tuple[str, str]) -> list[Figure]:
+    """Lines on clips that drive themselves; shares are of the clips' means."""
+    l1 = share([f.l1 for f in figures], [f.l1_still for f in figures])
+    landmarks = share([f.landmarks for f in figures], [f.landmarks_still for f in figures])
+    lines = [
+        Figure(f"{what}: L1, share of standing still", l1, targets[0]),
+        Figure(f"{what}: landmark error, share of standing still", landmarks, targets[1]),
+        Figure(f"{what}: L1", _average([f.l1 for f in figures])),
+        Figure(f"{what}: landmark error, px", _average([f.landmarks for f in figures])),
+        Figure(f"{what}: face found, share of frames", _average([f.found for f in figures])),
+    ]
+    for name in SIGNALS:
+        values = [f.correlations[name] for f in figures if name in f.correlations]
+        lines.append(Figure(f"{what}: {name}, correlation", _middle(values)))
+    return lines
+
+
+def table(judgements: Sequence[Judgement]) -> str:
+    """The models' figures side by side, in Markdown."""
+    columns = [summary(judgement) for judgement in judgements]
+    rows = [["figure", *(judgement.name for judgement in judgements), "to reach"], ["---"] * (len(columns) + 2)]
+    for line in zip(*columns, strict=True):
+        if any(figure.value is not None for figure in line):
+            values = ["–" if figure.value is None else f"{figure.value:.3g}" for figure in line]
+            rows.append([line[0].name, *values, line[0].target])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def write(folder: Path, judgements: list[Judgement], pairs: list[list[Pair]], text: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    content = [{**asdict(j), "summary": {figure.name: figure.value for figure in summary(j)}} for j in judgements]
+    (folder / "judge.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+    (folder / "judge.md").write_text(text + "\n", encoding="utf-8")
+    names = [judgement.name for judgement in judgements]
+    for group in zip(*pairs, strict=True):
+        figures = group[0].figures
+        media.write_image(folder / f"{figures.portrait}-{figures.clip}.jpg", sheet(names, group))
+    for name, own in zip(names, pairs, strict=True):
+        ranked = sorted((pair for pair in own if pair.figures.score is not None), key=lambda p: -(p.figures.score or 0))
+        for label, chosen in (("best", ranked[:SHOWN]), ("worst", ranked[::-1][:SHOWN])):
+            if chosen:
+                mark = label if len(names) == 1 else f"{label}-{name}"
+                media.write_image(folder / f"{mark}.jpg", np.concatenate([sheet([name], [pair]) for pair in chosen]))
+
+
+def sheet(names: Sequence[str], group: Sequence[Pair]) -> np.ndarray:
+    """One pair's telling moments: the source and the driver's frames above, below them each model's results."""
+    first = group[0]
+    top = [Panel(first.figures.portrait, first.source)]
+    top += [Panel(label, frame) for label, frame in zip(first.labels, first.driving, strict=True)]
+    rows = [lay_out(top, height=TILE)]
+    for name, pair in zip(names, group, strict=True):
+        score = "" if pair.figures.score is None else f" {pair.figures.score:.2f}"
+        blank = Panel(f"{name}{score}", np.full_like(pair.source, 255))
+        rows.append(lay_out([blank, *(Panel("", frame) for frame in pair.results)], height=TILE))
+    return np.concatenate(rows)
+
+
+def _average(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _middle(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
