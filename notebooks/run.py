@@ -19,11 +19,11 @@ HERE = Path(__file__).parent
 
 
 def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: int = 3600) -> nbformat.NotebookNode:
-    """Execute a notebook in a fresh kernel, with a cell of `parameters` after its cell tagged ``parameters``.
+    """Execute a notebook in a fresh kernel, with a cell of `parameters` after its last cell tagged ``parameters``.
 
     Args:
         notebook: The file, which stays as it is.
-        parameters: Names that the tagged cell assigns, and their new values. Raises KeyError for another name.
+        parameters: Names that the tagged cells assign, and their new values. Raises KeyError for another name.
         folder: Where the kernel runs: relative paths are meant from here.
         timeout: Seconds for each cell.
 
@@ -31,12 +31,13 @@ def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: in
         The notebook with its outputs.
     """
     node = nbformat.read(notebook, as_version=4)
-    index = next(i for i, cell in enumerate(node.cells) if "parameters" in cell.metadata.get("tags", []))
-    assigned = {target.id for line in ast.parse(node.cells[index].source).body for target in line.targets}  # type: ignore[attr-defined]
+    tagged = [i for i, cell in enumerate(node.cells) if "parameters" in cell.metadata.get("tags", [])]
+    lines = [line for i in tagged for line in ast.parse(node.cells[i].source).body]
+    assigned = {target.id for line in lines for target in line.targets}  # type: ignore[attr-defined]
     if unknown := set(parameters) - assigned:
         raise KeyError(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}; it has {sorted(assigned)}")
     injected = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    node.cells.insert(index + 1, nbformat.v4.new_code_cell(injected))
+    node.cells.insert(tagged[-1] + 1, nbformat.v4.new_code_cell(injected))
     client = NotebookClient(node, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     return client.execute()
 

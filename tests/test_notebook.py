@@ -1,0 +1,158 @@
+"""Helpers of notebooks: curves and pictures of a run as it goes on, clips to show and to train on, copying in."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import IPython.display
+import numpy as np
+import pytest
+from PIL import Image
+from training_runs import make_clips, small_run
+
+from motionkit import media, notebook, samples
+from motionkit.errors import InputError, MissingPackageError
+from motionkit.training import TrainProgress, train
+from motionkit.training.clips import find_clips
+
+
+class Handle:
+    """What was shown in one place, first to last."""
+
+    def __init__(self, image: IPython.display.Image) -> None:
+        self.images = [image]
+
+    def update(self, image: IPython.display.Image) -> None:
+        self.images.append(image)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Handle]:
+    handles: list[Handle] = []
+
+    def display(image: IPython.display.Image, *, display_id: bool) -> Handle:
+        assert display_id
+        handles.append(Handle(image))
+        return handles[-1]
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    return handles
+
+
+def test_a_run_is_seen_while_it_runs_and_when_it_goes_on(tmp_path: Path, shown: list[Handle]) -> None:
+    clips, run = make_clips(tmp_path / "clips"), tmp_path / "run"
+    config = small_run(steps=3, grid_steps=2)
+    view = notebook.TrainingView(run, seconds=0)
+    assert not shown, "there is nothing yet"
+    train(config, clips, run, device="cpu", progress=False, callback=view)
+    plot, grid = shown
+    assert len(plot.images) == 3 and len(grid.images) == 2
+    assert all(image.format == "png" for image in plot.images)
+    assert len({image.data for image in plot.images}) == 3
+    assert grid.images[-1].data == (run / "grids" / "step-000003.jpg").read_bytes()
+
+    shown.clear()
+    view = notebook.TrainingView(run, seconds=1000)
+    assert [len(handle.images) for handle in shown] == [1, 1], "what there is, at once"
+    assert shown[1].images[0].data == grid.images[-1].data
+    train(config.replace(steps=4), clips, run, device="cpu", progress=False, callback=view, resume=True)
+    assert [len(handle.images) for handle in shown] == [2, 2], "in the same places"
+    assert notebook.read_scalars(run)["loss/total"][0] == [1, 2, 3, 4]
+
+
+def test_drawing_does_not_keep_training_waiting(
+    tmp_path: Path, shown: list[Handle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles, now = [], [0.0]
+    monkeypatch.setattr(notebook, "draw_curves", lambda _, title: titles.append(title) or b"png")
+    monkeypatch.setattr(notebook, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    picture = tmp_path / "step-000040.jpg"
+    media.write_image(picture, np.zeros((8, 8, 3), np.uint8))
+    view = notebook.TrainingView(tmp_path, seconds=2)
+    for now[0], step, grid in ((0, 10, None), (1, 20, None), (2.5, 30, None), (3, 40, picture), (3.5, 37100, None)):
+        view(TrainProgress(step, 37100, 0, {}, 7.3, 0.031, grid))
+    same = "7.3 pairs a second  ·  3% of the time waiting for data"
+    assert titles == [
+        f"step 10 of 37100  ·  {same}",
+        f"step 30 of 37100  ·  {same}  ·  1:17:14 left",  # 37070 steps at 20 steps in 2.5 s
+        f"step 40 of 37100  ·  {same}  ·  1:01:46 left",
+        f"step 37100 of 37100  ·  {same}",
+    ]
+
+
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    (tmp_path / "scalars.csv").write_text("step,name,value\n1,loss/a,2.5\n1,test/l1,0.5\n3,loss/a,1e-3\n")
+    curves = notebook.read_scalars(tmp_path)
+    assert curves == {"loss/a": ([1, 3], [2.5, 1e-3]), "test/l1": ([1], [0.5])}
+    assert notebook.read_scalars(tmp_path / "absent") == {}
+    full, empty = (np.asarray(Image.open(io.BytesIO(notebook.draw_curves(c, "title")))) for c in (curves, {}))
+    assert full.shape == empty.shape == (300, 960, 4)
+
+    def colour(picture: np.ndarray, rgb: tuple[int, int, int]) -> int:
+        return int((np.abs(picture[..., :3].astype(int) - rgb).max(axis=2) < 8).sum())
+
+    for rgb in ((31, 119, 180), (44, 160, 44)):  # matplotlib's tab:blue and tab:green
+        assert colour(full, rgb) > 20 and colour(empty, rgb) == 0
+
+
+def test_a_missing_package_is_told_before_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = builtins.__import__
+
+    def without_matplotlib(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "matplotlib":
+            raise ModuleNotFoundError("No module named 'matplotlib'", name="matplotlib")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without_matplotlib)
+    with pytest.raises(MissingPackageError, match=r"got matplotlib.*motionkit\[notebook\]"):
+        notebook.TrainingView(tmp_path)
+
+
+def test_sample_clips_share_out_the_samples(tmp_path: Path) -> None:
+    found = find_clips(notebook.sample_clips(tmp_path))
+    assert [clip.path.name for clip in found.train] == ["driving#train.mp4", "nod#train.mp4"]
+    assert [clip.identity for clip in found.test] == ["driving", "nod"]
+    for one, other in zip(found.train, found.test, strict=True):
+        parts = [media.open_clip(clip.path).info.frames for clip in (one, other)]
+        assert sum(parts) == media.open_clip(samples.driving_clip(one.identity)).info.frames
+        assert parts[0] == 4 * parts[1]
+    written = {clip.path: clip.path.stat().st_mtime_ns for clip in found.train}
+    notebook.sample_clips(tmp_path)
+    assert written == {path: path.stat().st_mtime_ns for path in written}
+
+
+def test_a_sheet_of_clips_leaves_out_the_broken(tmp_path: Path) -> None:
+    clips = make_clips(tmp_path / "train")
+    (clips / "a.mp4").write_text("no video")
+    sheet = notebook.clip_sheet(find_clips(tmp_path), height=32, count=6)
+    assert sheet.shape[0] == 32 and 3 * 32 <= sheet.shape[1] < 4 * 32, "three of the first four"
+    (tmp_path / "bad" / "train").mkdir(parents=True)
+    (tmp_path / "bad" / "train" / "a.mp4").write_text("no video")
+    with pytest.raises(InputError, match="No clip can be read"):
+        notebook.clip_sheet(find_clips(tmp_path / "bad"))
+
+
+def test_copying_in(tmp_path: Path) -> None:
+    drive, local = tmp_path / "drive" / "clips", tmp_path / "local"
+    (drive / "train" / "ada").mkdir(parents=True)
+    (drive / "train" / "ada" / "0.png").write_bytes(b"picture")
+    (drive / "train" / "ben.mp4").write_bytes(b"a video")
+    assert notebook.copy_in(drive, local) == local / "clips"
+    copy = local / "clips" / "train" / "ben.mp4"
+    assert copy.read_bytes() == b"a video" and (local / "clips" / "train" / "ada" / "0.png").read_bytes() == b"picture"
+    # Broken off and gone on with: what is whole stays, what is not is copied again.
+    copy.write_bytes(b"a vid")
+    kept = local / "clips" / "train" / "ada" / "0.png"
+    os.utime(kept, (1, 1))
+    notebook.copy_in(drive, local)
+    assert copy.read_bytes() == b"a video" and kept.stat().st_mtime == 1
+    assert notebook.copy_in(drive / "train" / "ben.mp4", local) == local / "ben.mp4"
+    assert (local / "ben.mp4").read_bytes() == b"a video"
+    assert not list(local.rglob(".*.part"))
+    with pytest.raises(InputError, match="no such file or folder"):
+        notebook.copy_in(tmp_path / "absent", local)
