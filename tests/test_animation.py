@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import DATA, seeded_model, tiny_config
+from conftest import seeded_model, tiny_config
 
 import motionkit as mk
 from motionkit import motion
@@ -169,29 +169,6 @@ def test_out_of_memory_halves_the_batch_once() -> None:
     model.room = 0
     with pytest.raises(OutOfMemoryError, match="cpu has too little memory"):
         frames(SOURCE, DRIVING, model, batch_size=1)
-
-
-@pytest.fixture(scope="module")
-def heads() -> Model:
-    return mk.load_model("heads", device="cpu", precision="float32")
-
-
-@pytest.mark.parametrize("mode", ["relative", "absolute"])
-def test_heads_gives_what_its_training_gave(heads: Model, mode: str) -> None:
-    with np.load(DATA / "heads-golden.npz") as file:
-        golden = dict(file)
-    pictures = [golden["source"], golden["reference"], *golden["driving"]]
-    pictures = [picture.reshape(128, 128, 3) for picture in pictures]
-    images = to_tensor(pictures)
-    keypoints = heads.detect(images)
-    np.testing.assert_allclose(keypoints.value.numpy(), golden["kp_value"], atol=1e-4)
-    assert keypoints.jacobian is not None
-    np.testing.assert_allclose(keypoints.jacobian.numpy(), golden["kp_jacobian"], atol=1e-4)
-    moved = motion.transfer(keypoints[:1], keypoints[2:], keypoints[1:2], relative=mode == "relative")
-    image = heads.reference.generate(images[:1], keypoints[:1], moved).image.detach()
-    np.testing.assert_allclose(image.permute(0, 2, 3, 1).numpy(), golden[mode], atol=1e-4)
-    result = frames(pictures[0], pictures[1:], heads, size=128, relative=mode == "relative", motion_limit=None)[1:]
-    assert np.abs(result / 255 - golden[mode]).max() < 0.6 / 255
 
 
 def test_models_say_what_they_cannot_do(tmp_path: Path) -> None:
