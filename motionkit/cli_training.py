@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["add_commands"]
 
 Command = Callable[[str, str, Callable[[argparse.Namespace], None]], argparse.ArgumentParser]
+REPEATS = 100  # of the clips in an epoch, where no recipe says
 # Options of their own for the fields that are changed most: option, field, type, help.
 SHORTCUTS = (
     ("--epochs", "epochs", int, "passes over the data"),
@@ -92,7 +93,7 @@ def _is_main() -> bool:
 def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str]:
     """The configuration that the options describe, and the folder of clips."""
     from motionkit import weights
-    from motionkit.training import PRESETS, TrainConfig, read_config
+    from motionkit.training import PRESETS, DataConfig, TrainConfig, read_config
 
     facts: dict[str, Any] = {}
     if given.preset is not None and given.config is not None:
@@ -108,7 +109,8 @@ def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str]:
     elif given.init is not None:
         model = weights.load(given.init).config
         assert model is not None, "weights.load finds one"
-        config = TrainConfig(model=model)
+        # A user's folder often holds a few clips; an epoch that goes through them once is no unit to speak of.
+        config = TrainConfig(model=model, data=DataConfig(repeats=REPEATS))
     else:
         raise InputError(
             "Nothing says what to train",

@@ -79,7 +79,7 @@ _REGISTERED = (
         domain="face",
         file="heads.safetensors",
         bytes=5_508_954,
-        sha256="cef9fb0b234188feafc23388c0732b01166825fb9c6643fbb206586829631aab",
+        sha256="ab7d068da08875d452caa459de173916ae62865bb6018318f508600f61d18260",
         licence="MIT",
         note="embedded; trained on rendered heads, no person's face",
     ),

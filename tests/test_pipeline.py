@@ -227,8 +227,8 @@ def test_keypoints_and_collage(work: Path, capsys: pytest.CaptureFixture[str]) -
     clip, table = work / "k.mp4", work / "k.csv"
     assert cli.main(["keypoints", str(work / "driving.mp4"), "-o", str(clip), "--table", str(table), *end]) == 0
     rows = table.read_text().splitlines()
-    assert rows[0] == "frame,keypoint,x,y,j11,j12,j21,j22" and len(rows) == 1 + 3 * 15
-    assert rows[1].startswith("0,nose,") and rows[-1].startswith("2,ear_right,")
+    assert rows[0] == "frame,keypoint,x,y,j11,j12,j21,j22" and len(rows) == 1 + 3 * 22
+    assert rows[1].startswith("0,nose,") and rows[-1].startswith("2,jaw_right,")
     assert media.open_clip(clip).info.frames == 3
     out = work / "side.mp4"
     panels = [f"b={work / 'driving.mp4'}", f"a={work / 'face.jpg'}", str(clip)]

@@ -83,7 +83,7 @@ def test_embedded_weights_are_found_and_are_what_the_registry_says() -> None:
     assert weights.fetch("heads") == path
     config = weights.load("heads").config
     assert config is not None and (config.name, config.domain, config.size) == ("heads", "face", 128)
-    assert config.blend_warped and not config.align_corners and "mouth" in config.keypoint_groups
+    assert config.blend_warped and config.align_corners and "mouth" in config.keypoint_groups
 
 
 def test_embedded_weights_are_found_from_a_bare_checkout(tmp_path: Path) -> None:
