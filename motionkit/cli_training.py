@@ -153,6 +153,8 @@ def _put(values: dict[str, Any], field: str, value: Any) -> None:
         values = values[group]
     if name not in values:
         raise InputError(f"Unknown field {name!r}", got=field, expected=f"one of {', '.join(values)}")
+    if isinstance(values[name], (list, tuple)) and isinstance(value, (str, int, float)):  # milestones=60
+        value = value.split(",") if isinstance(value, str) else [value]
     values[name] = value
 
 

@@ -58,7 +58,8 @@ def test_a_preset_with_changes(calls: list[Any], capsys: pytest.CaptureFixture[s
     arguments = (
         "train clips -o run --preset mgif --epochs 2 --batch-size 6 --steps 9 --freeze-detector --precision bfloat16 "
         "--workers 0 --set loss.perceptual=1,2,3,4,5 --set data.id_sampling=true --set loss.network=efficientnet "
-        "--set augmentation.resize=null --set clip=1 --set milestones=[1] --set model.common_params.num_kp=12 "
+        "--set augmentation.resize=null --set clip=1 --set milestones=1 --set loss.focus_groups=eyes "
+        "--set model.common_params.num_kp=12 "
         "--resume --second drive --device cpu --accumulate 2 --seed 3 --quiet"
     )
     assert main(arguments.split()) == 0
@@ -69,7 +70,7 @@ def test_a_preset_with_changes(calls: list[Any], capsys: pytest.CaptureFixture[s
     assert config.lr_detector == 0 and config.precision == "bfloat16" and config.data.workers == 0
     assert config.loss.perceptual == (1, 2, 3, 4, 5) and config.loss.network == "efficientnet"
     assert config.data.id_sampling and config.augmentation.resize is None and config.clip == 1
-    assert config.milestones == (1,) and config.model.num_kp == 12
+    assert config.milestones == (1,) and config.model.num_kp == 12 and config.loss.focus_groups == ("eyes",)
     # All else is the preset's.
     assert config.loss.gan == 1 and config.augmentation.hue == 0.5 and config.model.kp_detector.single_jacobian_map
     out = capsys.readouterr().out.splitlines()
