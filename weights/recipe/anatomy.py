@@ -230,6 +230,7 @@ class Anatomy:
         # A frame must not reach over to the other lip, nor round an edge as a lid's has.
         if name.startswith("lip_"):
             distance = distance + np.abs(self.jaw[skin] - self.jaw[centre]) * 0.1
+            distance = distance + 0.02 * (self.normals[skin][:, 1] > -0.3)  # the red of the lip, not its underside
         distance = distance + 0.02 * (self.normals[skin] @ self.normals[centre] < 0.2)
         around = skin[np.argsort(distance)[:NEIGHBOURS]]
         across, down = _tangents(self.normals[around].mean(0))

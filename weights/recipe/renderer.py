@@ -24,9 +24,10 @@ from shaders import DEPTH, HAIR, MEASURE, PAINT
 __all__ = ["Renderer", "Shot"]
 
 FLOW_SIDE = 64
-DEPTH_SIDE = 128
+FIRST_SIDE = 256
 SHADOW_SIDE = 256
-DEPTH_TOLERANCE = 0.004  # of normalised depth; hides the noise of rasterising twice
+SAME_PIECE = 0.004  # metres on the template; about two pixels of the first frame
+LEAST_AREA = 0.45  # of what is seen here, in the first frame: a lid folded under the brow cannot be unfolded from it
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,12 @@ class Renderer:
         self.canvas = context.simple_framebuffer((size, size), 4)
         self.shadow_map = context.depth_texture((SHADOW_SIDE, SHADOW_SIDE))
         self.shadow_buffer = context.framebuffer(depth_attachment=self.shadow_map)
-        self.depth_map = context.depth_texture((DEPTH_SIDE, DEPTH_SIDE))
-        self.depth_buffer = context.framebuffer(depth_attachment=self.depth_map)
-        self.flow_buffer = context.framebuffer(
-            [context.texture((FLOW_SIDE, FLOW_SIDE), 4, dtype="f4")], context.depth_renderbuffer((FLOW_SIDE, FLOW_SIDE))
+        self.first_buffer, self.flow_buffer = (
+            context.framebuffer(
+                [context.texture((side, side), 4, dtype="f4") for _ in range(2)],
+                context.depth_renderbuffer((side, side)),
+            )
+            for side in (FIRST_SIDE, FLOW_SIDE)
         )
 
     def clip(
@@ -88,7 +91,7 @@ class Renderer:
                 draw.upload(place, normals, clip if first is None else first.clip)
                 image = self._painted(draw, matrix, from_light, background)
                 if first is None:
-                    first = _First(clip, self._nearest(draw, matrix))
+                    first = _First(clip, self._measured(self.first_buffer, draw, matrix)[1])
                 flow, visibility = self._moved(draw, matrix, first)
                 mesh = clip[: len(person.shape)]
                 screen = mesh[:, :2] / mesh[:, 3:] * [1, -1] * self._to_centres
@@ -112,31 +115,30 @@ class Renderer:
         raw = np.frombuffer(self.canvas.read(components=4), np.uint8).reshape(self.size, self.size, 4)[::-1]
         return np.where(raw[..., 3:] > 0, raw[..., :3], background).astype(np.float32)
 
-    def _nearest(self, draw: _Drawing, matrix: np.ndarray) -> np.ndarray:
-        """Depth of what is foremost, DEPTH_SIDE squared, rows from the top; 1 where there is nothing."""
-        self.depth_buffer.use()
-        self.depth_buffer.clear(depth=1.0)
+    def _measured(self, buffer: moderngl.Framebuffer, draw: _Drawing, matrix: np.ndarray) -> list[np.ndarray]:
+        """What ``measure.frag`` gives, twice h w 4 float32 of the buffer's size, rows from the top."""
+        buffer.use()
+        buffer.clear(0, 0, 0, 0)
         draw.all(self.measure, matrix)
-        return np.frombuffer(self.depth_map.read(), np.float32).reshape(DEPTH_SIDE, DEPTH_SIDE)[::-1]
+        shape = (buffer.height, buffer.width, 4)
+        return [np.frombuffer(buffer.read(components=4, attachment=a, dtype="f4"), np.float32).reshape(shape)[::-1] for a in (0, 1)]
 
     def _moved(self, draw: _Drawing, matrix: np.ndarray, first: _First) -> tuple[np.ndarray, np.ndarray]:
         """Flow h w 2 and visibility h w, as in `Shot`."""
         side = FLOW_SIDE
         # The grid's outer points lie on the centres of the picture's outer pixels, not half a cell further in.
         fit = (side - 1) / side * self._to_centres
-        self.flow_buffer.use()
-        self.flow_buffer.clear(0, 0, 0, 0)
-        draw.all(self.measure, np.diag([fit, fit, 1, 1]) @ matrix)
-        raw = np.frombuffer(self.flow_buffer.read(components=4, dtype="f4"), np.float32).reshape(side, side, 4)[::-1]
+        place, piece = self._measured(self.flow_buffer, draw, np.diag([fit, fit, 1, 1]) @ matrix)
         ramp = np.linspace(-1, 1, side, dtype=np.float32)
         own = np.stack(np.meshgrid(ramp, ramp), -1)
-        surface = raw[..., 3] > 0.5
-        flow = np.where(surface[..., None], raw[..., :2] * [self._to_centres, -self._to_centres], own)
-        nearest = first.look(flow / self._to_centres)
-        hidden = raw[..., 2] * 0.5 + 0.5 > nearest + DEPTH_TOLERANCE
-        covered = nearest < 1
+        surface = place[..., 3] > 0.5
+        flow = np.where(surface[..., None], place[..., :2] * [self._to_centres, -self._to_centres], own)
+        there = first.look(flow / self._to_centres)
+        same = there[..., 3] == piece[..., 3]
+        near = np.linalg.norm(there[..., :3] - piece[..., :3], axis=-1) < SAME_PIECE
+        unfolded = place[..., 2] * (side / 2) ** 2 > LEAST_AREA
         inside = (np.abs(flow) <= 1).all(-1)
-        return flow.astype(np.float32), inside & np.where(surface, ~hidden & covered, ~covered)
+        return flow.astype(np.float32), inside & same & (~surface | near & unfolded)
 
 
 @dataclass(frozen=True)
@@ -145,16 +147,16 @@ class _First:
 
     Attributes:
         clip: N 4, clip coordinates of everything.
-        depth: DEPTH_SIDE squared, of what is foremost; 1 where there is nothing.
+        piece: FIRST_SIDE FIRST_SIDE 4, which piece of which surface is foremost, as ``measure.frag`` says; 0 for none.
     """
 
     clip: np.ndarray
-    depth: np.ndarray
+    piece: np.ndarray
 
     def look(self, place: np.ndarray) -> np.ndarray:
-        """h w, depth at h w 2 places in [-1, 1], here the outer edges of the picture."""
-        column, row = np.moveaxis(np.clip(((place + 1) / 2 * DEPTH_SIDE).astype(int), 0, DEPTH_SIDE - 1), -1, 0)
-        return self.depth[row, column]
+        """h w 4, the piece at h w 2 places in [-1, 1], here the outer edges of the picture."""
+        column, row = np.moveaxis(np.clip(((place + 1) / 2 * FIRST_SIDE).astype(int), 0, FIRST_SIDE - 1), -1, 0)
+        return self.piece[row, column]
 
 
 class _Drawing:
