@@ -23,6 +23,7 @@ __all__ = [
     "crop",
     "face_square",
     "find_faces",
+    "held_inside",
     "paste_back",
     "steady_box",
 ]
@@ -42,6 +43,9 @@ MTCNN_TRIM = (0.0, 0.18, 1.0, 0.96)
 SAME_FACE = 0.4
 # A square follows a moving head's middle position; this share of its movement is added as room.
 MOVEMENT_ROOM = 0.5
+# A square that reaches beyond the picture is moved inside, and shrinks to this share of its side at most: less room
+# around a head looks better than another head mirrored above it.
+LEAST_ROOM = 0.7
 FEATHER = 0.08
 
 
@@ -72,6 +76,20 @@ def face_square(face: Box) -> Box:
     x, y = face.centre
     side = round(SQUARE_PER_FACE * max(face.width, face.height))
     left, top = round(x - side / 2), round(y - SHIFT_UP * face.height - side / 2)
+    return Box(left, top, left + side, top + side)
+
+
+def held_inside(square: Box, width: int, height: int) -> Box:
+    """A square moved into a picture of this size as far as it goes, and a little smaller if it does not fit.
+
+    Where even that does not do, the square covers the picture's shorter side and reaches beyond it.
+    """
+    side = max(min(square.width, width, height), round(LEAST_ROOM * square.width))
+    edges = []
+    for centre, length in zip(square.centre, (width, height), strict=True):
+        low, high = sorted((0, length - side))
+        edges.append(min(max(round(centre - side / 2), low), high))
+    left, top = edges
     return Box(left, top, left + side, top + side)
 
 
@@ -164,8 +182,10 @@ def choose_square(
         if not 0 <= face < len(found):
             known = f"0 to {len(found) - 1}, counted from the left"
             raise FaceNotFoundError("There is no such face", got=f"index {face}", expected=known)
-        return [face_square(sorted(found, key=lambda box: box.left)[face])]
-    return [face_square(box) for box in (found if face == "all" else found[:1])]
+        chosen = [sorted(found, key=lambda box: box.left)[face]]
+    else:
+        chosen = found if face == "all" else found[:1]
+    return [held_inside(face_square(box), image.shape[1], image.shape[0]) for box in chosen]
 
 
 def choose_clip_square(
@@ -175,7 +195,9 @@ def choose_clip_square(
     plain = _plain_square(frames[0], crop, domain)
     if plain is not None:
         return plain
-    return steady_box(frames, finder=finder) or _no_face(frames[0], crop)
+    height, width = frames[0].shape[:2]
+    steady = steady_box(frames, finder=finder)
+    return held_inside(steady, width, height) if steady is not None else _no_face(frames[0], crop)
 
 
 def paste_back(picture: np.ndarray, patch: np.ndarray, box: Box, *, feather: float = FEATHER) -> np.ndarray:

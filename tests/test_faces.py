@@ -78,10 +78,11 @@ def test_several_faces() -> None:
     def chosen(face: str | int) -> list[Box]:
         return faces.choose_square(picture, face=face, finder="cascade")
 
-    assert chosen("largest") == [faces.face_square(right)]
-    assert chosen(0) == [faces.face_square(left)]
-    assert chosen(1) == [faces.face_square(right)]
-    assert set(chosen("all")) == {faces.face_square(left), faces.face_square(right)}
+    squares = {box: faces.held_inside(faces.face_square(box), 460, 256) for box in (left, right)}
+    assert chosen("largest") == [squares[right]]
+    assert chosen(0) == [squares[left]]
+    assert chosen(1) == [squares[right]]
+    assert set(chosen("all")) == set(squares.values())
     with pytest.raises(FaceNotFoundError, match="got index 2; expected 0 to 1, counted from the left"):
         chosen(2)
     with pytest.raises(FaceNotFoundError, match="got index -1"):
@@ -137,6 +138,19 @@ def test_the_whole_picture_must_be_square() -> None:
     assert faces.choose_square(np.zeros((8, 8, 3), np.uint8), crop="none") == [Box(0, 0, 8, 8)]
     with pytest.raises(InputError, match="must be square; got 50x30 pixels"):
         faces.choose_square(np.zeros((30, 50, 3), np.uint8), crop="none")
+
+
+@pytest.mark.parametrize(
+    ("square", "width", "held"),
+    [
+        (Box(10, 20, 60, 70), 100, Box(10, 20, 60, 70)),  # inside: stays
+        (Box(-5, 60, 45, 110), 100, Box(0, 50, 50, 100)),  # moved right and up
+        (Box(40, -30, 160, 90), 200, Box(50, 0, 150, 100)),  # too high: smaller, in the same middle
+        (Box(-50, -50, 150, 150), 100, Box(-20, -20, 120, 120)),  # too large by far: 0.7 of it, over all edges
+    ],
+)
+def test_a_square_is_held_inside_the_picture(square: Box, width: int, held: Box) -> None:
+    assert faces.held_inside(square, width, 100) == held
 
 
 def test_reflection_by_hand() -> None:

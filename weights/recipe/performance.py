@@ -29,7 +29,7 @@ MOODS = {
 SINGLE = {"browInnerUp": 1.0, "cheekPuff": 0.5, "mouthLeft": 0.4, "mouthRight": 0.4, "jawLeft": 0.3, "jawRight": 0.3}
 GRIMACES = ["jawOpen", "mouthFunnel", "mouthSmile", "browInnerUp"]
 # What an exercise poses: how often, and how strongly at least.
-EXERCISES = {"jawOpen": (0.65, 0.4), "eyeBlink": (0.25, 0.7), "browInnerUp": (0.4, 0.4)} | dict.fromkeys(
+EXERCISES = {"jawOpen": (0.65, 0.4), "eyeBlink": (0.5, 0.8), "browInnerUp": (0.4, 0.4)} | dict.fromkeys(
     ("mouthSmile", "mouthFunnel", "mouthPucker", "mouthStretch", "mouthUpperUp", "mouthLowerDown", "eyeWide"),
     (0.3, 0.3),
 )
