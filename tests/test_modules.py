@@ -99,6 +99,21 @@ def test_golden_outputs(golden: dict[str, np.ndarray], align_corners: bool, mode
     np.testing.assert_allclose(generated.occlusion.numpy(), golden[prefix + "occlusion"], atol=1e-4)
 
 
+def test_fast_heatmaps_are_the_gaussians_without_denormal_numbers() -> None:
+    """Denormal numbers far from every point made convolutions several times slower."""
+    model = FastModel(seeded_model(tiny_config()))
+    grid = identity_grid(64, 48, like=torch.zeros(1))
+    points = torch.tensor([[[-1.0, -1.0], [0.3, -0.2], [5.0, 0.0]]])
+    found, expected = (
+        model.motion._heatmaps(Keypoints(points), grid),
+        gaussian(points, grid, model.config.dense_motion.kp_variance),
+    )
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    tiny = torch.finfo(torch.float32).tiny
+    assert ((expected > 0) & (expected < tiny)).any(), "the plain form has such numbers"
+    assert not ((found > 0) & (found < tiny)).any()
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_fast_form_equals_the_trained_form(variant: str) -> None:
     config = tiny_config(**VARIANTS[variant])
