@@ -7,13 +7,13 @@ a head with its hair in the middle, neck and shoulders at the bottom.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
-from motionkit.errors import FaceNotFoundError, InputError, MissingPackageError, MotionkitWarning
+from motionkit.errors import FaceNotFoundError, InputError, MotionkitWarning
+from motionkit.finders import Finder, find_faces, overlap
 from motionkit.structures import Box
 
 __all__ = [
@@ -28,47 +28,15 @@ __all__ = [
     "steady_box",
 ]
 
-Finder = Literal["auto", "cascade", "mtcnn"] | Callable[[np.ndarray], Iterable[Box]]
-
 # Side of the model's square in widths of a finder's box, and how far its centre lies above the box's, in heights.
 SQUARE_PER_FACE = 2.2
 SHIFT_UP = 0.1
-# The cascade works on a picture of at most this many pixels a side: some 0.2 s, and small faces are still found.
-WORK_SIDE = 512
-# So many overlapping finds make a face: with fewer, the cascade sees faces in clothes and cats.
-CASCADE_NEIGHBOURS = 10
-# MTCNN's boxes reach from the hairline to the chin; these parts of them are what the cascade would have found.
-MTCNN_TRIM = (0.0, 0.18, 1.0, 0.96)
-# Two boxes that overlap by more than this share of the smaller one show the same face.
-SAME_FACE = 0.4
 # A square follows a moving head's middle position; this share of its movement is added as room.
 MOVEMENT_ROOM = 0.5
 # A square that reaches beyond the picture is moved inside, and shrinks to this share of its side at most: less room
 # around a head looks better than another head mirrored above it.
 LEAST_ROOM = 0.7
 FEATHER = 0.08
-
-
-def find_faces(image: np.ndarray, *, finder: Finder = "auto") -> list[Box]:
-    """Faces in an H W 3 uint8 picture, largest first.
-
-    Args:
-        image: The picture.
-        finder: "cascade" is scikit-image's LBP cascade for frontal faces; "mtcnn" needs facenet-pytorch and also
-            finds turned ones; "auto" takes mtcnn where it is installed; or a function from picture to boxes.
-
-    Raises:
-        MissingPackageError: "mtcnn" was asked for and facenet-pytorch is not installed.
-    """
-    if callable(finder):
-        boxes = list(finder(image))
-    elif finder == "mtcnn" or (finder == "auto" and _has_mtcnn()):
-        boxes = _mtcnn(image)
-    elif finder in ("auto", "cascade"):
-        boxes = _cascade(image)
-    else:
-        raise InputError("Unknown face finder", got=repr(finder), expected="auto, cascade, mtcnn or a function")
-    return sorted(boxes, key=lambda box: -box.area)
 
 
 def face_square(face: Box) -> Box:
@@ -139,7 +107,7 @@ def steady_box(frames: Sequence[np.ndarray], *, finder: Finder = "auto") -> Box 
     if not found:
         return None
     anchor = max((boxes[0] for boxes in found), key=lambda box: box.area)
-    followed = [max(boxes, key=lambda box: (_overlap(box, anchor), box.area)) for boxes in found]
+    followed = [max(boxes, key=lambda box: (overlap(box, anchor), box.area)) for boxes in found]
     centres = np.array([box.centre for box in followed])
     side = float(np.median([max(box.width, box.height) for box in followed]))
     x, y = np.median(centres, axis=0)
@@ -252,87 +220,6 @@ def _no_face(image: np.ndarray, crop: str) -> Box:
         stacklevel=4,
     )
     return centred_square(image.shape[1], image.shape[0])
-
-
-@lru_cache(maxsize=1)
-def _cascade_detector():  # type: ignore[no-untyped-def]
-    from skimage import data
-    from skimage.feature import Cascade
-
-    return Cascade(data.lbp_frontal_face_cascade_filename())
-
-
-def _cascade(image: np.ndarray) -> list[Box]:
-    height, width = image.shape[:2]
-    scale = min(1.0, WORK_SIDE / max(height, width))
-    small = _resize(image, max(round(width * scale), 1), max(round(height * scale), 1)) if scale < 1 else image
-    least, most = max(24, min(small.shape[:2]) // 12), min(small.shape[:2])
-    if most <= least:
-        return []
-    found = _cascade_detector().detect_multi_scale(
-        small,
-        scale_factor=1.1,
-        step_ratio=1,
-        min_size=(least, least),
-        max_size=(most, most),
-        min_neighbor_number=CASCADE_NEIGHBOURS,
-    )
-    boxes = [
-        Box(*(round(v / scale) for v in (f["c"], f["r"], f["c"] + f["width"], f["r"] + f["height"]))) for f in found
-    ]
-    return _merged(boxes)
-
-
-def _has_mtcnn() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("facenet_pytorch") is not None
-
-
-@lru_cache(maxsize=1)
-def _mtcnn_detector():  # type: ignore[no-untyped-def]
-    try:
-        from facenet_pytorch import MTCNN
-    except ImportError:
-        raise MissingPackageError(
-            "The mtcnn finder needs another package", todo="Run: pip install --no-deps facenet-pytorch"
-        ) from None
-    return MTCNN(keep_all=True)
-
-
-def _mtcnn(image: np.ndarray) -> list[Box]:
-    from PIL import Image
-
-    found, _ = _mtcnn_detector().detect(Image.fromarray(image))
-    if found is None:
-        return []
-    boxes = []
-    for left, top, right, bottom in found:
-        width, height = right - left, bottom - top
-        a, b, c, d = MTCNN_TRIM
-        edges = (left + a * width, top + b * height, left + c * width, top + d * height)
-        boxes.append(Box(*(round(float(edge)) for edge in edges)))
-    return boxes
-
-
-def _merged(boxes: list[Box]) -> list[Box]:
-    """Finds of one face averaged into one box, the largest groups' faces first."""
-    groups: list[list[Box]] = []
-    for box in sorted(boxes, key=lambda b: -b.area):
-        group = next((g for g in groups if _overlap(box, g[0]) > SAME_FACE), None)
-        if group is None:
-            groups.append([box])
-        else:
-            group.append(box)
-    edges = [np.mean([(b.left, b.top, b.right, b.bottom) for b in group], axis=0) for group in groups]
-    return [Box(*(round(float(v)) for v in mean)) for mean in edges]
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """Common area as a share of the smaller box."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    return max(width, 0) * max(height, 0) / min(one.area, other.area)
 
 
 def _mirrored(begin: int, end: int, length: int) -> np.ndarray:

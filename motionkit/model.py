@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from motionkit import weights
 from motionkit.config import ModelConfig
-from motionkit.errors import DeviceError, InputError
+from motionkit.errors import DeviceError, MotionkitWarning
 from motionkit.fast import EncodedSource, FastModel
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
+from motionkit.precision import Precision, is_faithful, pick_dtype
 from motionkit.structures import Generated, Keypoints
 
 __all__ = ["EncodedSource", "FirstOrderModel", "Model", "Precision", "load_model", "pick_device"]
-
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
-PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16", "float16")
 
 
 class Model:
@@ -28,7 +26,8 @@ class Model:
     Args:
         reference: The trained form; its weights may still be filled in until the first use.
         device: Where to compute.
-        precision: Of the picture-making part; keypoints and motion are always float32.
+        precision: Of the picture-making part; keypoints and motion are always float32. "auto" takes what the device
+            is fast in and compares the first frame with one in float32: if it differs, float32 is used from then on.
         fingerprint: Hash of the weights, by which motion templates know their model.
 
     Attributes:
@@ -45,7 +44,8 @@ class Model:
         fingerprint: str = "",
     ) -> None:
         self.device = pick_device(device)
-        self.dtype = _pick_dtype(precision, self.device)
+        self.dtype = pick_dtype(precision, self.device)
+        self._unproven = precision == "auto" and self.dtype != torch.float32
         self.reference = reference.eval().to(self.device)
         self.config = reference.config
         self.fingerprint = fingerprint
@@ -92,7 +92,28 @@ class Model:
         encoded = source if isinstance(source, EncodedSource) else self.encode(source)
         batch = len(driving_keypoints)
         _, source_keypoints = match_batches(encoded.picture, source_keypoints.to(self.device), batch)
-        return self.fast.generate(encoded.expand(batch), source_keypoints, driving_keypoints.to(self.device))
+        driving_keypoints = driving_keypoints.to(self.device)
+        if self._unproven:
+            self._prove(encoded[:1], source_keypoints[:1], driving_keypoints[:1])
+        if encoded.features.dtype != self.dtype:  # encoded before "auto" went back to float32
+            encoded = self.encode(encoded.picture)
+        return self.fast.generate(encoded.expand(batch), source_keypoints, driving_keypoints)
+
+    def _prove(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> None:
+        """Make one frame in both types; stay with the short one only if it is finite and looks the same."""
+        self._unproven = False
+        plain = FastModel(self.reference)
+        exact = plain.generate(plain.encode(source.picture), source_keypoints, driving_keypoints)
+        if is_faithful(self.fast.generate(source, source_keypoints, driving_keypoints).image, exact.image):
+            return
+        short = str(self.dtype).removeprefix("torch.")
+        warnings.warn(
+            f"In {short} the first frame came out wrong on {self.device}; float32 is used. "
+            'precision="float32" skips this test.',
+            MotionkitWarning,
+            stacklevel=3,
+        )
+        self.fast, self.dtype = plain, torch.float32
 
 
 def load_model(
@@ -112,7 +133,8 @@ def load_model(
             ``.safetensors`` or published-format ``.pth.tar`` file.
         config: Its configuration; None takes the file's own, or recognises it from the shapes.
         device: "cpu", "cuda", "cuda:1", "mps"; None takes the best that is there.
-        precision: Of the picture-making part: "float32", "bfloat16", "float16", or "auto" by device.
+        precision: Of the picture-making part: "float32", "bfloat16", "float16", or "auto" by device,
+            with a test on the first frame (see ``Model``).
         align_corners: Overrides the configuration's; False gives what the published code gives on a current PyTorch.
         allow_unverified: Fetch published weights for which no hash is known; theirs is then remembered.
         progress: Show a progress bar while fetching.
@@ -123,7 +145,7 @@ def load_model(
         DeviceError: The device is not there.
     """
     device = pick_device(device)  # before any download
-    _pick_dtype(precision, device)
+    pick_dtype(precision, device)
     checkpoint = weights.load(name_or_path, config=config, allow_unverified=allow_unverified, progress=progress)
     assert checkpoint.config is not None, "weights.load finds one"
     config = checkpoint.config
@@ -156,13 +178,3 @@ def pick_device(device: torch.device | str | None = None) -> torch.device:
             todo="Leave the device out to take the best one",
         )
     return picked
-
-
-def _pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """What the picture-making part computes in; "auto" is float32 but on GPUs with native bfloat16."""
-    if precision not in PRECISIONS:
-        raise InputError("Unknown precision", got=repr(precision), expected=f"one of {', '.join(PRECISIONS)}")
-    if precision != "auto":
-        return getattr(torch, precision)
-    native = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-    return torch.bfloat16 if native else torch.float32

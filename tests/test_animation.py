@@ -27,7 +27,7 @@ DRIVING = RNG.integers(0, 256, (9, 32, 32, 3), np.uint8)
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config()), device="cpu", fingerprint="abc")
+    return Model(seeded_model(tiny_config()), device="cpu", precision="float32", fingerprint="abc")
 
 
 def frames(source: object, driving: object, model: Model, **options: object) -> np.ndarray:
@@ -116,16 +116,16 @@ def test_templates_drive_like_their_clip(model: Model) -> None:
     keypoints = Keypoints.cat(list(detect_clip(DRIVING, model=model)))
     template = MotionTemplate(keypoints=keypoints, fps=Fraction(25), model="tiny", model_hash="abc", size=(32, 32))
     assert np.array_equal(frames(SOURCE, template, model), frames(SOURCE, DRIVING, model))
-    other = Model(seeded_model(tiny_config()), device="cpu", fingerprint="another")
+    other = Model(seeded_model(tiny_config()), device="cpu", precision="float32", fingerprint="another")
     with pytest.raises(TemplateError, match="made with"):
         frames(SOURCE, template, other)
 
 
 def test_sizes() -> None:
-    plain = Model(seeded_model(tiny_config()), device="cpu")
+    plain = Model(seeded_model(tiny_config()), device="cpu", precision="float32")
     with pytest.raises(InputError, match="Model 'tiny' gives pictures of one size only; got size 64; expected 32"):
         frames(SOURCE, DRIVING, plain, size=64)
-    blending = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu")
+    blending = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", precision="float32")
     assert frames(SOURCE, DRIVING, blending, size=80).shape == (9, 80, 80, 3)
 
 
@@ -145,7 +145,7 @@ def test_bad_options_are_said(model: Model) -> None:
         InputError, match=r"Unknown reference; got 'last'; expected 'first', 'best', or an index from 0"
     ):
         mk.AnimateOptions(reference="last")  # type: ignore[arg-type]
-    named = Model(seeded_model(tiny_config(keypoint_names=("nose", "chin", "brow"))), device="cpu")
+    named = Model(seeded_model(tiny_config(keypoint_names=("nose", "chin", "brow"))), device="cpu", precision="float32")
     with pytest.raises(InputError, match=r"noze.*nose"):
         frames(SOURCE, DRIVING, named, gains={"noze": 2.0})
 

@@ -26,7 +26,7 @@ STILL = AnimateOptions(strength=0.0)
 
 
 def tiny(**changes: object) -> Model:
-    return Model(seeded_model(tiny_config(**changes)), device="cpu", fingerprint="f" * 64)
+    return Model(seeded_model(tiny_config(**changes)), device="cpu", precision="float32", fingerprint="f" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_the_driving_is_read_one_batch_ahead_and_no_more(model: Model, clip: np.
 def test_no_jacobians_and_no_occlusion_map_animate_too(clip: np.ndarray) -> None:
     config = tiny_config(estimate_jacobian=False)
     config = config.replace(generator=dataclasses.replace(config.generator, estimate_occlusion_map=False))
-    model = Model(seeded_model(config), device="cpu")
+    model = Model(seeded_model(config), device="cpu", precision="float32")
     found = list(moments(clip[0], clip, model=model))
     assert len(found) == 7 and found[0].generated.occlusion is None and found[0].keypoints.jacobian is None
 

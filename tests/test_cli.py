@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with media.VideoWriter(tmp_path / "drive.mp4", fps=Fraction(25)) as writer:
         for i in range(5):
             writer.write(picture[40 + i : 104 + i, 180 + 2 * i : 260 + 2 * i])
-    tiny = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", fingerprint="f" * 64)
+    tiny = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", precision="float32", fingerprint="f" * 64)
     monkeypatch.setattr(model, "load_model", lambda *_, **__: tiny)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -174,7 +174,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_warning_is_one_line_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    face = Model(seeded_model(tiny_config(domain="face")), device="cpu")
+    face = Model(seeded_model(tiny_config(domain="face")), device="cpu", precision="float32")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model, "load_model", lambda *_, **__: face)
         assert main(["animate", "drive.mp4", "drive.mp4", "-o", "o.mp4"]) == 0

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from motionkit import faces
+from motionkit import faces, finders
 from motionkit.errors import FaceNotFoundError, InputError, MissingPackageError, MotionkitWarning
 from motionkit.structures import Box
 
@@ -100,7 +100,7 @@ def test_finders() -> None:
 
 def test_a_missing_finder_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
-    faces._mtcnn_detector.cache_clear()
+    finders._mtcnn_detector.cache_clear()
     with pytest.raises(MissingPackageError, match="pip install --no-deps facenet-pytorch"):
         faces.find_faces(ASTRONAUT, finder="mtcnn")
 
@@ -119,12 +119,12 @@ def test_auto_does_without_mtcnn_and_prefers_it(monkeypatch: pytest.MonkeyPatch)
     package.MTCNN = Detector  # type: ignore[attr-defined]
     package.__spec__ = ModuleSpec("facenet_pytorch", None)
     monkeypatch.setitem(sys.modules, "facenet_pytorch", package)
-    faces._mtcnn_detector.cache_clear()
+    finders._mtcnn_detector.cache_clear()
     try:
         assert faces.find_faces(ASTRONAUT) == [Box(100, 68, 200, 146)], "forehead and chin trimmed"
         assert faces.find_faces(np.zeros_like(ASTRONAUT)) == []
     finally:
-        faces._mtcnn_detector.cache_clear()
+        finders._mtcnn_detector.cache_clear()
 
 
 @pytest.mark.parametrize("domain", ["body", "fashion", "robot", "cartoon", "smile", "other"])

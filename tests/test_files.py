@@ -25,7 +25,7 @@ PLAIN = AnimateOptions(label=False)
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", fingerprint="f" * 64)
+    return Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", precision="float32", fingerprint="f" * 64)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from motionkit.structures import Box, Progress
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config()), device="cpu", fingerprint="abc")
+    return Model(seeded_model(tiny_config()), device="cpu", precision="float32", fingerprint="abc")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_result_collage_and_still(work: Path, model: Model) -> None:
 
 
 def test_the_label_is_on_by_default(work: Path) -> None:
-    model = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu")
+    model = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", precision="float32")
     run(work, model, "with", options=AnimateOptions(size=128))
     run(work, model, "without", options=AnimateOptions(size=128, label=False))
     one, other = (next(iter(media.open_clip(work / name))) for name in ("with", "without"))

@@ -239,7 +239,7 @@ class StandIn:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config(size=SIDE, picture_size=SIDE)), device="cpu")
+    return Model(seeded_model(tiny_config(size=SIDE, picture_size=SIDE)), device="cpu", precision="float32")
 
 
 def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> None:

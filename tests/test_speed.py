@@ -69,7 +69,7 @@ noise = rng.integers(0, 256, (720, 1480, 3), dtype=np.uint8) // 4
 with media.VideoWriter(f"{folder}/in{count}.mp4", fps=Fraction(30)) as writer:
     for i in range(count):
         writer.write(np.ascontiguousarray(noise[:, i % 200 : i % 200 + 1280]))
-model = Model(seeded_model(tiny_config()), device="cpu")
+model = Model(seeded_model(tiny_config()), device="cpu", precision="float32")
 options = mk.AnimateOptions(crop="centre")
 mk.animate_file(samples.portrait(), f"{folder}/in{count}.mp4", f"{folder}/out{count}.mp4", model=model, options=options)
 # Not ru_maxrss, which a child inherits from the process that started it.

@@ -63,7 +63,7 @@ def test_the_tallest_panel_decides_the_height(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config(keypoint_names=("nose", "jaw", "brow"))), device="cpu")
+    return Model(seeded_model(tiny_config(keypoint_names=("nose", "jaw", "brow"))), device="cpu", precision="float32")
 
 
 def test_the_table_holds_what_the_model_sees(folder: Path, model: Model) -> None:
@@ -84,7 +84,7 @@ def test_the_table_holds_what_the_model_sees(folder: Path, model: Model) -> None
 
 
 def test_a_model_without_jacobians_has_a_narrower_table(folder: Path) -> None:
-    model = Model(seeded_model(tiny_config(estimate_jacobian=False)), device="cpu")
+    model = Model(seeded_model(tiny_config(estimate_jacobian=False)), device="cpu", precision="float32")
     keypoint_files(
         media.open_clip(folder / "red.png"), folder / "k.mp4", model=model, table=folder / "k.csv", progress=False
     )

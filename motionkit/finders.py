@@ -1,0 +1,133 @@
+"""Faces in a picture, as boxes from about the brows to the chin; nothing is downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from motionkit.errors import InputError, MissingPackageError
+from motionkit.structures import Box
+
+__all__ = ["Finder", "find_faces", "overlap"]
+
+Finder = Literal["auto", "cascade", "mtcnn"] | Callable[[np.ndarray], Iterable[Box]]
+
+# The cascade works on a picture of at most this many pixels a side: some 0.2 s, and small faces are still found.
+WORK_SIDE = 512
+# So many overlapping finds make a face: with fewer, the cascade sees faces in clothes and cats.
+CASCADE_NEIGHBOURS = 10
+# MTCNN's boxes reach from the hairline to the chin; these parts of them are what the cascade would have found.
+MTCNN_TRIM = (0.0, 0.18, 1.0, 0.96)
+# Two boxes that overlap by more than this share of the smaller one show the same face.
+SAME_FACE = 0.4
+
+
+def find_faces(image: np.ndarray, *, finder: Finder = "auto") -> list[Box]:
+    """Faces in an H W 3 uint8 picture, largest first.
+
+    Args:
+        image: The picture.
+        finder: "cascade" is scikit-image's LBP cascade for frontal faces; "mtcnn" needs facenet-pytorch and also
+            finds turned ones; "auto" takes mtcnn where it is installed; or a function from picture to boxes.
+
+    Raises:
+        MissingPackageError: "mtcnn" was asked for and facenet-pytorch is not installed.
+    """
+    if callable(finder):
+        boxes = list(finder(image))
+    elif finder == "mtcnn" or (finder == "auto" and _has_mtcnn()):
+        boxes = _mtcnn(image)
+    elif finder in ("auto", "cascade"):
+        boxes = _cascade(image)
+    else:
+        raise InputError("Unknown face finder", got=repr(finder), expected="auto, cascade, mtcnn or a function")
+    return sorted(boxes, key=lambda box: -box.area)
+
+
+@lru_cache(maxsize=1)
+def _cascade_detector():  # type: ignore[no-untyped-def]
+    from skimage import data
+    from skimage.feature import Cascade
+
+    return Cascade(data.lbp_frontal_face_cascade_filename())
+
+
+def _cascade(image: np.ndarray) -> list[Box]:
+    from PIL import Image
+
+    height, width = image.shape[:2]
+    scale = min(1.0, WORK_SIDE / max(height, width))
+    small = image
+    if scale < 1:
+        size = (max(round(width * scale), 1), max(round(height * scale), 1))
+        small = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    least, most = max(24, min(small.shape[:2]) // 12), min(small.shape[:2])
+    if most <= least:
+        return []
+    found = _cascade_detector().detect_multi_scale(
+        small,
+        scale_factor=1.1,
+        step_ratio=1,
+        min_size=(least, least),
+        max_size=(most, most),
+        min_neighbor_number=CASCADE_NEIGHBOURS,
+    )
+    boxes = [
+        Box(*(round(v / scale) for v in (f["c"], f["r"], f["c"] + f["width"], f["r"] + f["height"]))) for f in found
+    ]
+    return _merged(boxes)
+
+
+def _has_mtcnn() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("facenet_pytorch") is not None
+
+
+@lru_cache(maxsize=1)
+def _mtcnn_detector():  # type: ignore[no-untyped-def]
+    try:
+        from facenet_pytorch import MTCNN
+    except ImportError:
+        raise MissingPackageError(
+            "The mtcnn finder needs another package", todo="Run: pip install --no-deps facenet-pytorch"
+        ) from None
+    return MTCNN(keep_all=True)
+
+
+def _mtcnn(image: np.ndarray) -> list[Box]:
+    from PIL import Image
+
+    found, _ = _mtcnn_detector().detect(Image.fromarray(image))
+    if found is None:
+        return []
+    boxes = []
+    for left, top, right, bottom in found:
+        width, height = right - left, bottom - top
+        a, b, c, d = MTCNN_TRIM
+        edges = (left + a * width, top + b * height, left + c * width, top + d * height)
+        boxes.append(Box(*(round(float(edge)) for edge in edges)))
+    return boxes
+
+
+def _merged(boxes: list[Box]) -> list[Box]:
+    """Finds of one face averaged into one box, the largest groups' faces first."""
+    groups: list[list[Box]] = []
+    for box in sorted(boxes, key=lambda b: -b.area):
+        group = next((g for g in groups if overlap(box, g[0]) > SAME_FACE), None)
+        if group is None:
+            groups.append([box])
+        else:
+            group.append(box)
+    edges = [np.mean([(b.left, b.top, b.right, b.bottom) for b in group], axis=0) for group in groups]
+    return [Box(*(round(float(v)) for v in mean)) for mean in edges]
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Common area as a share of the smaller box."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    return max(width, 0) * max(height, 0) / min(one.area, other.area)
