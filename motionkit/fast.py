@@ -1,9 +1,10 @@
 """The inference form of a model: the same pictures, with nothing computed twice.
 
 Against the trained form: what depends on the source alone is computed once a source; batch norms are folded into
-convolutions; "double, then convolve" is its exact sub-pixel equivalent where that is faster; local motions stay
-affine maps instead of a matrix for every pixel; convolutions that read the same features are one; memory is
-channels_last. The decoder may run in bfloat16 or float16; everything that decides where things go stays in float32.
+convolutions; "double, then convolve" is its exact sub-pixel equivalent where that is faster; wide convolutions on CPUs
+take Winograd's form, and the last one goes down, then across; local motions stay affine maps instead of a matrix for
+every pixel; convolutions that read the same features are one; memory is channels_last. The decoder may run in bfloat16
+or float16; everything that decides where things go stays in float32.
 
 Legend: B batch, C channels, K keypoints, H W picture size, h w size of the motion.
 """
@@ -26,11 +27,13 @@ from motionkit.modules.generator import compose, hide, move
 from motionkit.modules.grid import identity_grid
 from motionkit.modules.keypoint_detector import KeypointDetector, expectation
 from motionkit.structures import Generated, Keypoints
+from motionkit.winograd import WinogradConv, pays
 
 __all__ = ["EncodedSource", "FastModel"]
 
 # On smaller maps the transposed convolution lost to doubling and convolving (measured on two CPU cores, float32).
 SUB_PIXEL_MIN_SIDE = 16
+WINOGRAD_MIN_SIDE = 16
 # Far from a keypoint its heatmap is 0 rather than denormal numbers, with which convolutions took four times as long.
 # Products of two such values and a weight are still normal.
 LEAST_EXPONENT = -30.0
@@ -80,12 +83,16 @@ class FastModel(nn.Module):
         self.detector = _FastDetector(trained.kp_detector, round(size * self.config.kp_detector.scale_factor))
         dense_side = round(size * self.config.dense_motion.scale_factor)
         self.motion = _FastMotion(generator.dense_motion_network, dense_side)
-        self.encoder = nn.Sequential(_same(generator.first), *(_down(b) for b in generator.down_blocks)).to(dtype)
+        downs, ups = generator.down_blocks, generator.up_blocks
+        side = size if dtype == torch.float32 else 0  # Winograd's form loses too much in a short type
+        self.encoder = nn.Sequential(_same(generator.first, side), *(_down(b, side >> i) for i, b in enumerate(downs)))
         self.decoder = nn.Sequential(
-            *(_FastResBlock(block) for block in generator.bottleneck),
-            *(_up(block, size >> (len(generator.up_blocks) - i)) for i, block in enumerate(generator.up_blocks)),
-            generator.final,
-        ).to(dtype)
+            *(_FastResBlock(block, side >> len(downs)) for block in generator.bottleneck),
+            *(_up(block, size >> (len(ups) - i)) for i, block in enumerate(ups)),
+            _split(generator.final),
+        )
+        self.encoder.to(dtype)
+        self.decoder.to(dtype)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def detect(self, images: Tensor) -> Keypoints:
@@ -175,7 +182,7 @@ def _axes(grid: Tensor) -> tuple[tuple[int, Tensor], tuple[int, Tensor]]:
 class _FastHourglass(nn.Module):
     def __init__(self, hourglass: Hourglass, side: int) -> None:
         super().__init__()
-        self.downs = nn.ModuleList(_down(block) for block in hourglass.encoder.down_blocks)
+        self.downs = nn.ModuleList(_down(b, side >> i) for i, b in enumerate(hourglass.encoder.down_blocks))
         ups = hourglass.decoder.up_blocks
         self.ups = nn.ModuleList(_up(block, side >> (len(ups) - i)) for i, block in enumerate(ups))
 
@@ -192,29 +199,50 @@ class _FastHourglass(nn.Module):
 class _FastResBlock(nn.Module):
     """The second batch norm folds into the first convolution; the first one stands before it and stays."""
 
-    def __init__(self, block: ResBlock) -> None:
+    def __init__(self, block: ResBlock, side: int) -> None:
         super().__init__()
         self.norm = block.norm1
-        self.conv1 = fuse_conv_bn_eval(block.conv1, block.norm2)
-        self.conv2 = block.conv2
+        self.conv1 = _quick(fuse_conv_bn_eval(block.conv1, block.norm2), side)
+        self.conv2 = _quick(block.conv2, side)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.conv2(F.relu_(self.conv1(F.relu_(self.norm(x))))).add_(x)
 
 
-def _same(block: nn.Module) -> nn.Sequential:
-    """Convolution with its batch norm folded in, ReLU."""
+def _same(block: nn.Module, side: int) -> nn.Sequential:
+    """Convolution with its batch norm folded in, ReLU; for maps that are `side` pixels wide at the usual size."""
     block = cast(SameBlock, block)
-    return nn.Sequential(fuse_conv_bn_eval(block.conv, block.norm), nn.ReLU(inplace=True))
+    return nn.Sequential(_quick(fuse_conv_bn_eval(block.conv, block.norm), side), nn.ReLU(inplace=True))
 
 
-def _down(block: nn.Module) -> nn.Sequential:
-    return nn.Sequential(*_same(cast(DownBlock, block)), nn.AvgPool2d(2))
+def _down(block: nn.Module, side: int) -> nn.Sequential:
+    return nn.Sequential(*_same(cast(DownBlock, block), side), nn.AvgPool2d(2))
+
+
+def _quick(conv: nn.Conv2d, side: int) -> nn.Module:
+    """Winograd's form where it is quicker: not on small maps, where its weights, four times as many, count most."""
+    return WinogradConv(conv) if side >= WINOGRAD_MIN_SIDE and pays(conv) else conv
+
+
+def _split(conv: nn.Conv2d) -> nn.Sequential:
+    """A convolution with few outputs, which leaves most of a processor's lanes empty, as one down and one across.
+
+    The first gives every output's column sums for each offset across, the second adds them up.
+    """
+    outputs, inputs, height, width = conv.weight.shape
+    down = nn.Conv2d(inputs, width * outputs, (height, 1), padding=(height // 2, 0), bias=False)
+    down.weight = nn.Parameter(conv.weight.permute(3, 0, 1, 2).reshape(-1, inputs, height, 1), requires_grad=False)
+    across = nn.Conv2d(width * outputs, outputs, (1, width), padding=(0, width // 2))
+    pick = torch.eye(width * outputs, dtype=conv.weight.dtype, device=conv.weight.device)
+    pick = pick.view(width, outputs, width, outputs).permute(3, 0, 1, 2)  # output, offset, output, offset
+    across.weight = nn.Parameter(pick.reshape(outputs, width * outputs, 1, width), requires_grad=False)
+    across.bias = conv.bias
+    return nn.Sequential(down, across)
 
 
 def _up(block: nn.Module, side: int) -> nn.Sequential:
     """The up block for maps that are `side` pixels wide at the model's usual size; exact at any size."""
-    conv, relu = _same(cast(UpBlock, block))
+    conv, relu = _same(cast(UpBlock, block), 0)
     conv = cast(nn.Conv2d, conv)
     if side < SUB_PIXEL_MIN_SIDE:
         return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), conv, relu)
