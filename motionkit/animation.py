@@ -5,28 +5,36 @@ Legend: B batch, K keypoints, T frames of a clip.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TypeVar
 
 import numpy as np
 import torch
 
 from motionkit import motion
+from motionkit.batches import Generator, memory_explained, usual_batch
 from motionkit.config import AnimateOptions, ModelConfig
-from motionkit.errors import InputError, OutOfMemoryError
+from motionkit.errors import InputError
 from motionkit.fast import EncodedSource
 from motionkit.model import Model
 from motionkit.structures import Generated, Keypoints
 from motionkit.templates import MotionTemplate, check_model
 from motionkit.tensors import check_frame, to_frames, to_tensor
 
-__all__ = ["Moment", "animate", "detect_clip", "moments", "picture_side"]
+__all__ = [
+    "Moment",
+    "Source",
+    "animate",
+    "choose_reference",
+    "detect_batches",
+    "detect_clip",
+    "moments",
+    "move",
+    "picture_side",
+]
 
 Frames = Iterable[np.ndarray]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,33 +102,22 @@ def moments(
     """As ``animate``, with everything that each frame was made from."""
     options = options or AnimateOptions()
     size = picture_side(model.config, options.size)
-    batch = options.batch_size or _usual_batch(model)
+    batch = options.batch_size or usual_batch(model)
     gains = motion.keypoint_gains(options.gains, model.config)
     if isinstance(driving, MotionTemplate):
         check_model(driving, name=model.config.name, model_hash=model.fingerprint)
         fps = float(driving.fps)
     smoother = motion.Smoother(options.smoothing, fps)
-    sources = _Source(source, model, size)
-    generator = _Generator(model)
+    sources = Source(source, model, size)
+    generator = Generator(model)
     # Absolute motion has no reference; any frame will do.
     reference = _reference(sources, driving, model, options.reference, batch) if options.relative else None
 
     index = 0
-    for frames, detected in _driving(driving, model, batch):
+    for frames, detected in detect_batches(driving, model, batch):
         reference = reference or detected[:1]
         encoded, source_keypoints, source_frames = sources.take(len(detected))
-        keypoints = motion.transfer(
-            source_keypoints,
-            detected,
-            reference,
-            relative=options.relative,
-            adapt_scale=options.adapt_scale,
-            strength=options.strength,
-            gains=gains,
-        )
-        if options.relative:
-            keypoints = motion.limit(keypoints, source_keypoints, motion_limit=options.motion_limit)
-        keypoints = smoother.smooth(keypoints)
+        keypoints = smoother.smooth(move(source_keypoints, detected, reference, options=options, gains=gains))
         generated = generator.generate(encoded, source_keypoints, keypoints)
         results = to_frames(generated.image)
         for i, frame in enumerate(results):
@@ -136,6 +133,31 @@ def moments(
         index += len(results)
     if index == 0:
         raise InputError("The driving has no frames", expected="at least one", todo="Check the clip and its cut")
+
+
+def move(
+    source: Keypoints,
+    driving: Keypoints,
+    reference: Keypoints,
+    *,
+    options: AnimateOptions,
+    gains: torch.Tensor | None = None,
+) -> Keypoints:
+    """Transfer and limit, as the options say: ``motion.transfer``, then ``motion.limit`` where motion is relative.
+
+    Smoothing comes after it and is the caller's, since it remembers earlier frames; so are the gains, which
+    ``motion.keypoint_gains`` makes of the options'.
+    """
+    keypoints = motion.transfer(
+        source,
+        driving,
+        reference,
+        relative=options.relative,
+        adapt_scale=options.adapt_scale,
+        strength=options.strength,
+        gains=gains,
+    )
+    return motion.limit(keypoints, source, motion_limit=options.motion_limit) if options.relative else keypoints
 
 
 def picture_side(config: ModelConfig, size: int | None) -> int:
@@ -154,11 +176,11 @@ def picture_side(config: ModelConfig, size: int | None) -> int:
 
 def detect_clip(frames: Frames, *, model: Model, batch_size: int | None = None) -> Iterator[Keypoints]:
     """Keypoints of square frames, batch after batch, in order."""
-    for _, keypoints in _driving(frames, model, batch_size or _usual_batch(model)):
+    for _, keypoints in detect_batches(frames, model, batch_size):
         yield keypoints
 
 
-class _Source:
+class Source:
     """Encoded source pictures with their keypoints: one for all frames, or the next ones of a looped clip."""
 
     def __init__(self, source: np.ndarray | Frames, model: Model, size: int) -> None:
@@ -184,7 +206,7 @@ class _Source:
     def _encode(self, frames: list[np.ndarray]) -> tuple[EncodedSource, Keypoints, np.ndarray]:
         pictures = _squares(frames, "source", self.size, self.model)
         seen = _squares(frames, "source", self.model.config.size, self.model)
-        with _memory_explained(self.model, f"a batch of {len(frames)} frames"):
+        with memory_explained(self.model, f"a batch of {len(frames)} frames"):
             return self.model.encode(pictures), self.model.detect(seen).to("cpu"), to_frames(pictures)
 
 
@@ -207,13 +229,14 @@ def _loop(frames: Frames) -> Iterator[np.ndarray]:
             )
 
 
-def _driving(
-    driving: Frames | MotionTemplate, model: Model, batch: int
+def detect_batches(
+    driving: Frames | MotionTemplate, model: Model, batch: int | None = None
 ) -> Iterator[tuple[list[np.ndarray] | None, Keypoints]]:
     """Batches of driving frames, None for a template, with their keypoints.
 
     Keypoints are on the CPU, where the small steps of motion transfer cost least; the generator takes them back.
     """
+    batch = batch or usual_batch(model)
     if isinstance(driving, MotionTemplate):
         for start in range(0, len(driving), batch):
             yield None, driving.keypoints[start : start + batch]
@@ -221,13 +244,13 @@ def _driving(
     frames = iter(driving)
     while chunk := list(islice(frames, batch)):
         images = _squares(chunk, "driving", model.config.size, model)
-        with _memory_explained(model, f"a batch of {len(chunk)} frames"):
+        with memory_explained(model, f"a batch of {len(chunk)} frames"):
             detected = model.detect(images).to("cpu")
         yield chunk, detected
 
 
 def _reference(
-    source: _Source, driving: Frames | MotionTemplate, model: Model, reference: str | int, batch: int
+    source: Source, driving: Frames | MotionTemplate, model: Model, reference: str | int, batch: int
 ) -> Keypoints | None:
     """Keypoints of the reference frame, batch 1; None where the first frame read will do."""
     if reference in ("first", 0):
@@ -238,16 +261,30 @@ def _reference(
             got="a one-pass iterator",
             expected="an array, a list, or motionkit.media.open_clip(path)",
         )
-    if reference == "best":
-        candidates = (keypoints for _, keypoints in _driving(driving, model, batch))
-        reference = motion.best_reference(source.first_keypoints, candidates)
-    assert isinstance(reference, int)
+    return choose_reference(
+        reference, source.first_keypoints, lambda: (found for _, found in detect_batches(driving, model, batch))
+    )
+
+
+def choose_reference(reference: str | int, source: Keypoints, read: Callable[[], Iterable[Keypoints]]) -> Keypoints:
+    """Keypoints of the driving frame that counts as the neutral pose, batch 1.
+
+    Args:
+        reference: "first", "best" or an index, as in AnimateOptions.
+        source: Keypoints of the source's first frame.
+        read: Gives the driving's keypoints batch after batch, from the start; called once or twice.
+
+    Raises:
+        InputError: There is no such frame, or none can be the best.
+    """
+    index = motion.best_reference(source, read()) if reference == "best" else 0 if reference == "first" else reference
+    assert isinstance(index, int)
     count = 0
-    for _, keypoints in _driving(driving, model, batch):
-        if reference < count + len(keypoints):
-            return keypoints[reference - count : reference - count + 1]
+    for keypoints in read():
+        if index < count + len(keypoints):
+            return keypoints[index - count : index - count + 1]
         count += len(keypoints)
-    raise InputError("The reference frame is not in the driving clip", got=reference, expected=f"0 to {count - 1}")
+    raise InputError("The reference frame is not in the driving clip", got=index, expected=f"0 to {count - 1}")
 
 
 def _squares(frames: list[np.ndarray], what: str, size: int, model: Model) -> torch.Tensor:
@@ -264,72 +301,3 @@ def _squares(frames: list[np.ndarray], what: str, size: int, model: Model) -> to
     alike = len({frame.shape for frame in frames}) == 1
     groups = [frames] if alike else [[frame] for frame in frames]
     return torch.cat([to_tensor(group, size=size, device=model.device) for group in groups])
-
-
-def _usual_batch(model: Model) -> int:
-    """Frames at once: GPUs want many; on a CPU a few small pictures hide the overhead, large ones do not gain."""
-    if model.device.type == "cpu":
-        return 4 if model.config.size <= 128 else 1
-    return 16 if model.device.type == "cuda" else 4
-
-
-class _Generator:
-    """Generates batches; out of memory, it goes over to half batches, once, and then gives up with a clear error."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.halved = False
-
-    def generate(self, source: EncodedSource, source_keypoints: Keypoints, keypoints: Keypoints) -> Generated:
-        count = len(keypoints)
-        if count > 1 and not self.halved:
-            try:
-                return self.model.generate(source, source_keypoints, keypoints)
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
-            # Outside the handler, whose traceback would keep what did not fit.
-            self.halved = True
-            if self.model.device.type == "cuda":
-                torch.cuda.empty_cache()
-        half = (count + 1) // 2
-        parts = [part for part in (slice(0, half), slice(half, count)) if part.start < part.stop]
-        tried = f"a batch of {count} frames" + (f", then {half}" if count > 1 else "")
-        with _memory_explained(self.model, tried):
-            return _join(
-                [
-                    self.model.generate(_part(source, part), _part(source_keypoints, part), keypoints[part])
-                    for part in parts
-                ]
-            )
-
-
-def _join(parts: list[Generated]) -> Generated:
-    columns = ([getattr(part, field.name) for part in parts] for field in fields(Generated))
-    return Generated(*(None if column[0] is None else torch.cat(column) for column in columns))
-
-
-def _part(batch: T, part: slice) -> T:
-    """A part of a batch; a batch of one serves every part."""
-    return batch if len(batch) == 1 else batch[part]  # type: ignore[arg-type,index]
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA has its own class; the others say so in words."""
-    words = ("out of memory", "allocate memory", "not enough memory")
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(word in str(error).lower() for word in words)
-
-
-@contextmanager
-def _memory_explained(model: Model, tried: str) -> Iterator[None]:
-    """Say clearly that what was tried did not fit."""
-    try:
-        yield
-    except RuntimeError as error:
-        if not _is_out_of_memory(error):
-            raise
-        raise OutOfMemoryError(
-            f"{model.device} has too little memory",
-            got=tried,
-            todo="Set batch_size=1, a smaller size or another device, or close what else uses it",
-        ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,20 @@ from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
 from motionkit.output import Meter, ProgressLike, Sinks
+from motionkit.overlap import Ahead, Behind
 from motionkit.structures import AnimationResult, Box, Keypoints
 from motionkit.templates import MotionTemplate, is_template, load_template
 
-__all__ = ["CroppedClip", "animate_file", "crop_clip", "extract", "open_driving"]
+__all__ = [
+    "CroppedClip",
+    "Subject",
+    "animate_file",
+    "crop_clip",
+    "extract",
+    "finish",
+    "open_driving",
+    "open_source",
+]
 
 # Frames from all over a clip on which its steady crop is decided.
 BOX_SAMPLES = 8
@@ -63,7 +73,7 @@ def animate_file(
     options = options or AnimateOptions()
     _check_request(options, (output, collage), still, [Path(source), *_paths(driving)])
     opened = open_driving(driving, beside=source)
-    subject = _open_source(source, model.config, options)
+    subject = open_source(source, model.config, options)
     drive = opened if isinstance(opened, MotionTemplate) else crop_clip(opened, model.config, options)
     with (
         Sinks(output, collage, still, driving=opened, options=options) as sinks,
@@ -76,6 +86,7 @@ def animate_file(
         frames=meter.done,
         fps=sinks.fps,
         seconds=time.monotonic() - started,
+        waiting=0.0 if isinstance(drive, MotionTemplate) else sum(drive.waits),
         source_box=subject.boxes[0],
         driving_box=None if isinstance(drive, MotionTemplate) else drive.box,
     )
@@ -143,14 +154,19 @@ class CroppedClip:
     frames: Iterable[np.ndarray]
     box: Box
     size: int
+    waits: list[float] = field(default_factory=list, compare=False)  # seconds that each reading waited for frames
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for frame in self.frames:
-            yield faces.crop(frame, self.box, size=self.size)
+        # Decoded and cropped while the model computes.
+        with Ahead(faces.crop(frame, self.box, size=self.size) for frame in self.frames) as frames:
+            try:
+                yield from frames
+            finally:
+                self.waits.append(frames.waited)
 
 
 @dataclass(frozen=True)
-class _Subject:
+class Subject:
     """The source: one picture or a clip, and the squares of it that are animated."""
 
     frames: list[np.ndarray] | media.Clip
@@ -173,22 +189,23 @@ def _is_still(path: str | Path) -> bool:
     return Path(path).is_file() and media.is_image(Path(path))
 
 
-def _open_source(source: str | Path, config: ModelConfig, options: AnimateOptions) -> _Subject:
+def open_source(source: str | Path, config: ModelConfig, options: AnimateOptions) -> Subject:
+    """The source opened, and the squares of it that are animated."""
     if Path(source).is_dir():
         raise InputError("The source is a folder", got=str(source), expected="a picture or a clip")
     size = picture_side(config, options.size)
     if _is_still(source):
         picture = media.read_image(source)
         if options.source_box is not None:
-            return _Subject([picture], [options.source_box], size)
+            return Subject([picture], [options.source_box], size)
         boxes = faces.choose_square(picture, crop=options.crop, domain=config.domain, face=options.face)
-        return _Subject([picture], boxes, size)
+        return Subject([picture], boxes, size)
     clip = media.open_clip(source)
     if options.face != "largest":
         raise InputError(
             "Of a source clip the largest face is animated", got=f"face={options.face!r}", todo="Give a box"
         )
-    return _Subject(clip, [_clip_box(clip, options.source_box, config, options)], size)
+    return Subject(clip, [_clip_box(clip, options.source_box, config, options)], size)
 
 
 def crop_clip(clip: media.Clip, config: ModelConfig, options: AnimateOptions) -> CroppedClip:
@@ -221,7 +238,7 @@ def _spread(clip: media.Clip, count: int) -> Iterator[np.ndarray]:
 
 
 def _run(
-    subject: _Subject,
+    subject: Subject,
     drive: CroppedClip | MotionTemplate,
     model: Model,
     options: AnimateOptions,
@@ -232,17 +249,22 @@ def _run(
     fps = float(sinks.fps)
     runs = [moments(subject.squares(box), drive, model=model, options=options, fps=fps) for box in subject.boxes]
     wholes = subject.pictures()
+
+    def write(job: tuple[tuple[Moment, ...], np.ndarray | None]) -> None:
+        group, whole = job
+        sinks.write(group[0], finish(whole, subject.boxes, group, options))
+
     try:
-        for group in zip(*runs, strict=True):
-            whole = next(wholes) if options.paste_back else None
-            sinks.write(group[0], _finish(whole, subject.boxes, group, options))
-            meter.step()
+        with Behind(write) as behind:
+            for group in zip(*runs, strict=True):
+                behind.put((group, next(wholes) if options.paste_back else None))
+                meter.step()
         sinks.finish()
     except KeyboardInterrupt:
         raise AnimationCancelled(meter.done, meter.total) from None
 
 
-def _finish(
+def finish(
     whole: np.ndarray | None, boxes: list[Box], group: tuple[Moment, ...], options: AnimateOptions
 ) -> np.ndarray:
     """The result picture of one moment: pasted back into the whole source frame if there is one, and labelled."""

@@ -166,6 +166,7 @@ class AnimationResult:
         frames: Number of frames.
         fps: Exact frame rate.
         seconds: Wall time of the whole call.
+        waiting: Seconds of it in which the model waited for driving frames.
         source_box, driving_box: The squares that the model saw, None where nothing was cropped.
     """
 
@@ -174,5 +175,6 @@ class AnimationResult:
     frames: int
     fps: Fraction
     seconds: float
+    waiting: float = 0.0
     source_box: Box | None = None
     driving_box: Box | None = None

@@ -170,6 +170,8 @@ def _exercise(rng: np.random.Generator, t: np.ndarray, face: _Face) -> None:
         name: rng.choice([0.0, 1.0], count, p=[1 - often, often]) * rng.uniform(least, 1.0, count)
         for name, (often, least) in EXERCISES.items()
     }
+    # A clip's first frame is the source, and portraits have their eyes open.
+    strengths["eyeBlink"][0] = 0.0
     at = t * POSES_PER_SECOND
     i = at.astype(int)
     share = _ease(np.clip((at - i) * 2.5, 0, 1))  # moves quickly, then rests
