@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from motionkit import cli_training
+from motionkit import cli_bench, cli_training
 from motionkit.config import OVERLAYS, AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError, MotionkitError, MotionkitWarning
 from motionkit.structures import Box
@@ -75,7 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_collage(commands)
     _add_keypoints(commands)
     _add_models(commands)
-    cli_training.add_commands(lambda name, help, run: _command(commands, name, help, run))
+    for added in (cli_training, cli_bench):
+        added.add_commands(lambda name, help, run: _command(commands, name, help, run))
     return parser
 
 

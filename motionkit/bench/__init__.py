@@ -1,0 +1,30 @@
+"""How fast this machine is: the published procedure against the library's, in one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from motionkit.bench.options import BenchOptions
+
+if TYPE_CHECKING:
+    from motionkit.bench.report import Report
+    from motionkit.output import ProgressLike
+
+__all__ = ["BenchOptions", "bench"]
+
+
+def bench(options: BenchOptions | None = None, *, progress: ProgressLike = False) -> Report:
+    """Measure what the options ask for.
+
+    Ctrl-C ends it early; the figures until then are given all the same, marked as not complete.
+
+    Args:
+        options: None is the defaults.
+        progress: True shows a bar with the time that is left; or a function called with a Progress in hundredths.
+
+    Raises:
+        InputError, WeightsError, DeviceError: A model or the device is not there.
+    """
+    from motionkit.bench.run import run  # torch is loaded here, not for the command line's help
+
+    return run(options or BenchOptions(), progress=progress)

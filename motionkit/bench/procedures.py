@@ -1,0 +1,230 @@
+"""The two procedures that are compared, from driving frames to result frames, and where their time goes.
+
+Both do the same work and differ only in how: the same pictures come out.
+
+Legend: B batch, H W picture size.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motionkit.animation import move
+from motionkit.bench.machine import synchronise
+from motionkit.config import AnimateOptions
+from motionkit.model import Model, Precision
+from motionkit.modules.first_order import FirstOrderModel
+from motionkit.structures import Keypoints
+from motionkit.tensors import resize, to_frames, to_tensor
+
+__all__ = ["Fast", "Plain", "Procedure", "Stopwatch"]
+
+OPTIONS = AnimateOptions()
+# Stages in the order of their work; "warp" is what remains of the generator: warping, hiding, blending.
+STAGES = (
+    *("to tensors", "detector", "motion transfer", "source encoder", "dense motion"),
+    *("warp", "decoder", "generator", "to frames"),
+)
+
+
+class Stopwatch:
+    """Seconds by stage, while `running`; costs nothing else.
+
+    Waiting for the device at each stage's end takes time of its own, so stages are timed apart from the whole.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.running = False
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Time what happens inside as `stage`."""
+        begun = self._now()
+        yield
+        self._add(stage, begun)
+
+    @contextmanager
+    def watching(self, spans: Mapping[str, tuple[nn.Module, nn.Module]]) -> Iterator[None]:
+        """Run; time from each span's first module to its last as a stage of the generator."""
+        self.seconds, self.running = {}, True
+        with ExitStack() as hooks:
+            for stage, (first, last) in spans.items():
+                begun: list[float] = []
+                before = first.register_forward_pre_hook(lambda *_, begun=begun: begun.append(self._now()))
+                after = last.register_forward_hook(lambda *_, begun=begun, stage=stage: self._add(stage, begun.pop()))
+                hooks.callback(before.remove)
+                hooks.callback(after.remove)
+            try:
+                yield
+            finally:
+                self.running = False
+        self._divide(spans)
+
+    def _divide(self, spans: Mapping[str, Any]) -> None:
+        """What the generator's own stages leave of it is the warp; unseen stages leave it whole."""
+        inside = [self.seconds[stage] for stage in spans if stage in self.seconds]
+        if inside:
+            self.seconds["warp"] = max(self.seconds.pop("generator") - sum(inside), 0.0)
+        self.seconds = {stage: self.seconds[stage] for stage in STAGES if stage in self.seconds}
+
+    def _now(self) -> float:
+        if not self.running:
+            return 0.0
+        synchronise(self.device)
+        return time.perf_counter()
+
+    def _add(self, stage: str, begun: float) -> None:
+        if self.running:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + self._now() - begun
+
+
+class Procedure(ABC):
+    """A way to animate: ``begin`` with a source, then ``step`` with the driving frames, batch after batch.
+
+    Attributes:
+        kind: "plain" or "fast".
+        asked: Precision of the picture-making part as it was asked for; "auto" is settled by the first frame.
+        batch: Frames at once.
+        device: Where it computes.
+        stopwatch: Times the stages of ``step`` while it runs.
+    """
+
+    kind: str
+
+    def __init__(self, reference: FirstOrderModel, side: int, device: torch.device, precision: str, batch: int) -> None:
+        self.config, self.side = reference.config, side
+        self.device, self.asked, self.batch = device, precision, batch
+        self.stopwatch = Stopwatch(device)
+
+    @property
+    def name(self) -> str:
+        """By which it is known in the order of the measurements."""
+        return self.kind if self.kind == "plain" else f"{self.kind} {self.asked} x{self.batch}"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which pictures are made."""
+        return torch.float32
+
+    def begin(self, source: np.ndarray, first: np.ndarray) -> None:
+        """Do what is done once for a clip.
+
+        Args:
+            source: The picture to animate, square.
+            first: The driving's first frame, the reference of relative motion.
+        """
+        self.prepare(to_tensor([source], size=self.side, device=self.device))
+        self.source_keypoints, self.first_keypoints = (
+            self.detect(to_tensor([frame], size=self.config.size, device=self.device)).to("cpu")
+            for frame in (source, first)
+        )
+
+    def step(self, frames: Sequence[np.ndarray]) -> tuple[Tensor, np.ndarray]:
+        """Driving frames to results: B 3 H W float32 in [0, 1] on the device, and B H W 3 uint8."""
+        stage = self.stopwatch
+        with stage("to tensors"):
+            images = to_tensor(frames, size=self.config.size, device=self.device)
+        with stage("detector"):
+            detected = self.detect(images).to("cpu")
+        with stage("motion transfer"):
+            keypoints = move(self.source_keypoints, detected, self.first_keypoints, options=OPTIONS)
+        with stage("generator"):
+            image = self.generate(keypoints)
+        with stage("to frames"):
+            pictures = to_frames(image)
+        return image, pictures
+
+    @abstractmethod
+    def prepare(self, source: Tensor) -> None:
+        """Take the source, 1 3 H W on the device."""
+
+    @abstractmethod
+    def detect(self, images: Tensor) -> Keypoints:
+        """Keypoints of B 3 H W pictures."""
+
+    @abstractmethod
+    def generate(self, keypoints: Keypoints) -> Tensor:
+        """B 3 H W pictures of the source with these keypoints."""
+
+    @abstractmethod
+    def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
+        """Stages inside ``generate``: the first and the last module of each."""
+
+
+class Plain(Procedure):
+    """The published procedure, in the trained form: frame by frame, float32, default memory layout.
+
+    As the published demo does, the source's keypoints are found once, and its features anew for every frame.
+    """
+
+    kind = "plain"
+
+    def __init__(self, reference: FirstOrderModel, side: int, device: torch.device) -> None:
+        super().__init__(reference, side, device, "float32", 1)
+        self.reference = reference.eval().to(device)
+
+    def prepare(self, source: Tensor) -> None:
+        self.source = source
+
+    @torch.inference_mode()
+    def encode(self) -> Tensor:
+        """The source's features: needed once, but computed by ``generate`` for every frame."""
+        return self.reference.generator.encode(resize(self.source, self.config.size))
+
+    @torch.inference_mode()
+    def detect(self, images: Tensor) -> Keypoints:
+        return self.reference.detect(images)
+
+    @torch.inference_mode()
+    def generate(self, keypoints: Keypoints) -> Tensor:
+        source_keypoints = self.source_keypoints.to(self.device)
+        return self.reference.generate(self.source, source_keypoints, keypoints.to(self.device)).image
+
+    def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
+        generator = self.reference.generator
+        encoder = [generator.first, *generator.down_blocks]
+        return {
+            "source encoder": (encoder[0], encoder[-1]),
+            "dense motion": (generator.dense_motion_network, generator.dense_motion_network),
+            "decoder": (generator.bottleneck, generator.final),
+        }
+
+
+class Fast(Procedure):
+    """The library's way: ``Model.encode`` once a source, then ``detect`` and ``generate`` for batches."""
+
+    kind = "fast"
+
+    def __init__(
+        self, reference: FirstOrderModel, side: int, device: torch.device, precision: Precision, batch: int = 1
+    ) -> None:
+        super().__init__(reference, side, device, precision, batch)
+        self.model = Model(reference, device=device, precision=precision)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.model.dtype
+
+    def prepare(self, source: Tensor) -> None:
+        self.encoded = self.model.encode(source)
+
+    def detect(self, images: Tensor) -> Keypoints:
+        return self.model.detect(images)
+
+    def generate(self, keypoints: Keypoints) -> Tensor:
+        return self.model.generate(self.encoded, self.source_keypoints, keypoints).image
+
+    def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
+        fast = self.model.fast
+        parts = {"dense motion": getattr(fast, "motion", None), "decoder": getattr(fast, "decoder", None)}
+        return {stage: (part, part) for stage, part in parts.items() if isinstance(part, nn.Module)}
