@@ -12,7 +12,15 @@ def requirements(name: str) -> list[str]:
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
-NOTEBOOK = ["ipykernel", "ipywidgets>=7.7.1", "ipython>=7.34", "matplotlib", "nbclient", "nbformat"]
+NOTEBOOK = [
+    "anywidget>=0.9.21",
+    "ipykernel",
+    "ipywidgets>=7.7.1",
+    "ipython>=7.34",
+    "matplotlib",
+    "nbclient",
+    "nbformat",
+]
 TRAIN = [
     "accelerate>=1.0",
     "tensorboard",
@@ -21,7 +29,19 @@ TRAIN = [
 ]
 # What weights/recipe needs to render heads and to judge models of them.
 RECIPE = ["anny==0.6.2", "moderngl>=5.10", "ai-edge-litert"]
-DEV = ["hypothesis", "mypy", "nbstripout", "pytest", "ruff", "types-requests", "types-tqdm"]
+# jupyterlab and playwright are for the browser's tests, nbconvert for the rendered notebooks.
+DEV = [
+    "hypothesis",
+    "jupyterlab>=4",
+    "mypy",
+    "nbconvert>=7",
+    "nbstripout",
+    "playwright",
+    "pytest",
+    "ruff",
+    "types-requests",
+    "types-tqdm",
+]
 
 setup(
     name="motionkit",
@@ -34,7 +54,7 @@ setup(
     packages=[*find_packages(include=["motionkit", "motionkit.*"]), "motionkit.embedded"],
     package_dir={"motionkit.embedded": "weights"},
     package_data={
-        "motionkit": ["py.typed", "samples/*.mp4", "samples/README.md"],
+        "motionkit": ["py.typed", "samples/*.mp4", "samples/README.md", "frontend/*.js", "frontend/*.css"],
         "motionkit.embedded": ["*.safetensors", "README.md"],
     },
     install_requires=requirements("requirements.txt"),

@@ -239,6 +239,7 @@ PUBLISHED: Mapping[str, ModelConfig] = MappingProxyType(
 
 STRENGTH_RANGE = (0.0, 2.0)
 GAIN_RANGE = (0.0, 4.0)
+SMOOTHING_RANGE = (0.0, 1.0)
 OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
 
 
@@ -288,7 +289,7 @@ class AnimateOptions:
 
     def __post_init__(self) -> None:
         _check_range("strength", self.strength, *STRENGTH_RANGE)
-        _check_range("smoothing", self.smoothing, 0.0, 1.0)
+        _check_range("smoothing", self.smoothing, *SMOOTHING_RANGE)
         for name, gain in self.gains.items():
             _check_range(f"gain of {name!r}", gain, *GAIN_RANGE)
         if self.motion_limit is not None and not self.motion_limit > 0:

@@ -1,11 +1,9 @@
-"""What notebooks need beside the verbs: files copied in from a mounted drive, and a training run seen while it runs."""
+"""What notebooks show beside what the verbs make: crops, clips, and a training run while it runs."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
-import shutil
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -16,15 +14,18 @@ from motionkit.errors import InputError, MissingPackageError
 if TYPE_CHECKING:
     import numpy as np
 
+    from motionkit.config import AnimateOptions
+    from motionkit.model import Model
+    from motionkit.structures import Box
     from motionkit.training import TrainProgress
     from motionkit.training.clips import Clips
 
-__all__ = ["Curves", "TrainingView", "clip_sheet", "copy_in", "draw_curves", "read_scalars", "sample_clips"]
+__all__ = ["Curves", "TrainingView", "clip_sheet", "crop_sheet", "draw_curves", "read_scalars", "sample_clips"]
 
 Curves = dict[str, tuple[list[int], list[float]]]
 """Steps and values by name."""
 
-INK, MUTED = "#222222", "#767676"
+INK, MUTED, BOX_COLOUR = "#222222", "#767676", "#ff8c1a"
 FIGURE_SIZE, DPI = (9.6, 3.0), 100  # inches, pixels an inch
 
 
@@ -198,41 +199,52 @@ def clip_sheet(clips: Clips, *, count: int = 6, height: int = 160) -> np.ndarray
     return lay_out(panels)
 
 
-def copy_in(path: str | Path, folder: str | Path) -> Path:
-    """Copy a file, or a folder with all that is in it, to a local disk, where reading frames is fast.
-
-    What is there already in the same size stays, so that a copy that was broken off goes on.
+def crop_sheet(
+    source: str | Path, driving: str | Path, *, model: Model, options: AnimateOptions | None = None, height: int = 256
+) -> np.ndarray:
+    """Source and driving with the squares that the model will see, and the squares themselves: H W 3 uint8.
 
     Args:
-        path: On a mounted drive, for instance.
-        folder: Where the copy goes, under the name it has; made if it is not there.
-
-    Returns:
-        The copy.
-
-    Raises:
-        InputError: There is nothing at `path`.
+        source: A picture or a clip.
+        driving: A clip; of a motion template, which has no pixels, nothing is shown.
+        model: Whose domain decides between faces and the middle.
+        options: For the crop; None is the defaults.
+        height: In pixels.
     """
-    source, target = Path(path), Path(folder) / Path(path).name
-    if not source.exists():
-        raise InputError(
-            "There is no such file or folder", got=str(source), todo="Mount the drive, or look at the name"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=_copy, dirs_exist_ok=True)
-    else:
-        _copy(source, target)
-    return target
+    from motionkit import collage, faces, media, pipeline
+    from motionkit.config import AnimateOptions
+
+    options = options or AnimateOptions()
+    shown: list[tuple[str, np.ndarray, list[Box]]] = []
+    for name, path, manual in (("source", source, options.source_box), ("driving", driving, options.driving_box)):
+        clip = pipeline.open_driving(path)
+        if not isinstance(clip, media.Clip):
+            continue
+        frame = next(iter(clip))
+        if manual is None and name == "source" and media.is_image(path):
+            boxes = faces.choose_square(frame, crop=options.crop, domain=model.config.domain, face=options.face)
+        else:
+            boxes = [pipeline.crop_clip(clip, model.config, options.replace(driving_box=manual)).box]
+        shown.append((name, frame, boxes))
+    panels = []
+    for name, frame, boxes in shown:
+        panels.append(collage.Panel(name, _framed(collage.scale_to_height(frame, height), boxes, height / len(frame))))
+        panels += [collage.Panel("seen by the model", faces.crop(frame, box, size=height)) for box in boxes]
+    return collage.lay_out(panels, height=height)
 
 
-def _copy(source: str | Path, target: str | Path) -> None:
-    source, target = Path(source), Path(target)
-    if target.is_file() and target.stat().st_size == source.stat().st_size:
-        return
-    part = target.with_name(f".{target.name}.part")
-    shutil.copyfile(source, part)
-    os.replace(part, target)
+def _framed(picture: np.ndarray, boxes: list[Box], scale: float) -> np.ndarray:
+    """The picture with the boxes drawn on it; what of them is outside runs along the border."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    canvas = Image.fromarray(picture)
+    right, bottom = canvas.width - 1, canvas.height - 1
+    for box in boxes:
+        near = max(box.left * scale, 0), max(box.top * scale, 0)
+        far = min(box.right * scale, right), min(box.bottom * scale, bottom)
+        ImageDraw.Draw(canvas).rectangle((*near, *far), outline=BOX_COLOUR, width=2)
+    return np.asarray(canvas)
 
 
 def _show(handle: Any, **image: Any) -> Any:

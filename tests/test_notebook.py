@@ -1,10 +1,9 @@
-"""Helpers of notebooks: curves and pictures of a run as it goes on, clips to show and to train on, copying in."""
+"""Helpers of notebooks: curves and pictures of a run as it goes on, clips to show and to train on, crops."""
 
 from __future__ import annotations
 
 import builtins
 import io
-import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -135,24 +134,3 @@ def test_a_sheet_of_clips_leaves_out_the_broken(tmp_path: Path) -> None:
     (tmp_path / "bad" / "train" / "a.mp4").write_text("no video")
     with pytest.raises(InputError, match="No clip can be read"):
         notebook.clip_sheet(find_clips(tmp_path / "bad"))
-
-
-def test_copying_in(tmp_path: Path) -> None:
-    drive, local = tmp_path / "drive" / "clips", tmp_path / "local"
-    (drive / "train" / "ada").mkdir(parents=True)
-    (drive / "train" / "ada" / "0.png").write_bytes(b"picture")
-    (drive / "train" / "ben.mp4").write_bytes(b"a video")
-    assert notebook.copy_in(drive, local) == local / "clips"
-    copy = local / "clips" / "train" / "ben.mp4"
-    assert copy.read_bytes() == b"a video" and (local / "clips" / "train" / "ada" / "0.png").read_bytes() == b"picture"
-    # Broken off and gone on with: what is whole stays, what is not is copied again.
-    copy.write_bytes(b"a vid")
-    kept = local / "clips" / "train" / "ada" / "0.png"
-    os.utime(kept, (1, 1))
-    notebook.copy_in(drive, local)
-    assert copy.read_bytes() == b"a video" and kept.stat().st_mtime == 1
-    assert notebook.copy_in(drive / "train" / "ben.mp4", local) == local / "ben.mp4"
-    assert (local / "ben.mp4").read_bytes() == b"a video"
-    assert not list(local.rglob(".*.part"))
-    with pytest.raises(InputError, match="no such file or folder"):
-        notebook.copy_in(tmp_path / "absent", local)

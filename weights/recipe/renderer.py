@@ -121,7 +121,10 @@ class Renderer:
         buffer.clear(0, 0, 0, 0)
         draw.all(self.measure, matrix)
         shape = (buffer.height, buffer.width, 4)
-        return [np.frombuffer(buffer.read(components=4, attachment=a, dtype="f4"), np.float32).reshape(shape)[::-1] for a in (0, 1)]
+        return [
+            np.frombuffer(buffer.read(components=4, attachment=a, dtype="f4"), np.float32).reshape(shape)[::-1]
+            for a in (0, 1)
+        ]
 
     def _moved(self, draw: _Drawing, matrix: np.ndarray, first: _First) -> tuple[np.ndarray, np.ndarray]:
         """Flow h w 2 and visibility h w, as in `Shot`."""

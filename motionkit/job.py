@@ -1,0 +1,112 @@
+"""An animation that runs in a thread, can be cancelled, and tells how far it has come."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from motionkit.config import AnimateOptions
+from motionkit.errors import AnimationCancelled, InputError, MotionkitError
+from motionkit.model import Model
+from motionkit.pipeline import animate_file
+from motionkit.structures import AnimationResult, Progress
+
+__all__ = ["Job"]
+
+REPORT_EVERY = 0.2  # seconds
+log = logging.getLogger(__name__)
+
+
+class Job:
+    """Animations of one widget, one at a time.
+
+    Args:
+        model: As ``load_model`` gives it.
+        report: Called with a new dict whenever there is something to tell: ``state`` ("running", "done", "cancelled" or
+            "failed"); while it runs ``done``, ``total``, ``rate``, ``remaining``; ``error`` in words; of what was made
+            ``frames``, ``seconds``, ``result`` and ``collage`` (paths), ``bytes`` (the collage's), ``at`` (the time).
+
+    Attributes:
+        result: Of the last animation that was finished, or None.
+    """
+
+    def __init__(self, model: Model, report: Callable[[dict[str, Any]], None]) -> None:
+        self._model, self._report = model, report
+        self._cancel = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._reported = 0.0
+        self.result: AnimationResult | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self, source: Path, driving: Path, result: Path, collage: Path, options: AnimateOptions) -> None:
+        """Begin; returns at once.
+
+        Raises:
+            InputError: One is running.
+        """
+        if self.running:
+            raise InputError("An animation is running", todo="Cancel it, or wait")
+        self._cancel = threading.Event()
+        self._report({"state": "running", "done": 0, "total": None, "rate": 0, "remaining": None})
+        self._thread = threading.Thread(
+            target=self._run, args=(source, driving, result, collage, options), name="motionkit-job", daemon=True
+        )
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask a running animation to stop."""
+        self._cancel.set()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until the animation ends."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def file(self, name: str) -> Path | None:
+        """The finished "result" or "collage"."""
+        if self.result is None:
+            return None
+        return {"result": self.result.path, "collage": self.result.collage}.get(name)
+
+    def files(self) -> list[Path]:
+        """All that was made. Raises InputError if nothing was."""
+        if self.result is None:
+            raise InputError("There is no result yet", todo="Animate first")
+        return [path for path in (self.result.path, self.result.collage) if path is not None]
+
+    def _run(self, source: Path, driving: Path, result: Path, collage: Path, options: AnimateOptions) -> None:
+        try:
+            result.parent.mkdir(parents=True, exist_ok=True)
+            made = animate_file(
+                source, driving, result, model=self._model, options=options, collage=collage,
+                progress=self._progress, cancel=self._cancel,
+            )  # fmt: skip
+        except AnimationCancelled as stopped:
+            self._report({"state": "cancelled", "done": stopped.done, "total": stopped.total})
+        except (MotionkitError, OSError) as error:
+            self._report({"state": "failed", "error": str(error)})
+        except Exception as error:  # a thread's last line of defence: a bug must not leave the panel waiting
+            log.exception("animating failed")
+            self._report({"state": "failed", "error": f"Something is wrong inside motionkit: {error!r}"})
+        else:
+            self.result = made
+            self._report({
+                "state": "done", "frames": made.frames, "seconds": made.seconds, "result": str(made.path),
+                "collage": str(made.collage), "bytes": collage.stat().st_size, "at": time.time(),
+            })  # fmt: skip
+
+    def _progress(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._reported >= REPORT_EVERY:
+            self._reported = now
+            self._report({
+                "state": "running", "done": progress.done, "total": progress.total, "rate": progress.rate,
+                "remaining": progress.remaining,
+            })  # fmt: skip

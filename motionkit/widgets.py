@@ -1,0 +1,336 @@
+"""The panel: inputs, sliders, preview, result in one widget. It holds state; the work is done by the library.
+
+Settings that must survive a reload of the page are traits; pictures and requests are messages. Whatever takes time runs
+in a thread, newest request first. ``frontend/panel.js`` is the other side.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from motionkit import drive, samples
+from motionkit.calls import python_call
+from motionkit.config import AnimateOptions
+from motionkit.controls import choices, options_of, settings_of
+from motionkit.detected import jpeg
+from motionkit.errors import InputError, MissingPackageError, MotionkitError
+from motionkit.frontend import script, style
+from motionkit.job import Job
+from motionkit.model import Model
+from motionkit.preview import InputView, Preview
+from motionkit.structures import AnimationResult
+from motionkit.transfer import Transfers
+from motionkit.worker import Worker
+
+try:
+    import anywidget
+    import traitlets
+except ModuleNotFoundError as error:
+    raise MissingPackageError(
+        "The panel needs a package that is not installed", got=error.name, todo='pip install "motionkit[notebook]"'
+    ) from error
+
+__all__ = ["Panel", "panel"]
+
+THUMBNAIL = 480  # pixels, the longer side
+TELL_EVERY = 0.2  # seconds between two reports of how far detection has come
+ROLES = ("source", "driving")
+SAMPLES: dict[str, dict[str, Callable[[], Path]]] = {
+    "source": {"Portrait": samples.portrait},
+    "driving": {"Talk (5 s)": samples.driving_clip, "Nod (2 s)": lambda: samples.driving_clip("nod")},
+}
+Content = dict[str, Any]
+log = logging.getLogger(__name__)
+
+
+def panel(
+    model: Model,
+    source: str | Path | None = None,
+    driving: str | Path | None = None,
+    options: AnimateOptions | None = None,
+    *,
+    output: str | Path = "output/panel",
+) -> Panel:
+    """A widget that does the whole job: choose inputs, move sliders and see a frame at once, animate, keep the result.
+
+    Args:
+        model: As ``load_model`` gives it.
+        source: A picture or clip: a path, or a Google Drive share link; None is the sample portrait.
+        driving: A clip or motion template, likewise; None is the sample clip.
+        options: Where the controls begin; None is the defaults. Options without a control stay as they are here.
+        output: Folder for results, and for what is uploaded.
+
+    Raises:
+        MissingPackageError: anywidget is not installed.
+    """
+    return Panel(model, source, driving, options, output=output)
+
+
+class _Superseded(Exception):
+    """A newer request makes this one pointless."""
+
+
+class Panel(anywidget.AnyWidget):
+    """The panel; ``panel`` makes one.
+
+    Attributes:
+        source, driving: Paths of what is open, None before.
+        result: What the last animation made, or None.
+    """
+
+    _esm = script(
+        "elements", "transfer", "camera", "cropbox", "panel_controls", "panel_inputs", "panel_result", "panel"
+    )
+    _css = style("base", "panel")
+
+    choices = traitlets.Dict().tag(sync=True)
+    settings = traitlets.Dict().tag(sync=True)
+    index = traitlets.Int(0).tag(sync=True)
+    call = traitlets.Unicode().tag(sync=True)
+    job = traitlets.Dict().tag(sync=True)
+    notice = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        model: Model,
+        source: str | Path | None,
+        driving: str | Path | None,
+        options: AnimateOptions | None,
+        *,
+        output: str | Path,
+    ) -> None:
+        self._base, self._model, self._output = options or AnimateOptions(), model, Path(output)
+        self._preview = Preview(model, check=self._check)
+        self._worker = Worker(self._detect, self._failed, ended=self._preview.close)
+        self._views: dict[str, tuple[Content, bytes]] = {}  # by role: what the browser is told of the inputs
+        self._told = 0.0
+        super().__init__(
+            choices={
+                **choices(model.config),
+                "model": model.config.name,
+                "samples": {role: list(names) for role, names in SAMPLES.items()},
+                "drive": str(drive.MOUNT_POINT / "MyDrive" / "motionkit") if drive.in_colab() else "",
+            },
+            settings=settings_of(self._base),
+        )
+        self._job = Job(model, report=lambda job: setattr(self, "job", job))
+        self._transfers = Transfers(
+            self.send,
+            folder=self._output / "inputs",
+            find=self._job.file,
+            received=lambda path, role: self._open(role, path),
+        )
+        self.on_msg(self._take)
+        self.observe(self._write_call, ["settings"])
+        self._open("source", source or samples.portrait())
+        self._open("driving", driving or samples.driving_clip())
+
+    @property
+    def options(self) -> AnimateOptions:
+        """What the controls say. Raises InputError where they say nothing sensible."""
+        return options_of(self.settings, self._base)
+
+    @options.setter
+    def options(self, options: AnimateOptions) -> None:
+        self._base = options
+        self.settings = settings_of(options)
+
+    @property
+    def source(self) -> Path | None:
+        return self._preview.source
+
+    @property
+    def driving(self) -> Path | None:
+        return self._preview.driving
+
+    @property
+    def result(self) -> AnimationResult | None:
+        return self._job.result
+
+    def close(self) -> None:
+        """Stop all work and let go of it."""
+        self._worker.stop()
+        self._job.cancel()
+        self._transfers.close()
+        super().close()
+
+    def _take(self, _: Any, content: Content, buffers: Sequence[Any]) -> None:
+        """A message from the browser; whatever takes time is left to a thread."""
+        if self._transfers.handle(content, buffers):
+            return
+        handler = getattr(self, f"_on_{content.get('kind')}", None)
+        if handler is None:
+            return
+        try:
+            handler(content)
+        except Exception as error:  # told in words: what a widget's handler raises, nobody sees
+            self._failed(error)
+
+    def _on_hello(self, _: Content) -> None:
+        """A page has opened, or opened again: it wants to see the inputs."""
+        for content, picture in list(self._views.values()):
+            self.send(content, [picture])
+
+    def _on_dismiss(self, _: Content) -> None:
+        self.notice = {}
+
+    def _on_open(self, content: Content) -> None:
+        role, how, value = content["role"], content["how"], str(content["value"]).strip()
+        if how == "sample":
+            known = SAMPLES.get(role, {})
+            if value not in known:
+                raise InputError("There is no such sample", got=value, expected=" or ".join(known))
+            self._open(role, known[value]())
+        elif value:
+            self._open(role, value)
+        else:
+            raise InputError("Nothing was entered", expected="a path or a Google Drive share link")
+
+    def _on_preview(self, content: Content) -> None:
+        self._worker.ask("preview", lambda: self._show_frame(content))
+
+    def _on_animate(self, content: Content) -> None:
+        if self.source is None or self.driving is None:
+            raise InputError("Source and driving are not both there yet", todo="Choose them above")
+        self.notice = {}
+        options = options_of(content["settings"], self._base)
+        result, collage = self._targets()
+        self._job.start(self.source, self.driving, result, collage, options)
+
+    def _on_cancel(self, _: Content) -> None:
+        self._job.cancel()
+
+    def _on_save(self, content: Content) -> None:
+        folder = str(content["folder"]).strip()
+        if not folder:
+            raise InputError("No folder was entered", expected="a folder of your Drive, or any other")
+        copies = [drive.copy_out(path, folder) for path in self._job.files()]
+        self._tell("note", "Saved " + " and ".join(path.name for path in copies) + f" to {folder}")
+
+    def _open(self, role: str, given: str | Path) -> None:
+        """Open an input in the worker; a path on Drive is copied in before, where Colab can ask for leave."""
+        if role not in ROLES:
+            raise InputError("Unknown input", got=repr(role), expected=" or ".join(ROLES))
+        folder = self._output / "inputs"
+        found = given if drive.is_link(given) else drive.find_input(given, folder)
+
+        self._worker.ask(role, lambda: self._open_now(role, found))
+
+    def _open_now(self, role: str, given: str | Path) -> None:
+        path, first = drive.find_input(given, self._output / "inputs"), role not in self._views
+        # A box drawn on another picture means nothing on this one.
+        options = self.options if first else self.options.replace(**{f"{role}_box": None})
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            open_input = self._preview.open_source if role == "source" else self._preview.open_driving
+            view = open_input(path, options)
+        if not first:
+            settings = {**self.settings, f"{role}_box": None}
+            if role == "driving":
+                self.index = 0
+                settings["reference"] = "first" if isinstance(settings["reference"], int) else settings["reference"]
+            self.settings = settings
+        self._views[role] = _described(role, path, view)
+        self.send(self._views[role][0], [self._views[role][1]])
+        self._write_call()
+        self._tell("note", " ".join(dict.fromkeys(str(item.message) for item in caught)))
+
+    def _show_frame(self, content: Content) -> None:
+        started, key = time.monotonic(), content["id"]
+        try:
+            frame = self._preview.frame(int(content["index"]), options_of(content["settings"], self._base))
+        except _Superseded:
+            self.send({"kind": "preview-failed", "id": key})
+            return
+        except Exception as error:  # told in words; the page must not wait for this frame
+            self.send({"kind": "preview-failed", "id": key})
+            self._failed(error, about="preview")
+            return
+        answer = {
+            "kind": "preview",
+            "id": key,
+            "index": frame.index,
+            "captions": [panel.caption for panel in frame.panels],
+            "seconds": time.monotonic() - started,
+        }
+        self.send(answer, [jpeg(panel.frame) for panel in frame.panels])
+        if self.notice.get("level") == "error" and self.notice.get("about") == "preview":
+            self.notice = {}
+
+    def _detect(self) -> bool:
+        """Background work: the next keypoints of the clip."""
+        options = self.options
+        more = self.source is not None and self._preview.advance(options)
+        self._tell_progress(options, final=not more)
+        return more
+
+    def _check(self) -> None:
+        """While a request waits for keypoints: give way to a newer one, and tell how far it is."""
+        if self._worker.waits():
+            raise _Superseded
+        self._tell_progress(self.options)
+
+    def _tell_progress(self, options: AnimateOptions, *, final: bool = False) -> None:
+        now = time.monotonic()
+        if self.driving is not None and (final or now - self._told >= TELL_EVERY):
+            self._told = now
+            ready, total = self._preview.progress(options)
+            self.send({"kind": "detected", "ready": ready, "total": total})
+
+    def _failed(self, error: Exception, about: str = "") -> None:
+        """Tell what went wrong; what is not a user's mistake goes to the log as well."""
+        if isinstance(error, (MotionkitError, OSError)):
+            text = str(error)
+        else:
+            log.error("the panel failed", exc_info=error)
+            text = f"Something is wrong inside motionkit: {error!r}"
+        self._tell("error", text, about)
+
+    def _tell(self, level: str, text: str, about: str = "") -> None:
+        """Show a note or an error above the panel; an empty text removes what is there."""
+        # The time makes the same words news again.
+        self.notice = {"level": level, "text": text, "about": about, "at": time.time()} if text else {}
+
+    def _targets(self) -> tuple[Path, Path]:
+        """Where the result and the collage go."""
+        assert self.source is not None and self.driving is not None
+        name = f"{self.source.stem}-{self.driving.stem}"
+        return self._output / f"{name}.mp4", self._output / f"{name}-collage.mp4"
+
+    def _write_call(self, _: Any = None) -> None:
+        if self.source is None or self.driving is None:
+            return
+        result, collage = self._targets()
+        try:
+            options = self.options
+        except InputError:  # told where the frame is shown
+            return
+        self.call = python_call(self.source, self.driving, options, model=self._model, output=result, collage=collage)
+
+
+def _described(role: str, path: Path, view: InputView) -> tuple[Content, bytes]:
+    """What the browser is told of an input, and its thumbnail."""
+    from PIL import Image
+
+    height, width = view.picture.shape[:2]
+    picture = Image.fromarray(view.picture)
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    content = {
+        "kind": "input",
+        "role": role,
+        "name": path.name,
+        "path": str(path),
+        "width": width,
+        "height": height,
+        "boxes": [[box.left, box.top, box.right, box.bottom] for box in view.boxes],
+        "frames": view.frames,
+        "fps": view.fps,
+    }
+    return content, jpeg(np.asarray(picture))
