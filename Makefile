@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SOURCE  ?=
 DRIVING ?=
 
-.PHONY: demo test lint format clean
+.PHONY: demo test browser colab notebooks lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: setup.py requirements.txt
@@ -20,6 +20,23 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
+# JupyterLab in Chromium; screenshots are kept in output/browser.
+browser: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/browser
+
+# Every notebook and the panel on Colab's versions of packages, which are installed into .colab the first time.
+colab: .colab/.installed
+	MOTIONKIT_ARTEFACTS=output/colab $(BIN)/python -m pytest tests/colab
+
+.colab/.installed: $(wildcard tests/colab/*.txt tests/colab/stand_in/google/colab/*.py) tests/colab/build.py | $(VENV)/.installed
+	$(BIN)/python tests/colab/build.py .colab
+	touch $@
+
+# The cells that notebooks share, then their rendered copies in docs/notebooks.
+notebooks: $(VENV)/.installed
+	$(BIN)/python notebooks/shared.py
+	$(BIN)/python notebooks/render.py
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,4 +49,4 @@ format: $(VENV)/.installed
 	$(BIN)/nbstripout notebooks/*.ipynb
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info output
+	rm -rf $(VENV) .colab build dist *.egg-info output

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 
 def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: int = 3600) -> nbformat.NotebookNode:
-    """Execute a notebook in a fresh kernel, with a cell of `parameters` after its last cell tagged ``parameters``.
+    """Execute a notebook in a fresh kernel, with `parameters` assigned after each cell tagged ``parameters``.
 
     Args:
         notebook: The file, which stays as it is.
@@ -31,14 +31,26 @@ def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: in
         The notebook with its outputs.
     """
     node = nbformat.read(notebook, as_version=4)
-    tagged = [i for i, cell in enumerate(node.cells) if "parameters" in cell.metadata.get("tags", [])]
-    lines = [line for i in tagged for line in ast.parse(node.cells[i].source).body]
-    assigned = {target.id for line in lines for target in line.targets}  # type: ignore[attr-defined]
-    if unknown := set(parameters) - assigned:
-        raise KeyError(f"{notebook.name} has no parameter {', '.join(sorted(unknown))}; it has {sorted(assigned)}")
-    injected = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    node.cells.insert(tagged[-1] + 1, nbformat.v4.new_code_cell(injected))
-    client = NotebookClient(node, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    left = dict(parameters)
+    known: set[str] = set()
+    cells = []
+    for cell in node.cells:
+        cells.append(cell)
+        if "parameters" in cell.metadata.get("tags", []):
+            names = {target.id for line in ast.parse(cell.source).body for target in line.targets}  # type: ignore[attr-defined]
+            known |= names
+            if lines := [f"{name} = {left.pop(name)!r}" for name in sorted(names & set(left))]:
+                cells.append(nbformat.v4.new_code_cell("\n".join(lines)))
+    if left:
+        raise KeyError(f"{notebook.name} has no parameter {', '.join(sorted(left))}; it has {sorted(known)}")
+    node.cells = cells
+    client = NotebookClient(
+        node,
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],  # newer kernels warn of their own transport
+    )
     return client.execute()
 
 

@@ -1,92 +1,241 @@
-"""Every notebook runs top to bottom in a real kernel, and what it makes is checked."""
+"""Every notebook runs top to bottom in a real kernel, and what it makes is checked; shared cells are in sync."""
 
 from __future__ import annotations
 
 import ast
 import base64
+import dataclasses
 import io
+import os
 import re
 import shutil
+import subprocess
+import venv
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import numpy as np
+import pip
 import pytest
 import run as runner
+import shared
 import torch
 from PIL import Image
 
 from motionkit import load_model, media, notebook, provenance, samples
-from motionkit.config import AnimateOptions
+from motionkit.config import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+RENDERED = NOTEBOOKS.parent / "docs" / "notebooks"
+NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 def cells(name: str) -> list[nbformat.NotebookNode]:
     return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
 
 
-def tagged(name: str) -> list[nbformat.NotebookNode]:
-    """The cells of a notebook's form."""
-    return [cell for cell in cells(name) if "parameters" in cell.metadata.get("tags", [])]
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
 
 
-def assigned(source: str) -> dict[str, Any]:
-    """Names and values of a cell that does nothing but assign literals."""
-    return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(source).body}  # type: ignore[attr-defined]
+def form(name: str) -> dict[str, Any]:
+    """Names and defaults of a notebook's own parameters: its cells do nothing but assign literals."""
+    own = [cell.source for cell in cells(name) if "parameters" in tags(cell) and "shared" not in tags(cell)]
+    lines = [line for source in own for line in ast.parse(source).body]
+    return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
-def test_cells_are_short_and_stripped(path: Path) -> None:
-    for cell in cells(path.stem):
+def short_clip(path: Path, seconds: float, **options: Any) -> int:
+    """The beginning of a sample clip as a file; returns the number of frames."""
+    clip = media.open_clip(samples.driving_clip("nod"), end=seconds, **options)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with media.VideoWriter(path, fps=clip.info.fps) as writer:
+        for frame in clip:
+            writer.write(frame)
+    assert clip.info.frames is not None
+    return clip.info.frames
+
+
+def pictures(node: nbformat.NotebookNode) -> list[tuple[str, Image.Image]]:
+    """Kind and content of the pictures that the cells show."""
+    shown = [output.get("data", {}) for cell in node.cells for output in cell.get("outputs", [])]
+    kinds = [(next((kind for kind in ("image/png", "image/jpeg") if kind in data), None), data) for data in shown]
+    return [(kind, Image.open(io.BytesIO(base64.b64decode(data[kind])))) for kind, data in kinds if kind]
+
+
+def shows_a_widget(node: nbformat.NotebookNode, tag: str) -> bool:
+    (cell,) = [cell for cell in node.cells if tag in tags(cell)]
+    return any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in cell.outputs)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_are_short_and_stripped(name: str) -> None:
+    for cell in cells(name):
         if cell.cell_type == "code":
             assert cell.source.count("\n") < 15
             assert not cell.outputs and cell.execution_count is None
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
-def test_it_begins_with_what_may_be_done(path: Path) -> None:
-    first = cells(path.stem)[0]
+@pytest.mark.parametrize("name", NAMES)
+def test_it_begins_with_what_may_be_done(name: str) -> None:
+    first = next(cell for cell in cells(name) if "shared" not in tags(cell))
     assert first.cell_type == "markdown"
     assert "agreed" in first.source and "deepfakes" in first.source and "label" in first.source
+    assert len([line for line in first.source.splitlines() if line]) == 4, "a title and three lines"
 
 
-def test_form_fields_agree_with_the_defaults() -> None:
-    (cell,) = tagged("animate")
-    fields = assigned(cell.source)
-    defaults = AnimateOptions()
-    for name in ("strength", "smoothing", "reference", "crop", "paste_back"):
-        assert fields[name] == getattr(defaults, name), name
+@pytest.mark.parametrize("name", NAMES)
+def test_the_shared_cells_are_what_the_generator_makes(name: str) -> None:
+    node = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    assert shared.with_shared_cells(node, name) == node, "run make notebooks"
+
+
+def test_the_address_makes_badge_and_package() -> None:
+    node = nbformat.read(NOTEBOOKS / "animate.ipynb", as_version=4)
+    public = shared.with_shared_cells(node, "animate", "https://github.com/someone/motionkit")
+    opened = "https://colab.research.google.com/github/someone/motionkit/blob/main/notebooks/animate.ipynb"
+    assert public.cells[0].source.endswith(f"]({opened})")
+    assert 'package = "git+https://github.com/someone/motionkit"' in public.cells[3].source
+    elsewhere = shared.with_shared_cells(public, "animate", "https://git.example.org/motionkit")
+    assert elsewhere.cells[0].source.startswith("# "), "Colab opens notebooks from GitHub alone"
+    assert 'package = "git+https://git.example.org/motionkit"' in elsewhere.cells[2].source
+    assert shared.with_shared_cells(elsewhere, "animate", shared.ADDRESS) == node
+
+
+@pytest.mark.slow
+def test_the_install_cell_leaves_alone_what_is_installed(tmp_path: Path) -> None:
+    """In an environment that has this one's packages but not motionkit, with a wheel that wants another numpy."""
+    home = tmp_path / "env"
+    venv.create(home)
+    python = home / "bin" / "python"
+    ask = "import site; print(site.getsitepackages()[0])"
+    site = Path(subprocess.check_output([python, "-c", ask], text=True).strip())
+    (site / "pip").symlink_to(Path(pip.__file__).parent)
+    present = make_wheel(tmp_path, "present", "2.5", "")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", present], check=True)
+    make_wheel(tmp_path, "present", "3.0", "")
+    package = make_wheel(
+        tmp_path, "motionkit", "9.0", "Provides-Extra: notebook\nRequires-Dist: present>=2; extra == 'notebook'"
+    )
+    (source,) = [cell.source for cell in cells("animate") if "install" in tags(cell)]
+    code = f"package = {str(package)!r}\n{source}\nimport motionkit; print(motionkit.VERSION)"
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.split() == ["9.0"], done.stderr
+    assert "present==2.5" in (tmp_path / "constraints.txt").read_text().split()
+    assert {path.name for path in site.glob("present-*")} == {"present-2.5.dist-info"}
+
+
+def make_wheel(folder: Path, name: str, version: str, more: str) -> Path:
+    """The smallest wheel: one module that knows its version."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}.py", f"VERSION = {version!r}\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{more}\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_rendered_copy_is_up_to_date(name: str) -> None:
+    page = (RENDERED / f"{name}.md").read_text(encoding="utf-8")
+    place = 0
+    for cell in cells(name):
+        place = page.find(cell.source.strip(), place)
+        assert place >= 0, f"run make notebooks; the page lacks {cell.source[:60]!r}"
+    linked = re.findall(r"!\[[^]]*\]\(([^)]+)\)", page)
+    assert linked and all((RENDERED / target).is_file() for target in linked)
+    assert len(page) < 40_000, "pictures are files"
+
+
+def test_the_rendered_copies_are_small() -> None:
+    files = list(RENDERED.iterdir())
+    assert sum(path.stat().st_size for path in files) < 1_500_000
+    linked = {
+        t for n in NAMES for t in re.findall(r"\]\(([^)/]+)\)", (RENDERED / f"{n}.md").read_text(encoding="utf-8"))
+    }
+    assert {path.name for path in files if path.suffix == ".jpg"} <= linked, "none is left of an earlier run"
+
+
+@pytest.mark.parametrize("name", ["animate", "live"])
+def test_form_fields_agree_with_the_defaults(name: str) -> None:
+    defaults = dataclasses.asdict(AnimateOptions())
+    fields = {field: value for field, value in form(name).items() if field in defaults}
+    assert set(fields) >= {"strength", "smoothing"}
+    assert fields == {field: defaults[field] for field in fields}
+
+
+@pytest.mark.parametrize("name", ["animate", "live"])
+def test_sliders_of_the_form_reach_as_far_as_the_options(name: str) -> None:
+    ranges = {"strength": STRENGTH_RANGE, "mouth": GAIN_RANGE, "smoothing": (0.0, 1.0)}
+    source = "\n".join(cell.source for cell in cells(name) if "parameters" in tags(cell))
+    sliders = re.findall(r"^(\w+) = .*slider\", min:([\d.]+), max:([\d.]+)", source, flags=re.MULTILINE)
+    assert {field for field, _, _ in sliders} >= {"strength", "smoothing"}
+    for field, low, high in sliders:
+        assert (float(low), float(high)) == ranges[field], field
 
 
 def test_animate_runs_and_something_moves(tmp_path: Path) -> None:
-    clip = media.open_clip(samples.driving_clip("nod"), end=0.5)
-    short = tmp_path / "short.mp4"
-    with media.VideoWriter(short, fps=clip.info.fps) as writer:
-        for frame in clip:
-            writer.write(frame)
-    parameters = {"driving": str(short), "output": str(tmp_path / "made"), "strength": 1.5, "mouth": 1.5}
+    frames = short_clip(tmp_path / "short.mp4", 0.5)
+    parameters = {
+        "driving": str(tmp_path / "short.mp4"), "output": str(tmp_path / "made"), "strength": 1.5, "mouth": 1.5,
+        "save_to_drive": str(tmp_path / "drive"),
+    }  # fmt: skip
     node = runner.run(NOTEBOOKS / "animate.ipynb", parameters, folder=NOTEBOOKS, timeout=300)
 
     result = list(media.open_clip(tmp_path / "made" / "result.mp4"))
-    assert len(result) == clip.info.frames
+    assert len(result) == frames
     assert result[0].shape == (256, 256, 3)
     moved = np.abs(result[0].astype(int) - result[-1]).mean()
     assert moved > 1
     collage = media.open_clip(tmp_path / "made" / "collage.mp4").info
     assert collage.width > 3 * 256 and collage.height == 256
     assert media.read_image(tmp_path / "made" / "collage.png").shape[1] > 256
-    summary = next(c for c in node.cells if "summary" in c.metadata.get("tags", []))
-    assert f"{clip.info.frames} frames" in summary.outputs[0].text
+    for name in ("result.mp4", "collage.mp4", "collage.png"):
+        assert (tmp_path / "drive" / name).read_bytes() == (tmp_path / "made" / name).read_bytes()
+    summary = next(cell for cell in node.cells if "summary" in tags(cell))
+    assert f"{frames} frames" in summary.outputs[0].text
+    ((_, crops),) = pictures(node)
+    assert crops.height == 256 and crops.width > 4 * 256
+    assert shows_a_widget(node, "panel")
     shown = [output for cell in node.cells for output in cell.get("outputs", []) if output.get("data")]
-    assert any("image/png" in output.data for output in shown), "the crop is shown"
     assert any("video" in output.data.get("text/html", "") for output in shown), "the collage is shown"
+
+
+def test_live_moves_and_records_without_a_camera(tmp_path: Path) -> None:
+    frames = short_clip(tmp_path / "short.mp4", 1.5)
+    parameters = {
+        "driving": str(tmp_path / "short.mp4"), "output": str(tmp_path / "made"), "seconds": 3.0, "strength": 1.5,
+        "save_to_drive": str(tmp_path / "drive"),
+    }  # fmt: skip
+    node = runner.run(NOTEBOOKS / "live.ipynb", parameters, folder=tmp_path, timeout=300)
+
+    recorded = media.open_clip(tmp_path / "made" / "live.mp4")
+    assert recorded.info.frames is not None and recorded.info.frames >= 3 * recorded.info.fps - 3
+    results = list(recorded)
+    assert results[0].shape == (256, 256, 3)
+    assert max(np.abs(results[0].astype(int) - other).mean() for other in results[1:]) > 1
+    result = list(media.open_clip(tmp_path / "made" / "result.mp4"))
+    assert len(result) == frames and np.abs(result[0].astype(int) - result[-1]).mean() > 1
+    for name in ("live.mp4", "driving.motion", "result.mp4"):
+        assert (tmp_path / "drive" / name).read_bytes() == (tmp_path / "made" / name).read_bytes()
+    summary = next(cell for cell in node.cells if "summary" in tags(cell)).outputs[0].text
+    count, length, rate = map(float, re.findall(r"\d+(?:\.\d+)?", summary)[:3])
+    assert count >= 2 and length == pytest.approx(recorded.info.frames / recorded.info.fps, abs=0.1)
+    assert rate == pytest.approx(count / length, rel=0.05)
+    assert float(re.search(r"generate +([\d.]+) ms", summary)[1]) > 1  # type: ignore[index]
+    ((_, sheet),) = pictures(node)
+    assert sheet.width > 3 * 100 and len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 1000
+    assert shows_a_widget(node, "live") and shows_a_widget(node, "panel")
 
 
 def test_the_settings_of_the_demonstration_are_told() -> None:
     """The table's column "here" says what the form's fields hold."""
-    fields = {name: str(value) for cell in tagged("train") for name, value in assigned(cell.source).items()}
+    fields = {name: str(value) for name, value in form("train").items()}
     table = next(c.source for c in cells("train") if c.source.startswith("## Choose the settings"))
     told = dict(re.findall(r"^\| `(\w+)` \| `?([\w.]+)`? \|", table, flags=re.MULTILINE))
     assert set(told) >= {"init", "steps", "batch_size", "size", "perceptual", "freeze_detector"}
@@ -97,26 +246,10 @@ def test_the_settings_of_the_demonstration_are_told() -> None:
             assert fields[name] == "True", name
 
 
-def images(node: nbformat.NotebookNode) -> list[tuple[str, Image.Image]]:
-    """Kind and picture of what the cells show, where it is one picture in one form."""
-    shown = [output.data for cell in node.cells for output in cell.get("outputs", []) if output.get("data")]
-    return [
-        (kind, Image.open(io.BytesIO(base64.b64decode(data[kind]))))
-        for data in shown
-        for kind in ("image/png", "image/jpeg")
-        if set(data) == {kind, "text/plain"}
-    ]
-
-
 @pytest.mark.slow
 def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
-    clip = media.open_clip(samples.driving_clip("nod"), end=0.24, size=(64, 64))
     for name in ("train/ada#1.mp4", "train/ben#1.mp4", "test/ada#2.mp4"):
-        (tmp_path / "clips" / name).parent.mkdir(parents=True, exist_ok=True)
-        with media.VideoWriter(tmp_path / "clips" / name, fps=clip.info.fps) as writer:
-            for frame in clip:
-                writer.write(frame)
-    (tmp_path / "drive").mkdir()
+        frames = short_clip(tmp_path / "clips" / name, 0.24, size=(64, 64))
     parameters = {
         "clips": str(tmp_path / "clips"), "driving": str(tmp_path / "clips" / "test" / "ada#2.mp4"), "device": "cpu",
         "save_to_drive": str(tmp_path / "drive"), "batch_size": 2, "size": 64,
@@ -131,12 +264,12 @@ def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
     assert changed == {"generator"}, "the detector is frozen"
     steps, losses = notebook.read_scalars(one / "run")["loss/total"]
     assert steps == [1, 2, 3] and all(0 < loss < 10 for loss in losses)
-    plot, grid = images(node)
+    _, plot, grid = pictures(node)
     assert plot[0] == "image/png" and len(plot[1].getcolors(1 << 20) or []) > 20
     assert grid[0] == "image/jpeg" and grid[1].height >= 64
 
     result = list(media.open_clip(one / "result.mp4"))
-    assert len(result) == clip.info.frames and result[0].shape == (256, 256, 3)
+    assert len(result) == frames and result[0].shape == (256, 256, 3)
     assert np.abs(result[0].astype(int) - result[-1]).mean() > 1
     assert provenance.SOURCE_TYPE in media.read_metadata(tmp_path / "drive" / "collage.mp4")["comment"]
     assert media.open_clip(one / "collage.mp4").info.width > 4 * 256
@@ -145,7 +278,7 @@ def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
     shutil.rmtree(one)
     node = runner.run(NOTEBOOKS / "train.ipynb", {**parameters, "output": str(other), "steps": 5}, folder=NOTEBOOKS)
     assert notebook.read_scalars(other / "run")["loss/total"][0] == [1, 2, 3, 4, 5]
-    summary = next(c for c in node.cells if "summary" in c.metadata.get("tags", []))
+    summary = next(cell for cell in node.cells if "summary" in tags(cell))
     assert summary.outputs[0].text.startswith("5 steps, ")
 
 

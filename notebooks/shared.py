@@ -1,0 +1,93 @@
+"""The cells that all notebooks share, made from one address: the Colab badge and the installation.
+
+python notebooks/shared.py    writes them into every notebook of this folder; ``make notebooks`` does so first
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+HERE = Path(__file__).parent
+ADDRESS = ""  # of the public repository, https://github.com/OWNER/NAME; not fixed yet
+
+# The extras that a notebook needs, and a module that tells whether they are there.
+EXTRAS = {"train": ("notebook,train", "accelerate")}
+USUAL = ("notebook", "anywidget")
+
+NOTE = """\
+## Install
+
+In Colab the next two cells install motionkit and leave Colab's own torch, numpy and ipywidgets as they are. Where
+motionkit is installed already, they do nothing. `package` is a folder, a wheel (both may be on Google Drive, as
+`/content/drive/MyDrive/…`) or a git address (`git+https://…`)."""
+
+PACKAGE = """\
+package = "{package}"  # @param {{type:"string"}}"""
+
+INSTALL = """\
+# @title Install
+import importlib.util, os, pathlib, shutil, subprocess, sys
+
+if not all(map(importlib.util.find_spec, ("motionkit", "{module}"))):
+    if package.startswith("/content/drive/"):
+        from google.colab import drive
+
+        drive.mount("/content/drive", readonly=True)
+        if os.path.isdir(package):  # pip writes into the folder that it installs from
+            package = shutil.copytree(package, "/tmp/motionkit", dirs_exist_ok=True)
+    wanted = f"motionkit[{extras}] @ {{package}}" if "://" in package else f"{{package}}[{extras}]"
+    pip = [sys.executable, "-m", "pip"]
+    installed = subprocess.check_output([*pip, "list", "--format=freeze", "--exclude=motionkit"])
+    pathlib.Path("constraints.txt").write_bytes(installed)  # all of it stays as it is
+    subprocess.run([*pip, "install", "--quiet", "--constraint=constraints.txt", wanted], check=True)"""
+
+
+def with_shared_cells(node: NotebookNode, name: str, address: str = ADDRESS) -> NotebookNode:
+    """A notebook with its shared cells made anew: the badge above the title, where there is an address to open, and
+    the installation below it.
+
+    Args:
+        node: As it is.
+        name: Its file's, without the suffix.
+        address: Of the public repository; empty is none.
+    """
+    own = [cell for cell in node.cells if "shared" not in cell.metadata.get("tags", [])]
+    extras, module = EXTRAS.get(name, USUAL)
+    package = f"git+{address}" if address else ".."
+    install = [
+        nbformat.v4.new_markdown_cell(NOTE, metadata={"tags": ["shared"]}),
+        _code(PACKAGE.format(package=package), "parameters"),
+        _code(INSTALL.format(extras=extras, module=module), "install", cellView="form"),  # Colab hides its code
+    ]
+    cells = [*_badge(name, address), own[0], *install, *own[1:]]
+    for number, cell in enumerate(cells):
+        cell.id = str(number)  # as nbstripout has them
+    return NotebookNode({**node, "cells": cells})
+
+
+def _badge(name: str, address: str) -> list[NotebookNode]:
+    repository = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+?)(?:\.git)?/?", address)
+    if repository is None:  # Colab opens notebooks from GitHub alone
+        return []
+    target = f"https://colab.research.google.com/github/{repository[1]}/blob/main/notebooks/{name}.ipynb"
+    picture = "https://colab.research.google.com/assets/colab-badge.svg"
+    text = f"[![Open in Colab]({picture})]({target})"
+    return [nbformat.v4.new_markdown_cell(text, metadata={"tags": ["shared"]})]
+
+
+def _code(source: str, tag: str, **metadata: str) -> NotebookNode:
+    return nbformat.v4.new_code_cell(source, metadata={**metadata, "tags": ["shared", tag]})
+
+
+def main() -> None:
+    for path in sorted(HERE.glob("*.ipynb")):
+        node = nbformat.read(path, as_version=4)
+        nbformat.write(with_shared_cells(node, path.stem), path)
+
+
+if __name__ == "__main__":
+    main()
