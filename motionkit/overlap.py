@@ -56,7 +56,9 @@ class Ahead(Iterator[T], Generic[T]):
     def close(self) -> None:
         """Stop, and wait until `items` is closed: what it holds open is then free."""
         self._stopped.set()
-        self._thread.join()
+        # The collector may free a half-read clip in the very thread that reads it.
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def _work(self, items: Iterable[T]) -> None:
         iterator = iter(items)

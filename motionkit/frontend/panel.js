@@ -2,6 +2,7 @@
 
 const PREVIEW_OVERTAKE = 300; // ms after which a newer request is sent though an older one is not answered
 const PREVIEW_SILENCE = 20_000; // ms without any answer after which the kernel counts as gone
+const MAIN_PANELS = ["source", "driving", "result"];
 const SILENT_KERNEL = "The kernel does not answer. It may be busy with another cell, or restarted: then run the cell again.";
 
 /** One request at a time, the newest next; a slow one is overtaken. */
@@ -115,15 +116,18 @@ function makePreview(page) {
       while (frames.children.length < captions.length) {
         frames.append(makeElement("figure", {}, makeElement("canvas"), makeElement("figcaption")));
       }
+      // Source, driving and result keep their places; overlays come below them.
+      const order = captions.map((_, i) => i).sort((a, b) => MAIN_PANELS.includes(captions[b]) - MAIN_PANELS.includes(captions[a]));
       bitmaps.forEach((bitmap, i) => {
-        const [canvas, caption] = frames.children[i].children;
+        const figure = frames.children[order.indexOf(i)];
+        const [canvas, caption] = figure.children;
         if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
           [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
         }
         canvas.getContext("2d").drawImage(bitmap, 0, 0);
         bitmap.close();
         caption.textContent = wordOf(captions[i]);
-        frames.children[i].dataset.caption = captions[i];
+        figure.dataset.caption = captions[i];
       });
       const took = (performance.now() - time) / 1000;
       seconds.textContent = `${took.toFixed(2)} s`;
@@ -270,7 +274,7 @@ class PanelPage {
     else if (content.kind === "preview-failed") {
       if (this.loop.answered(content.id) !== null) this.loop.next();
     } else if (content.kind === "detected") {
-      if (content.total && content.ready >= content.total) this.preview.setTotal(content.total);
+      if (!content.total || content.ready >= content.total) this.preview.setTotal(content.ready);
       this.preview.setReady(content.ready, content.total);
     }
   }

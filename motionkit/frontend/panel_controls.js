@@ -1,6 +1,6 @@
 // The panel's sliders and switches. Names, defaults and ranges come from the kernel (`choices`).
 
-const REFERENCES = { first: "First frame", best: "Best frame" };
+const REFERENCES = { first: "First", best: "Best" };
 
 /** A label, a slider and a number. `onInput(value, done)`: done when it is let go. `onReset` on a double click. */
 function makeSlider({ label, range, step, name, title, onInput, onReset = null }) {
@@ -92,8 +92,9 @@ function makeGains(choices, page) {
     makeElement("summary", {}, makeElement("span", { text: "Each keypoint" })),
     makeElement("p", { class: "mk-muted", text: "Follows its group until it is moved; double click a name to follow again." }),
     makeElement("div", { class: "mk-points" }, ...pointSliders.map(([, slider]) => slider.element)));
-  const element = makeElement("section", { class: "mk-controls" }, makeElement("h3", { text: "Gain" }),
-    ...groupSliders.map(([, slider]) => slider.element), details);
+  const element = makeElement("section", { class: "mk-controls" }, makeHeading("Gain"),
+    ...groupSliders.map(([, slider]) => slider.element));
+  element.hidden = !groupSliders.length;
   const refresh = ({ gains }) => {
     for (const [name, slider] of groupSliders) slider.set(gains[name] ?? 1, { changed: name in gains });
     for (const [name, slider] of pointSliders) {
@@ -105,7 +106,11 @@ function makeGains(choices, page) {
       slider.set(own ?? gains[around[0]] ?? 1, { changed: own !== undefined });
     }
   };
-  return { element, refresh };
+  return { element, details, refresh };
+}
+
+function makeHeading(text, ...rest) {
+  return makeElement("div", { class: "mk-heading" }, makeElement("h3", { text }), ...rest);
 }
 
 /** All controls; `page.settings` holds the values, `page.change(part)` takes changes. */
@@ -123,14 +128,14 @@ function makeControls(choices, page) {
   let lastLimit = defaults.motion_limit ?? ranges.motion_limit[1];
   const limited = makeToggle("Limit motion", "limited", (on) => page.change({ motion_limit: on ? lastLimit : null }),
     "Keeps wild poses from tearing the picture");
-  const motion = makeChoice({ relative: "Relative", absolute: "Absolute" }, "Motion",
+  const motion = makeChoice({ relative: "Relative", absolute: "Absolute" }, "Transfer",
     (key) => page.change({ relative: key === "relative" }));
-  const reference = makeChoice({ ...REFERENCES, this: "This frame" }, "Reference",
+  const reference = makeChoice({ ...REFERENCES, this: "This frame" }, "Reference frame",
     (key) => page.change({ reference: key === "this" ? page.index : key }));
   const flag = (label, name, title) => makeToggle(label, name, (on) => page.change({ [name]: on }), title);
   const adapt = flag("Adapt scale", "adapt_scale", "Fit the movement to the source's size");
-  const paste = flag("Paste back into the whole picture", "paste_back");
-  const audio = flag("Keep the driving clip's audio", "audio");
+  const paste = flag("Paste back", "paste_back", "Put the result back into the whole picture");
+  const audio = flag("Keep audio", "audio", "The result gets the driving clip's sound");
   const overlays = choices.overlays.map((name) => [
     name,
     makeToggle(wordOf(name), `overlay-${name}`, (on) => {
@@ -146,14 +151,15 @@ function makeControls(choices, page) {
   });
   const element = makeElement("div", { class: "mk-columns" },
     makeElement("section", { class: "mk-controls" },
-      makeElement("div", { class: "mk-heading" }, makeElement("h3", { text: "Motion" }), reset),
+      makeHeading("Motion", reset),
       strength.element, smoothing.element, limit.element,
-      named("Motion", motion.element), named("Reference", reference.element)),
+      named("Transfer", motion.element), named("Reference", reference.element)),
     gains.element,
-    makeElement("section", { class: "mk-controls mk-options" }, makeElement("h3", { text: "Options" }),
+    makeElement("section", { class: "mk-controls mk-options" }, makeHeading("Options"),
       makeElement("div", { class: "mk-flags" }, limited.element, adapt.element, paste.element, audio.element),
-      makeElement("h3", { text: "Show as well" }),
-      makeElement("div", { class: "mk-row mk-wide" }, ...overlays.map(([, toggle]) => toggle.element))));
+      makeHeading("Show as well"),
+      makeElement("div", { class: "mk-flags" }, ...overlays.map(([, toggle]) => toggle.element))),
+    gains.details);
   const refresh = (settings) => {
     strength.set(settings.strength, { changed: settings.strength !== defaults.strength });
     smoothing.set(settings.smoothing, { changed: settings.smoothing !== defaults.smoothing });

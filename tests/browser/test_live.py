@@ -1,0 +1,252 @@
+"""The webcam widget in JupyterLab, with Chromium's fake camera playing the sample clip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from motionkit import media, provenance, samples
+
+if TYPE_CHECKING:
+    from conftest import Lab, Notebook
+    from playwright.sync_api import Browser, Page
+
+# Quick to answer, not quick to compute: a busy machine may need long for a result.
+PATIENCE = 300_000  # ms
+CELLS = ("import time\nimport motionkit as mk\nwebcam = mk.webcam(mk.load_model())\nwebcam", "time.sleep(0)")
+FAKE = ("--use-fake-device-for-media-stream",)
+ALLOWED = "--use-fake-ui-for-media-stream"
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample clip as a camera would see it: 640×480, motion JPEG."""
+    import av
+
+    path = tmp_path_factory.mktemp("camera") / "film.mjpeg"
+    with av.open(str(path), "w", format="mjpeg") as film:
+        stream = film.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuvj420p"
+        stream.bit_rate = 20_000_000
+        for frame in media.open_clip(samples.driving_clip(), size=(480, 480)):
+            wide = np.pad(frame, ((0, 0), (80, 80), (0, 0)), mode="edge")
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(wide, format="rgb24").reformat(format="yuvj420p")))
+        film.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="module")
+def filmed(start_chromium: Callable[..., Browser], film: Path) -> Iterator[Browser]:
+    """Chromium with a camera that may be used."""
+    browser = start_chromium(*FAKE, ALLOWED, f"--use-file-for-fake-video-capture={film}")
+    yield browser
+    browser.close()
+
+
+class Live:
+    """The widget on a page."""
+
+    def __init__(self, page: Page, notebook: Notebook) -> None:
+        self.page, self.notebook = page, notebook
+        self.root = page.locator(".mk-live")
+        self.root.wait_for()
+
+    def press(self, name: str) -> None:
+        self.root.get_by_role("button", name=name, exact=True).click()
+
+    def results(self) -> int:
+        return int(self.root.get_attribute("data-results") or 0)
+
+    def wait(self, condition: str) -> None:
+        """Until a condition on the widget's root, `w`, holds in the page."""
+        self.page.wait_for_function(
+            f"() => {{ const w = document.querySelector('.mk-live'); return {condition}; }}", timeout=PATIENCE
+        )
+
+    def more(self, count: int) -> None:
+        """Until so many more results are shown."""
+        self.wait(f"Number(w.dataset.results) >= {self.results() + count}")
+
+    def pixels(self, of: str = ".mk-live-result") -> np.ndarray:
+        """What a canvas or picture shows, H W 3."""
+        shape_and_data = self.root.locator(of).evaluate(
+            """element => {
+                const canvas = document.createElement('canvas');
+                canvas.width = element.naturalWidth || element.width;
+                canvas.height = element.naturalHeight || element.height;
+                const context = canvas.getContext('2d');
+                context.drawImage(element, 0, 0);
+                const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
+                return [canvas.height, canvas.width, Array.from(data)];
+            }"""
+        )
+        height, width, data = shape_and_data
+        return np.array(data, dtype=np.uint8).reshape(height, width, 4)[..., :3]
+
+    def says(self, words: str) -> str:
+        """Wait until the banner says this; the whole text."""
+        banner = self.root.locator(".mk-banner").filter(has_text=re.compile(words))
+        banner.wait_for(timeout=PATIENCE)
+        return banner.inner_text()
+
+    def table(self) -> str:
+        self.root.locator("details.mk-live-latency").evaluate("details => (details.open = true)")
+        rows = self.root.locator(".mk-live-latency tr").all()
+        lines = [" | ".join(row.locator("th, td").all_inner_texts()) for row in rows]
+        figures = self.root.locator(".mk-live-figures").inner_text().replace("\n", " ")
+        return "\n".join([figures, *lines])
+
+
+def open_live(lab: Lab, browser: Browser, *, dark: bool = False, width: int = 1500, script: str = "") -> Live:
+    lab.write("live.ipynb", *CELLS)
+    page = browser.new_page(viewport={"width": width, "height": 1150})
+    if script:
+        page.add_init_script(script)
+    notebook = lab.open(page, "live.ipynb", dark=dark)
+    notebook.run_all(seconds=PATIENCE / 1000)
+    return Live(page, notebook)
+
+
+@pytest.fixture
+def live(lab: Lab, filmed: Browser) -> Iterator[Live]:
+    opened = open_live(lab, filmed)
+    opened.press("Start")
+    opened.more(5)
+    yield opened
+    opened.page.close()
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+def test_the_result_moves_and_the_controls_act(live: Live) -> None:
+    source = live.pixels(".mk-live-thumbnail")
+    shown = [live.pixels()]
+    for _ in range(6):
+        live.more(2)
+        shown.append(live.pixels())
+    assert shown[0].shape == (256, 256, 3)
+    assert max(difference(shown[0], other) for other in shown[1:]) > 1
+    assert max(difference(source, other) for other in shown) > 1
+    live.more(40)
+    print(live.table())
+    live.notebook.screenshot("live-running", live.root)
+
+    live.press("Freeze")
+    live.wait("w.dataset.state === 'frozen'")
+    live.page.wait_for_timeout(500)
+    held, count = live.pixels(), live.results()
+    live.page.wait_for_timeout(1500)
+    assert live.results() == count and np.array_equal(live.pixels(), held)
+    strength = live.root.get_by_label("Strength").first
+    strength.fill("2")
+    live.more(1)
+    assert difference(live.pixels(), held) > 0.5
+    # No movement from a neutral pose is the source itself, but for the label and JPEG.
+    count = live.results()
+    live.press("Calibrate")
+    live.wait(f"Number(w.dataset.results) > {count}")
+    inside = np.s_[:220]
+    assert difference(live.pixels()[inside], source[inside]) < 1.5
+    live.press("Reset")
+    live.press("Go on")
+    live.more(3)
+
+    live.press("Stop")
+    live.wait("w.dataset.state === 'stopped' && !w.querySelector('video[autoplay], .mk-live-feed video')")
+    live.press("Start")
+    live.wait("w.dataset.state === 'running' && Number(w.dataset.results) > 3")
+
+
+def test_a_recording_is_labelled_and_moves(live: Live, lab: Lab) -> None:
+    live.press("Record")
+    live.wait("w.querySelector('.mk-live-on:not([hidden])')")
+    live.more(12)
+    live.press("Stop recording")
+    live.wait("w.querySelector('.mk-live-recorded video').videoWidth === 256")
+    live.notebook.screenshot("live-recorded", live.root)
+    live.more(3)
+    (path,) = (lab.root / "output" / "webcam").glob("*.mp4")
+    assert provenance.SOURCE_TYPE in media.read_metadata(path)["comment"]
+    frames = list(media.open_clip(path))
+    assert frames[0].shape == (256, 256, 3)
+    assert max(difference(frames[0], frame) for frame in frames) > 1
+    with live.page.expect_download() as download:
+        live.root.get_by_text("Download").click()
+    assert download.value.path().read_bytes() == path.read_bytes()
+
+
+def test_a_busy_a_restarted_kernel_and_a_lost_camera_are_told(live: Live) -> None:
+    cell = live.page.locator(".jp-CodeCell").nth(1)
+    cell.locator(".cm-content").click()
+    live.page.keyboard.press("ControlOrMeta+a")
+    live.page.keyboard.type("time.sleep(6)")
+    live.page.keyboard.press("Shift+Enter")
+    assert "busy" in live.says("No answer from the kernel")
+    live.notebook.screenshot("live-busy", live.root)
+    live.wait("w.querySelector('.mk-banner').hidden")
+    live.more(3)
+
+    live.root.locator("video").first.evaluate("v => v.srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
+    assert "press Start" in live.says("taken away")
+    live.press("Start")
+    live.wait("w.dataset.state === 'running' && w.querySelector('.mk-banner').hidden")
+
+    live.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    live.page.get_by_role("menuitem", name=re.compile("Restart Kernel…")).click()
+    live.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    assert "again" in live.says("kernel was restarted")
+    live.wait("w.dataset.state === 'stopped' && !w.querySelector('.mk-live-feed video')")
+
+
+def test_in_the_dark_and_narrow(lab: Lab, filmed: Browser) -> None:
+    live = open_live(lab, filmed, dark=True, width=800)
+    live.root.get_by_label("Mouth").first.fill("1.5")
+    live.press("Start")
+    live.more(10)
+    live.notebook.screenshot("live-dark-800", live.root)
+    assert live.root.evaluate("w => w.classList.contains('mk-dark')")
+    assert live.root.evaluate("w => w.scrollWidth - w.clientWidth") <= 0
+    live.page.close()
+
+
+def test_without_a_camera_a_clip_drives(lab: Lab, chromium: Browser) -> None:
+    live = open_live(lab, chromium)
+    live.press("Start")
+    assert "clip" in live.says("No camera was found")
+    live.notebook.screenshot("live-no-camera", live.root)
+    live.press("Clip")
+    live.root.get_by_label("Path of a clip or motion template").fill("not/there.mp4")
+    live.press("Start")
+    live.says("no such file")
+    live.root.get_by_label("Path of a clip or motion template").fill("")
+    live.press("Use clip")
+    live.more(5)
+    first, driving = live.pixels(), live.pixels(".mk-live-driving")
+    live.more(5)
+    assert difference(first, live.pixels()) > 0.5 and difference(driving, live.pixels(".mk-live-driving")) > 0.5
+    live.notebook.screenshot("live-clip", live.root)
+    live.page.close()
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("", "may not use the camera"),
+        ("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})", "VS Code"),
+    ],
+    ids=["refused", "no mediaDevices"],
+)
+def test_a_refused_camera_is_told(lab: Lab, start_chromium: Callable[..., Browser], script: str, words: str) -> None:
+    browser = start_chromium(*FAKE)
+    live = open_live(lab, browser, script=script)
+    live.press("Start")
+    live.says(words)
+    assert live.root.get_attribute("data-state") == "stopped"
+    browser.close()
