@@ -1,0 +1,93 @@
+"""The panel on Colab's versions: its own tests in Colab's Python, and in a browser through a front end of that age."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+# The panel's own tests in a browser, here with Colab's kernels.
+from browser.test_panel import *  # noqa: F403
+
+from colab.machine import ROOT, Colab
+
+if TYPE_CHECKING:
+    from browser.conftest import Lab
+    from playwright.sync_api import Browser
+
+ECHO = """
+import anywidget, traitlets
+
+class Echo(anywidget.AnyWidget):
+    said = traitlets.Unicode("").tag(sync=True)
+    _esm = '''
+    export default { render({ model, el }) {
+        const button = document.createElement("button");
+        button.className = "echo";
+        button.textContent = "Send";
+        const reply = document.createElement("output");
+        reply.className = "reply";
+        model.on("msg:custom", (content, buffers) => {
+            const bytes = buffers.map(b => [...new Uint8Array(b.buffer, b.byteOffset, b.byteLength)].join(" "));
+            reply.textContent = `${content.kind}: ${bytes.join(" | ")}; ${model.get("said")}`;
+        });
+        button.addEventListener("click", () => {
+            const bytes = new Uint8Array([0, 1, 250]);
+            model.send({ kind: "ask" }, undefined, [bytes.buffer, new Uint8Array([7]).buffer]);
+        });
+        el.append(button, reply);
+    } };
+    '''
+
+    def __init__(self):
+        super().__init__()
+        self.on_msg(self.answer)
+
+    def answer(self, widget, content, buffers):
+        self.said = f"{content['kind']} {[len(b) for b in buffers]}"
+        self.send({"kind": "answer"}, buffers=[bytes(reversed(bytes(b))) for b in buffers])
+
+Echo()
+"""
+
+
+ENABLED = "from google.colab import output\nprint(output.custom_widget_manager_enabled())"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _front_end(colab_with_motionkit: Colab, request: pytest.FixtureRequest) -> None:
+    """Start JupyterLab with Colab's kernels and the front ends of ipywidgets and anywidget that belong to them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in colab_with_motionkit.environment.items():
+            patch.setenv(name, value)
+        request.getfixturevalue("lab")
+
+
+def test_the_panels_tests_pass(colab_with_motionkit: Colab) -> None:
+    tests = ROOT / "tests" / "test_widgets.py"
+    if not tests.exists():
+        pytest.skip("the panel has no tests yet")
+    # The script, since `python -m pytest` would find the motionkit of the working folder, not the installed one.
+    script = "import sys, pytest; sys.exit(pytest.console_main())"
+    done = colab_with_motionkit.run(
+        "-I", "-c", script, "-p", "no:cacheprovider", f"--rootdir={ROOT}", str(tests), check=False
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
+
+
+def test_messages_with_bytes_go_both_ways(lab: Lab, chromium: Browser) -> None:
+    names = "ipywidgets, anywidget, IPython, ipykernel"
+    lab.write("echo.ipynb", f"import {names}\nprint(*(package.__version__ for package in ({names})))", ECHO, ENABLED)
+    page = chromium.new_page()
+    errors: list[str] = []
+    page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+    notebook = lab.open(page, "echo.ipynb")
+    notebook.run_all()
+    assert "7.7.1 0.9.21 7.34.0 6.17.1" in page.locator(".jp-OutputArea-output").first.inner_text()
+    assert page.locator(".jp-OutputArea-output").last.inner_text().strip() == "True", "anywidget knows Colab"
+    page.locator("button.echo").click()
+    page.get_by_text("answer: 250 1 0 | 7; ask [3, 1]").wait_for(timeout=20_000)
+    notebook.screenshot("colab-echo")
+    assert not errors, "the widget manager speaks to other versions"
+    page.close()
