@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python notebooks/run.py animate source='$(SOURCE)' driving='$(DRIVING)' output=output/demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not colab"
 
 # JupyterLab in Chromium; screenshots are kept in output/browser.
 browser: $(VENV)/.installed

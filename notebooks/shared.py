@@ -28,11 +28,12 @@ motionkit is installed already, they do nothing. `package` is a folder, a wheel 
 PACKAGE = """\
 package = "{package}"  # @param {{type:"string"}}"""
 
+# A clone's folder beside the notebook looks like a package too, but one without an origin.
 INSTALL = """\
 # @title Install
 import importlib.util, os, pathlib, shutil, subprocess, sys
 
-if not all(map(importlib.util.find_spec, ("motionkit", "{module}"))):
+if not all(getattr(importlib.util.find_spec(name), "origin", None) for name in ("motionkit", "{module}")):
     if package.startswith("/content/drive/"):
         from google.colab import drive
 
