@@ -221,7 +221,13 @@ class Panel(anywidget.AnyWidget):
         folder = self._output / "inputs"
         found = given if drive.is_link(given) else drive.find_input(given, folder)
 
-        self._worker.ask(role, lambda: self._open_now(role, found))
+        self._worker.ask(role, lambda: self._try_to_open(role, found))
+
+    def _try_to_open(self, role: str, given: str | Path) -> None:
+        try:
+            self._open_now(role, given)
+        except Exception as error:  # told with the role, so that the other input's success does not wipe it out
+            self._failed(error, role)
 
     def _open_now(self, role: str, given: str | Path) -> None:
         path, first = drive.find_input(given, self._output / "inputs"), role not in self._views
@@ -240,7 +246,8 @@ class Panel(anywidget.AnyWidget):
         self._views[role] = _described(role, path, view)
         self.send(self._views[role][0], [self._views[role][1]])
         self._write_call()
-        self._tell("note", " ".join(dict.fromkeys(str(item.message) for item in caught)))
+        if self.notice.get("about") not in {*ROLES} - {role}:
+            self._tell("note", " ".join(dict.fromkeys(str(item.message) for item in caught)))
 
     def _show_frame(self, content: Content) -> None:
         started, key = time.monotonic(), content["id"]

@@ -256,6 +256,7 @@ def test_an_upload_is_opened_and_its_crop_begins_anew(page: Page, work: Path) ->
 
 def test_a_bad_path_at_the_start_is_told_in_the_panel(work: Path, model: Model) -> None:
     page = Page(mk.panel(model, "nowhere.png", "driving.mp4", output="out"))
+    until(lambda: page.panel.driving)  # its success leaves the source's mistake where it is
     page.error("no such file")
     assert page.panel.source is None and page.panel.call == ""
     page.say({"kind": "animate", "settings": page.panel.settings})
