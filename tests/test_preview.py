@@ -199,12 +199,13 @@ def test_inputs_are_shown_whole_with_their_squares(work: Path, model: Model) -> 
 
 
 @pytest.mark.slow
-def test_the_samples_squares_are_those_that_would_be_found() -> None:
+@pytest.mark.parametrize("name", ["driving", "nod"])
+def test_the_samples_squares_are_those_that_would_be_found(name: str) -> None:
     config = tiny_config(domain="face")
     preview = Preview(Model(seeded_model(config), device="cpu"))
-    clip = media.open_clip(samples.driving_clip("nod"))
+    clip = media.open_clip(samples.driving_clip(name))
     found = pipeline.crop_clip(clip, config, AnimateOptions()).box
-    assert preview.open_driving(samples.driving_clip("nod"), AnimateOptions()).boxes == [found]
+    assert preview.open_driving(samples.driving_clip(name), AnimateOptions()).boxes == [found]
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,8 @@ def test_the_page_hears_of_inputs_when_it_opens(page: Page) -> None:
 
 def test_detection_goes_on_by_itself(page: Page) -> None:
     until(lambda: (FRAMES, FRAMES) in [(c["ready"], c["total"]) for c, _ in page.answers("detected")])
+    told = [content["ready"] for content, _ in page.answers("detected")]
+    assert told == sorted(told) and told[-1] == FRAMES
 
 
 def test_animate_with_progress_then_download_and_save(page: Page, work: Path) -> None:

@@ -241,6 +241,9 @@ def test_a_snapshot_and_a_recording(notebook: Callable[..., tuple[Any, Page]], s
     # Frames are counted while they are read.
     page.wait_for_function("() => Number(document.querySelector('input[data-name=frame]').max) > 3")
     page.get_by_text("No face was found").wait_for(timeout=ANSWER)  # in the fake camera's picture
+    names = [page.locator(f"[data-role={role}]").inner_text() for role in ("source", "driving")]
+    assert "snapshot.jpg" in names[0] and "recording.webm" in names[1]
+    assert pixels(page).std() > 5, "the result is the camera's picture, not an empty one"
     browser.close()
 
 
