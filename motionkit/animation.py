@@ -141,7 +141,7 @@ def move(
     reference: Keypoints,
     *,
     options: AnimateOptions,
-    gains: torch.Tensor | None = None,
+    gains: motion.Gains | None = None,
 ) -> Keypoints:
     """Transfer and limit, as the options say: ``motion.transfer``, then ``motion.limit`` where motion is relative.
 

@@ -159,7 +159,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument("--model", default="heads", help="name, or path of a weights file (default: heads, embedded)")
     group.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best that is there)")
-    group.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16"))
+    group.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16", "int8"))
     group.add_argument("--allow-unverified", action="store_true", help="accept weights without a published hash")
 
 

@@ -32,7 +32,7 @@ def add_commands(command: Command) -> None:
     what.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best that is there)")
     what.add_argument(
         "--precisions", type=_list(str), metavar="A,B",
-        help="float32, bfloat16, float16, auto (default: float32 and the device's own half precision)",
+        help="float32, bfloat16, float16, int8, auto (default: float32 and the device's own half precision)",
     )  # fmt: skip
     what.add_argument("--sizes", type=_list(int), metavar="N,M", help="sides of the result (default: the model's own)")
     what.add_argument("--batches", type=_list(int), metavar="N,M", help="frames at once (default: 1, on a GPU also 16)")

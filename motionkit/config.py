@@ -100,7 +100,8 @@ class ModelConfig:
         padding: What a warp reads outside the source: "zeros" as in published models, or "border", which repeats the
             outermost pixels and so leaves no dark rims.
         keypoint_names: A name for each keypoint, or empty.
-        keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts.
+        keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
+            others ride, see ``AnimateOptions.gains``.
     """
 
     name: str = "custom"
@@ -251,7 +252,9 @@ class AnimateOptions:
         relative: Move the source by how the driving moves, rather than to where it is.
         adapt_scale: Scale relative movement by the ratio of the sizes (convex hulls); ignored when absolute.
         strength: 0 keeps the source's pose, 1 is the plain transfer, up to 2 exaggerates.
-        gains: Keypoint index, keypoint name or group name to a factor on that part's movement, 0 to 4.
+        gains: Keypoint index, keypoint name or group name to a factor on that part's movement, 0 to 4. Where the model
+            has a group "head", the other parts ride on it: theirs acts on what they do beyond the head's movement, and
+            the head's takes them along, so that {"head": 0} speaks with a still head.
         smoothing: 0 is off, up to 1; a causal One-Euro filter over time.
         motion_limit: Largest movement of a keypoint from the source, in units of the source keypoints' extent (the
             square root of their convex hull's area); None is no limit. Off when absolute.

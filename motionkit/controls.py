@@ -1,4 +1,4 @@
-"""What the panel's controls are called, where they begin and how far they go; their values as AnimateOptions and back.
+"""What the widgets' controls are called, where they begin and how far they go; their values as AnimateOptions and back.
 
 Defaults and ranges are ``motionkit.config``'s; the browser is told them and holds none of its own.
 """

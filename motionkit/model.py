@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -28,10 +29,13 @@ class Model:
         device: Where to compute.
         precision: Of the picture-making part; keypoints and motion are always float32. "auto" takes what the device
             is fast in and compares the first frame with one in float32: if it differs, float32 is used from then on.
+            "int8", on processors with units for it, is tested in the same way.
         fingerprint: Hash of the weights, by which motion templates know their model.
 
     Attributes:
         config: The configuration.
+        precision: In use; "auto" is settled.
+        dtype: Of the picture-making part, but for what is in 8-bit integers.
         reference: The trained form, on the same device, in eval mode.
     """
 
@@ -45,19 +49,21 @@ class Model:
     ) -> None:
         self.device = pick_device(device)
         self.dtype = pick_dtype(precision, self.device)
-        self._unproven = precision == "auto" and self.dtype != torch.float32
+        self.precision: Precision = precision
+        if precision == "auto":
+            self.precision = _name(self.dtype)
+        self._unproven = precision in ("auto", "int8") and self.precision != "float32"
         self.reference = reference.eval().to(self.device)
         self.config = reference.config
         self.fingerprint = fingerprint
 
     def __repr__(self) -> str:
-        precision = str(self.dtype).removeprefix("torch.")
-        return f"Model({self.config.name!r}, device={str(self.device)!r}, precision={precision!r})"
+        return f"Model({self.config.name!r}, device={str(self.device)!r}, precision={self.precision!r})"
 
     @cached_property
     def fast(self) -> FastModel:
         """The inference form, built from the reference at first use."""
-        return FastModel(self.reference, self.dtype)
+        return FastModel(self.reference, self.dtype, int8=self.precision == "int8")
 
     @torch.inference_mode()
     def detect(self, images: Tensor) -> Keypoints:
@@ -95,7 +101,8 @@ class Model:
         driving_keypoints = driving_keypoints.to(self.device)
         if self._unproven:
             self._prove(encoded[:1], source_keypoints[:1], driving_keypoints[:1])
-        if encoded.features.dtype != self.dtype:  # encoded before "auto" went back to float32
+        if (encoded.features.dtype, bool(encoded.steps)) != (self.dtype, self.precision == "int8"):
+            # It was encoded before the test on the first frame went back to float32.
             encoded = self.encode(encoded.picture)
         return self.fast.generate(encoded.expand(batch), source_keypoints, driving_keypoints)
 
@@ -106,14 +113,17 @@ class Model:
         exact = plain.generate(plain.encode(source.picture), source_keypoints, driving_keypoints)
         if is_faithful(self.fast.generate(source, source_keypoints, driving_keypoints).image, exact.image):
             return
-        short = str(self.dtype).removeprefix("torch.")
         warnings.warn(
-            f"In {short} the first frame came out wrong on {self.device}; float32 is used. "
+            f"In {self.precision} the first frame came out wrong on {self.device}; float32 is used. "
             'precision="float32" skips this test.',
             MotionkitWarning,
             stacklevel=3,
         )
-        self.fast, self.dtype = plain, torch.float32
+        self.fast, self.dtype, self.precision = plain, torch.float32, "float32"
+
+
+def _name(dtype: torch.dtype) -> Precision:
+    return cast(Precision, str(dtype).removeprefix("torch."))
 
 
 def load_model(
@@ -133,8 +143,8 @@ def load_model(
             ``.safetensors`` or published-format ``.pth.tar`` file.
         config: Its configuration; None takes the file's own, or recognises it from the shapes.
         device: "cpu", "cuda", "cuda:1", "mps"; None takes the best that is there.
-        precision: Of the picture-making part: "float32", "bfloat16", "float16", or "auto" by device,
-            with a test on the first frame (see ``Model``).
+        precision: Of the picture-making part: "float32", "bfloat16", "float16", "int8" (processors only), or "auto"
+            by device; the last two with a test on the first frame (see ``Model``).
         align_corners: Overrides the configuration's; False gives what the published code gives on a current PyTorch.
         allow_unverified: Fetch published weights for which no hash is known; theirs is then remembered.
         progress: Show a progress bar while fetching.

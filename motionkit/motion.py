@@ -8,20 +8,19 @@ Legend: B frames, S sources (1 or B), K keypoints; points (x, y) in [-1, 1]; a J
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from motionkit import affine
-from motionkit.config import ModelConfig
 from motionkit.errors import InputError
+from motionkit.gains import Gains, apply_gains, keypoint_gains
 from motionkit.structures import Keypoints
 
-__all__ = ["Smoother", "best_reference", "keypoint_gains", "limit", "transfer"]
+__all__ = ["Gains", "Smoother", "best_reference", "keypoint_gains", "limit", "transfer"]
 
 MIN_SPREAD = 1e-4  # root mean square distance from the centre below which points coincide; in [-1, 1] coordinates
 MIN_FLATNESS = 1e-4  # hull area over squared spread below which points are collinear
@@ -36,7 +35,7 @@ def transfer(
     relative: bool = True,
     adapt_scale: bool = True,
     strength: float = 1.0,
-    gains: Tensor | None = None,
+    gains: Gains | None = None,
 ) -> Keypoints:
     """Move the source's keypoints as the driving keypoints move (arXiv 2003.00196, section 3.3).
 
@@ -45,11 +44,12 @@ def transfer(
     mean square distances from the centre, and 1 where one of those vanishes too. A keypoint whose J_D0 is singular
     keeps J_S. Absolute: p_D and J_D.
 
-    Each keypoint's movement from the source is then multiplied by f = strength · its gain: points along a straight
-    line, Jacobians as R^f · J_S = exp(f·log R) · J_S, where R is J_D · J_D0⁻¹ (relative) or J_D · J_S⁻¹ (absolute), so
-    that half the strength of a rotation is half its angle. Where R has no usable real logarithm (singular, mirrored,
-    near half a turn; ``LOG_CONDITION`` and ``LOG_HALF_TURN`` in affine.py) the Jacobian goes over, continuously, to
-    the straight line. f = 0 is exactly the source and f = 1 exactly the plain transfer.
+    Each keypoint's movement from the source is then multiplied by f = strength · its gain: points on a straight line,
+    Jacobians as R^f · J_S = exp(f·log R) · J_S, where R is J_D · J_D0⁻¹ (relative) or J_D · J_S⁻¹ (absolute), so that
+    half the strength of a rotation is half its angle. Where R has no usable real logarithm (singular, mirrored, near
+    half a turn; ``LOG_CONDITION`` and ``LOG_HALF_TURN`` in affine.py) the Jacobian goes over, continuously, to the
+    straight line. f = 0 is exactly the source and f = 1 exactly the plain transfer. A keypoint that rides on a head has
+    f = strength; its gain acts before, on what the driving does beyond the head's movement (`apply_gains` in gains.py).
 
     Args:
         source: S = 1 or B.
@@ -58,7 +58,7 @@ def transfer(
         relative: Move by how the driving moves, rather than to where it is.
         adapt_scale: Adapt relative movement to the source's size.
         strength: f for every keypoint, 0 to 2.
-        gains: K further factors, 0 to 4, or None; see `keypoint_gains`.
+        gains: Further factors, 0 to 4, or None; see `keypoint_gains`.
 
     Returns:
         Batch B; with Jacobians if the inputs have them.
@@ -69,7 +69,8 @@ def transfer(
     _check_fit(source, driving, reference)
     factor = torch.full_like(source.value[0, :, :1], strength)  # K 1
     if gains is not None:
-        factor = factor * gains.to(factor).reshape(-1, 1)
+        driving, left = apply_gains(driving, reference if relative else source, gains)
+        factor = factor * left.reshape(-1, 1)
     if relative:
         scale = _scale(source.value, reference.value) if adapt_scale else 1.0
         movement = scale * (driving.value - reference.value)
@@ -82,33 +83,6 @@ def transfer(
         return Keypoints(value)
     base = reference.jacobian if relative else None
     return Keypoints(value, _transfer_jacobian(source.jacobian, driving.jacobian, base, factor[..., None]))
-
-
-def keypoint_gains(gains: Mapping[str | int, float], config: ModelConfig) -> Tensor | None:
-    """One factor for each keypoint from factors by index, keypoint name or group name.
-
-    A gain is a factor on that part's whole movement from the source, on top of the strength: 1 changes nothing, 0
-    holds the part at the source, the same gain for every keypoint is a strength. A keypoint's own gain, by index or
-    name, overrides its groups', a smaller group a larger one, and among equals the later counts. Where a name is both
-    a keypoint's and a group's, the keypoint is meant.
-
-    Args:
-        gains: Index (an int or its digits), keypoint name or group name to factor.
-        config: The model's, which knows the names.
-
-    Returns:
-        K float32 factors, or None if `gains` is empty.
-
-    Raises:
-        InputError: A name or index that the model does not have; lists those that it has.
-    """
-    if not gains:
-        return None
-    found = [(*_keypoints_named(name, config), gain) for name, gain in gains.items()]
-    factors = torch.ones(config.num_kp)
-    for _, indices, gain in sorted(found, key=lambda item: (item[0], len(item[1])), reverse=True):
-        factors[indices] = gain
-    return factors
 
 
 def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None) -> Keypoints:
@@ -254,27 +228,6 @@ def _check_fit(source: Keypoints, driving: Keypoints, reference: Keypoints) -> N
             got=", ".join(shapes),
             expected="keypoints of one model, one source or as many as driving frames, and one reference",
         )
-
-
-def _keypoints_named(name: str | int, config: ModelConfig) -> tuple[bool, list[int]]:
-    """Whether `name` is a group's, and the indices that it stands for."""
-    names, groups = config.keypoint_names, config.keypoint_groups
-    if name in names:
-        return False, [names.index(str(name))]
-    if isinstance(name, str) and name in groups:
-        return True, [names.index(member) for member in groups[name]]
-    digits = str(name)
-    if digits.isdecimal() and int(digits) < config.num_kp:
-        return False, [int(digits)]
-    expected, todo = f"an index from 0 to {config.num_kp - 1}", None
-    if names:
-        expected += f", a keypoint ({', '.join(names)})"
-        expected += f" or a group ({', '.join(groups)})" if groups else ""
-        if close := difflib.get_close_matches(digits, [*names, *groups], n=1):
-            todo = f"Did you mean {close[0]!r}?"
-    else:
-        todo = f"The keypoints of model {config.name!r} have no names; give indices"
-    raise InputError("Unknown keypoint or group in gains", got=repr(name), expected=expected, todo=todo)
 
 
 def _numpy(points: Tensor) -> np.ndarray:

@@ -11,20 +11,31 @@ import torch
 from torch import Tensor
 
 from motionkit.errors import InputError
+from motionkit.fast import int8
 
-__all__ = ["LEAST_PSNR", "Precision", "is_faithful", "native_dtype", "pick_dtype", "psnr"]
+__all__ = ["LEAST_PSNR", "PRECISIONS", "Precision", "is_faithful", "native_dtype", "pick_dtype", "psnr"]
 
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
-PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16", "float16")
+Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16", "float16", "int8")
 # Between the first frame in a short type and in float32, in dB; trained weights in bfloat16 reach more than 40.
 LEAST_PSNR = 35.0
 
 
 def pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
-    """The type asked for, or the device's own for "auto". Raises InputError for an unknown name."""
+    """The type asked for, or the device's own for "auto" and for what "int8" leaves.
+
+    Raises InputError for an unknown name, and for "int8" where the device has no units for it.
+    """
     if precision not in PRECISIONS:
         raise InputError("Unknown precision", got=repr(precision), expected=f"one of {', '.join(PRECISIONS)}")
-    return native_dtype(device) if precision == "auto" else getattr(torch, precision)
+    if precision == "int8" and not (device.type == "cpu" and int8.works()):
+        raise InputError(
+            "This device does not compute in 8-bit integers",
+            got=str(device),
+            expected="a processor with AVX-512 VNNI or AMX",
+            todo='Use precision="auto"',
+        )
+    return native_dtype(device) if precision in ("auto", "int8") else getattr(torch, precision)
 
 
 def native_dtype(device: torch.device) -> torch.dtype:

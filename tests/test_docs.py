@@ -1,4 +1,4 @@
-"""Every command and example of the README and of docs/training.md is run."""
+"""Every command and example of the README, of docs/training.md and of docs/speed.md is run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from PIL import Image
 
 from motionkit import load_model, media, samples, training
 from motionkit.cli import main
+from motionkit.fast import int8
 from motionkit.training import PRESETS, STARTS, TrainResult
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+SPEED = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
 # Appended to every training command: the same, in seconds.
 SHORT = "--steps 2 --batch-size 2 --workers 0 --quiet --set data.size=64 --set loss.network=none --set loss.pixel=10"
 NARROW = ["model.size=64", "model.generator_params.block_expansion=4", "model.generator_params.max_features=16"] + [
@@ -105,6 +107,23 @@ def run_shortened(words: list[str]) -> None:
     launch = ["-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu", "--main_process_port", "0"]
     done = subprocess.run([sys.executable, *launch, *words[4:]], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_speed_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    commands = [line for block in blocks("console", SPEED) for line in block.splitlines()]
+    assert len(commands) == 3
+    for command in commands:
+        words = shlex.split(command)[1:]
+        if "--read" not in words:
+            short = ["--rounds", "1", "--frames", "1", "--no-clips", "--quiet", "--device", "cpu"]
+            words += [*short, *([] if "--models" in words else ["--models", "heads"])]
+        if not int8.works():
+            words = [word.replace(",int8", "") for word in words]
+        assert main(words) == 0, command
+    page = (tmp_path / "bench.md").read_text(encoding="utf-8")
+    assert "heads" in page and ("int8" in page) == int8.works()
 
 
 def test_the_presets_are_told() -> None:

@@ -20,8 +20,8 @@ import motionkit as mk
 from motionkit import media, provenance, samples
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError, MediaError, TemplateError
-from motionkit.live_clip import LiveClip
-from motionkit.live_session import LiveSession, Recorder
+from motionkit.live.clip import LiveClip
+from motionkit.live.session import LiveSession, Recorder
 from motionkit.model import Model
 from motionkit.structures import Keypoints
 
@@ -338,6 +338,8 @@ def browser(model: Model, tmp_path: Path) -> Iterator[Browser]:
 def test_a_frame_is_answered_with_a_result_and_its_times(browser: Browser, model: Model) -> None:
     widget = browser.widget
     assert widget.setup["side"] == 48 and widget.setup["groups"] == ["left", "rest"]
+    started = {name: getattr(widget, name) for name in ("strength", "smoothing", "gains")}
+    assert widget.setup["start"] == started, "what Reset goes back to, whatever is set and reloaded meanwhile"
     assert widget.source["name"] == "sample portrait"
     portrait = media.read_image(samples.portrait())
     square = np.asarray(Image.fromarray(portrait).resize((32, 32), Image.Resampling.BOX))

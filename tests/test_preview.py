@@ -17,12 +17,12 @@ from skimage import data
 import motionkit as mk
 from motionkit import faces, media, pipeline, samples
 from motionkit.animation import moments
-from motionkit.calls import python_call
 from motionkit.config import AnimateOptions
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, TemplateError
 from motionkit.model import Model
-from motionkit.preview import Preview
 from motionkit.structures import Box
+from motionkit.widgets.calls import python_call
+from motionkit.widgets.preview import Preview
 
 FRAMES = 24
 NAMED = {"keypoint_names": ("brow", "lip", "chin"), "keypoint_groups": {"mouth": ("lip", "chin")}}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from motionkit import winograd
-from motionkit.winograd import WinogradConv, pays
+from motionkit.fast import winograd
+from motionkit.fast.winograd import WinogradConv, pays
 
 
 @pytest.mark.parametrize("bias", [True, False])

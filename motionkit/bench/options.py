@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BenchOptions"]
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,8 +112,13 @@ class Procedure(ABC):
         return self.kind if self.kind == "plain" else f"{self.kind} {self.asked} x{self.batch}"
 
     @property
-    def dtype(self) -> torch.dtype:
+    def precision(self) -> str:
         """In which pictures are made."""
+        return "float32"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The same; of what is not in 8-bit integers."""
         return torch.float32
 
     def begin(self, source: np.ndarray, first: np.ndarray) -> None:
@@ -212,6 +217,10 @@ class Fast(Procedure):
         self.model = Model(reference, device=device, precision=precision)
 
     @property
+    def precision(self) -> str:
+        return self.model.precision
+
+    @property
     def dtype(self) -> torch.dtype:
         return self.model.dtype
 
@@ -226,5 +235,4 @@ class Fast(Procedure):
 
     def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
         fast = self.model.fast
-        parts = {"dense motion": getattr(fast, "motion", None), "decoder": getattr(fast, "decoder", None)}
-        return {stage: (part, part) for stage, part in parts.items() if isinstance(part, nn.Module)}
+        return {"dense motion": (fast.motion, fast.motion), "decoder": (fast.bottleneck, fast.decoder)}

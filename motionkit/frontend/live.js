@@ -1,4 +1,4 @@
-// The webcam widget: camera or clip in, the moving source out. motionkit/live.py is the other side.
+// The webcam widget: camera or clip in, the moving source out. motionkit/live/widget.py is the other side.
 
 const LIVE_GONE =
   "The kernel was restarted or has stopped. Run the notebook's cells again from the top; this view is no longer connected.";
@@ -7,7 +7,7 @@ class LiveView {
   constructor(model, el) {
     this.model = model;
     this.setup = model.get("setup");
-    this.start = { strength: model.get("strength"), smoothing: model.get("smoothing"), gains: model.get("gains") };
+    this.before = Boolean(model.get("driving").kind); // it has run: the page was loaded again, or shows a second view
     this.meter = new LiveMeter();
     this.files = new FileTransfer(model);
     this.mode = model.get("driving").kind && model.get("driving").kind !== "camera" ? "clip" : "camera";
@@ -60,7 +60,7 @@ class LiveView {
       mirror: (value) => this.#set({ mirror: value }),
       slider: (name, value) => this.#set({ [name]: value }),
       gain: (group, value) => this.#set({ gains: { ...this.model.get("gains"), [group]: value } }),
-      reset: () => this.#set(this.start),
+      reset: () => this.#set(this.setup.start),
       source: (path) => this.#send("source", { path }),
       upload: (file) => this.#upload(file),
       driving: (mode) => {
@@ -119,9 +119,10 @@ class LiveView {
     if (!this.starting) return; // given up since
     this.starting = false;
     this.running = true;
+    this.before = false;
     this.meter.clear();
     this.loop.start(this.camera ? new CameraFeed(this.camera.video, this.setup.side) : null);
-    this.#showRunning();
+    this.#showMode();
   }
 
   async #openCamera() {
@@ -211,7 +212,8 @@ class LiveView {
     if (!recording) this.recordingSince = null;
     else this.recordingSince ??= performance.now();
     const seconds = recording ? Math.floor((performance.now() - this.recordingSince) / 1000) : 0;
-    const words = [recording ? `Recording ${tellClock(seconds)}` : "", this.frozen ? "Frozen" : ""];
+    const clock = this.running ? ` ${tellClock(seconds)}` : ""; // of a page that saw none of it, it would stand still
+    const words = [recording ? `Recording${clock}` : "", this.frozen ? "Frozen" : ""];
     state.textContent = words.filter(Boolean).join(", ");
     state.hidden = !state.textContent;
     state.classList.toggle("mk-live-on", recording);
@@ -240,7 +242,9 @@ class LiveView {
     page.driving.hidden = camera;
     page.drivingCaption.textContent = camera ? "Camera" : "Clip";
     page.hint.textContent = camera
-      ? "Press Start and allow the camera. Its frames go to this notebook's kernel, nowhere else."
+      ? this.before
+        ? "The camera is off, since this page was loaded anew. Press Start to go on with the settings as they are."
+        : "Press Start and allow the camera. Its frames go to this notebook's kernel, nowhere else."
       : "Press Start to play the clip.";
     this.#showRunning();
   }

@@ -1,4 +1,4 @@
-// The panel: what it holds together, and the preview. motionkit/widgets.py is the other side.
+// The panel: what it holds together, and the preview. motionkit/widgets/widget.py is the other side.
 
 const PREVIEW_OVERTAKE = 300; // ms after which a newer request is sent though an older one is not answered
 const PREVIEW_SILENCE = 20_000; // ms without any answer after which the kernel counts as gone

@@ -206,6 +206,45 @@ def test_a_busy_a_restarted_kernel_and_a_lost_camera_are_told(live: Live) -> Non
     live.wait("w.dataset.state === 'stopped' && !w.querySelector('.mk-live-feed video')")
 
 
+def test_a_reload_brings_it_back_and_start_goes_on(live: Live, lab: Lab) -> None:
+    for name, value in (("Strength", "1.4"), ("Smoothing", "0.3"), ("Mouth", "1.5")):
+        live.root.get_by_label(name).first.fill(value)
+    live.root.get_by_label("Mirror").uncheck()
+    live.press("Record")
+    live.wait("w.querySelector('.mk-live-on:not([hidden])')")
+    live.more(5)
+    live.page.keyboard.press("Escape")
+    live.page.keyboard.press("ControlOrMeta+s")
+    live.page.wait_for_timeout(2000)
+    live.page.goto(f"{lab.url}/lab/tree/live.ipynb?reset")
+    again = Live(live.page, live.notebook)
+    again.root.get_by_text("sample portrait").wait_for(timeout=PATIENCE)
+    again.wait("w.querySelector('.mk-live-thumbnail').naturalWidth > 0")
+    for name, value in (("Strength", "1.4"), ("Smoothing", "0.3"), ("Mouth", "1.5"), ("Eyes", "1")):
+        assert again.root.get_by_label(name).first.input_value() == value
+    assert not again.root.get_by_label("Mirror").is_checked()
+    assert again.root.get_attribute("data-state") == "stopped"
+    assert "Press Start" in again.root.get_by_text("The camera is off").inner_text()
+    assert difference(again.pixels(), again.pixels(".mk-live-thumbnail")) < 1.5, "the source, not an empty square"
+    again.notebook.screenshot("live-reloaded", again.root)
+    # What was recorded before is not lost.
+    again.press("Stop recording")
+    again.wait("w.querySelector('.mk-live-recorded video').videoWidth === 256")
+
+    again.press("Start")
+    again.more(5)
+    shown = again.pixels()
+    again.more(5)
+    assert difference(shown, again.pixels()) > 0.3
+    assert again.root.locator(".mk-live-mirrored").count() == 0
+    assert again.root.locator("video").first.evaluate("v => getComputedStyle(v).transform") == "none"
+    again.notebook.screenshot("live-reloaded-running", again.root)
+    again.press("Stop")
+    again.root.get_by_text("Press Start and allow the camera").wait_for()
+    again.press("Reset")
+    assert [again.root.get_by_label(name).first.input_value() for name in ("Strength", "Mouth")] == ["1", "1"]
+
+
 def test_in_the_dark_and_narrow(lab: Lab, filmed: Browser) -> None:
     live = open_live(lab, filmed, dark=True, width=800)
     live.root.get_by_label("Mouth").first.fill("1.5")

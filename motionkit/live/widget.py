@@ -22,11 +22,10 @@ from motionkit import config, drive, faces, media, overlays, samples
 from motionkit.animation import picture_side
 from motionkit.config import AnimateOptions
 from motionkit.controls import options_of
-from motionkit.detected import jpeg
 from motionkit.errors import InputError, MissingPackageError, MotionkitError, MotionkitWarning
-from motionkit.frontend import script, style
-from motionkit.live_clip import LiveClip
-from motionkit.live_session import LiveSession
+from motionkit.frontend import jpeg, script, style
+from motionkit.live.clip import LiveClip
+from motionkit.live.session import LiveSession
 from motionkit.media.images import check_file
 from motionkit.model import Model
 from motionkit.structures import Keypoints
@@ -113,6 +112,11 @@ class Webcam(anywidget.AnyWidget):
         self.clip_path: Path | None = None
         self._output = Path(output)
         self._worker = Worker(lambda: False, self._failed)
+        start = {
+            "strength": options.strength,
+            "smoothing": options.smoothing,
+            "gains": {str(name): gain for name, gain in options.gains.items()},
+        }
         super().__init__(
             setup={
                 "side": round(FRAME_SCALE * model.size),
@@ -120,11 +124,10 @@ class Webcam(anywidget.AnyWidget):
                 "strength": config.STRENGTH_RANGE,
                 "smoothing": config.SMOOTHING_RANGE,
                 "gain": config.GAIN_RANGE,
+                "start": start,
             },
-            strength=options.strength,
-            smoothing=options.smoothing,
-            gains={str(name): gain for name, gain in options.gains.items()},
             mirror=session.mirror,
+            **start,
         )
         self._transfers = Transfers(
             self.send,

@@ -17,7 +17,6 @@ from motionkit import media, motion, samples
 from motionkit.animation import Generator, Moment, Source, choose_reference, move, picture_side
 from motionkit.collage import Panel
 from motionkit.config import AnimateOptions
-from motionkit.detected import Check, DetectedClip, SmoothedMotion
 from motionkit.errors import InputError
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
@@ -27,6 +26,7 @@ from motionkit.pipeline import CroppedClip, Subject, crop_clip, finish, open_dri
 from motionkit.structures import Box, Keypoints
 from motionkit.templates import MotionTemplate, check_model
 from motionkit.tensors import to_frames
+from motionkit.widgets.detected import Check, DetectedClip, SmoothedMotion
 
 __all__ = ["InputView", "Preview", "PreviewFrame"]
 

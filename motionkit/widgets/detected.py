@@ -9,34 +9,24 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 
 from motionkit import faces, motion
 from motionkit.animation import detect_batches, move
 from motionkit.config import AnimateOptions
 from motionkit.errors import MediaError
+from motionkit.frontend import jpeg
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
 from motionkit.pipeline import CroppedClip
 from motionkit.structures import Keypoints
 from motionkit.templates import MotionTemplate
 
-__all__ = ["DetectedClip", "SmoothedMotion", "jpeg"]
+__all__ = ["DetectedClip", "SmoothedMotion"]
 
 # A frame this much further on than detection has come is read and looked at by itself.
 FAR = 8
-JPEG_QUALITY = 90
 
 Check = Callable[[], None]
-
-
-def jpeg(frame: np.ndarray, quality: int = JPEG_QUALITY) -> bytes:
-    """An H W 3 uint8 frame as the bytes of a JPEG file."""
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(frame).save(out, "JPEG", quality=quality)
-    return out.getvalue()
 
 
 @dataclass(frozen=True)
@@ -157,7 +147,7 @@ class SmoothedMotion:
         reference: Keypoints,
         *,
         options: AnimateOptions,
-        gains: torch.Tensor | None,
+        gains: motion.Gains | None,
         fps: float,
     ) -> None:
         self._source, self._source_moves = source, source_moves

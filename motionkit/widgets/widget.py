@@ -16,17 +16,16 @@ from typing import Any
 import numpy as np
 
 from motionkit import drive, samples
-from motionkit.calls import python_call
 from motionkit.config import AnimateOptions
 from motionkit.controls import choices, options_of, settings_of
-from motionkit.detected import jpeg
 from motionkit.errors import InputError, MissingPackageError, MotionkitError
-from motionkit.frontend import script, style
-from motionkit.job import Job
+from motionkit.frontend import jpeg, script, style
 from motionkit.model import Model
-from motionkit.preview import InputView, Preview
 from motionkit.structures import AnimationResult
 from motionkit.transfer import Transfers
+from motionkit.widgets.calls import python_call
+from motionkit.widgets.job import Job
+from motionkit.widgets.preview import InputView, Preview
 from motionkit.worker import Worker
 
 try:

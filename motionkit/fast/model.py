@@ -3,8 +3,9 @@
 Against the trained form: what depends on the source alone is computed once a source; batch norms are folded into
 convolutions; "double, then convolve" is its exact sub-pixel equivalent where that is faster; wide convolutions on CPUs
 take Winograd's form, and the last one goes down, then across; local motions stay affine maps instead of a matrix for
-every pixel; convolutions that read the same features are one; memory is channels_last. The decoder may run in bfloat16
-or float16; everything that decides where things go stays in float32.
+every pixel; convolutions that read the same features are one; on CPUs weights are kept in the order that is computed
+in; memory is channels_last. Encoder and decoder may run in bfloat16 or float16, and the decoder's bottleneck in 8-bit
+integers; everything that decides where things go stays in float32.
 
 Legend: B batch, C channels, K keypoints, H W picture size, h w size of the motion.
 """
@@ -13,27 +14,25 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from motionkit.modules.blocks import DownBlock, Hourglass, ResBlock, SameBlock, UpBlock
+from motionkit.fast.convs import folded, folded_down, folded_up, join, quick, split
+from motionkit.fast.int8 import Int8Bottleneck, Steps
+from motionkit.fast.packed import pack
+from motionkit.modules.blocks import Hourglass, ResBlock
 from motionkit.modules.dense_motion import DenseMotion, Motion, affine_motions
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.generator import compose, hide, move
 from motionkit.modules.grid import identity_grid
 from motionkit.modules.keypoint_detector import KeypointDetector, expectation
 from motionkit.structures import Generated, Keypoints
-from motionkit.winograd import WinogradConv, pays
 
 __all__ = ["EncodedSource", "FastModel"]
 
-# On smaller maps the transposed convolution lost to doubling and convolving (measured on two CPU cores, float32).
-SUB_PIXEL_MIN_SIDE = 16
-WINOGRAD_MIN_SIDE = 16
 # Far from a keypoint its heatmap is 0 rather than denormal numbers, with which convolutions took four times as long.
 # Products of two such values and a weight are still normal.
 LEAST_EXPONENT = -30.0
@@ -47,22 +46,27 @@ class EncodedSource:
         picture: B 3 H W float32 in [0, 1], the source as given.
         features: B C h' w', what the flow moves.
         small: B 3 h w float32, what the dense motion sees.
+        steps: What an 8-bit integer is worth at each place of the bottleneck, for all B; empty without such integers.
     """
 
     picture: Tensor
     features: Tensor
     small: Tensor
+    steps: tuple[Steps, ...] = ()
 
     def __len__(self) -> int:
         return self.picture.shape[0]
 
     def __getitem__(self, index: slice) -> EncodedSource:
         """Part of the batch."""
-        return EncodedSource(self.picture[index], self.features[index], self.small[index])
+        return EncodedSource(self.picture[index], self.features[index], self.small[index], self.steps)
 
     def expand(self, batch: int) -> EncodedSource:
         """A view with `batch` items, of a source with one or with as many."""
-        return EncodedSource(*(part.expand(batch, -1, -1, -1) for part in (self.picture, self.features, self.small)))
+        picture, features, small = (
+            part.expand(batch, -1, -1, -1) for part in (self.picture, self.features, self.small)
+        )
+        return EncodedSource(picture, features, small, self.steps)
 
 
 class FastModel(nn.Module):
@@ -71,9 +75,10 @@ class FastModel(nn.Module):
     Args:
         reference: The trained form, in eval mode.
         dtype: Of encoder and decoder.
+        int8: Whether the decoder's bottleneck computes in 8-bit integers.
     """
 
-    def __init__(self, reference: FirstOrderModel, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, reference: FirstOrderModel, dtype: torch.dtype = torch.float32, *, int8: bool = False) -> None:
         super().__init__()
         # Folding must not touch the trained form, which may be trained on.
         trained = copy.deepcopy(reference).eval().requires_grad_(False)
@@ -85,15 +90,18 @@ class FastModel(nn.Module):
         self.motion = _FastMotion(generator.dense_motion_network, dense_side)
         downs, ups = generator.down_blocks, generator.up_blocks
         side = size if dtype == torch.float32 else 0  # Winograd's form loses too much in a short type
-        self.encoder = nn.Sequential(_same(generator.first, side), *(_down(b, side >> i) for i, b in enumerate(downs)))
-        self.decoder = nn.Sequential(
-            *(_FastResBlock(block, side >> len(downs)) for block in generator.bottleneck),
-            *(_up(block, size >> (len(ups) - i)) for i, block in enumerate(ups)),
-            _split(generator.final),
-        )
-        self.encoder.to(dtype)
-        self.decoder.to(dtype)
+        first = folded(generator.first, side)
+        self.encoder = nn.Sequential(first, *(folded_down(block, side >> i) for i, block in enumerate(downs)))
+        side = 0 if int8 else side >> len(downs)
+        self.bottleneck: nn.Module = nn.Sequential(*(_FastResBlock(block, side) for block in generator.bottleneck))
+        if int8:
+            self.bottleneck = Int8Bottleneck(self.bottleneck)
+        up_sides = (size >> i for i in range(len(ups), 0, -1))
+        self.decoder = nn.Sequential(*map(folded_up, ups, up_sides), split(generator.final))
+        for part in (self.encoder, self.decoder) if int8 else (self.encoder, self.bottleneck, self.decoder):
+            part.to(dtype)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        pack(self)
 
     def detect(self, images: Tensor) -> Keypoints:
         """As ``FirstOrderModel.detect``."""
@@ -106,15 +114,20 @@ class FastModel(nn.Module):
             size = (self.config.size, self.config.size)
             seen = F.interpolate(source, size=size, mode="bilinear", antialias=True)
         features = self.encoder(_channels_last(seen).to(self.dtype))
-        return EncodedSource(_channels_last(source), features, self.motion.shrink(seen))
+        steps = self.bottleneck.measure(features) if isinstance(self.bottleneck, Int8Bottleneck) else ()
+        return EncodedSource(_channels_last(source), features, self.motion.shrink(seen), steps)
 
     def generate(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
         """As ``FirstOrderModel.generate``, from an encoded source; batches must be equal."""
         motion = self.motion(source.small, source_keypoints, driving_keypoints)
         features = move(source.features, motion.flow, self.config)
         features = hide(features, None if motion.occlusion is None else motion.occlusion.to(self.dtype))
-        decoded = self.decoder(_channels_last(features)).float().sigmoid()
+        decoded = self._decode(_channels_last(features), source.steps).float().sigmoid()
         return compose(source.picture, decoded, motion, self.config)
+
+    def _decode(self, features: Tensor, steps: tuple[Steps, ...]) -> Tensor:
+        features = self.bottleneck(features, steps) if steps else self.bottleneck(features)
+        return self.decoder(features.to(self.dtype))
 
 
 class _FastDetector(nn.Module):
@@ -124,7 +137,7 @@ class _FastDetector(nn.Module):
         super().__init__()
         self.down = getattr(detector, "down", nn.Identity())
         self.hourglass = _FastHourglass(detector.predictor, side)
-        self.maps = _join(detector.kp, detector.jacobian)
+        self.maps = join(detector.kp, detector.jacobian)
         self.num_kp, self.temperature = detector.num_kp, detector.temperature
 
     def forward(self, images: Tensor) -> Keypoints:
@@ -140,7 +153,7 @@ class _FastMotion(nn.Module):
         super().__init__()
         self.shrink = getattr(dense, "down", nn.Identity())
         self.hourglass = _FastHourglass(dense.hourglass, side)
-        self.maps = _join(dense.mask, dense.occlusion)
+        self.maps = join(dense.mask, dense.occlusion)
         self.kp_variance, self.warp = dense.kp_variance, dense.warp
 
     def forward(self, small: Tensor, source: Keypoints, driving: Keypoints) -> Motion:
@@ -182,9 +195,9 @@ def _axes(grid: Tensor) -> tuple[tuple[int, Tensor], tuple[int, Tensor]]:
 class _FastHourglass(nn.Module):
     def __init__(self, hourglass: Hourglass, side: int) -> None:
         super().__init__()
-        self.downs = nn.ModuleList(_down(b, side >> i) for i, b in enumerate(hourglass.encoder.down_blocks))
+        self.downs = nn.ModuleList(folded_down(b, side >> i) for i, b in enumerate(hourglass.encoder.down_blocks))
         ups = hourglass.decoder.up_blocks
-        self.ups = nn.ModuleList(_up(block, side >> (len(ups) - i)) for i, block in enumerate(ups))
+        self.ups = nn.ModuleList(folded_up(block, side >> (len(ups) - i)) for i, block in enumerate(ups))
 
     def forward(self, x: Tensor) -> Tensor:
         skips = []
@@ -202,78 +215,11 @@ class _FastResBlock(nn.Module):
     def __init__(self, block: ResBlock, side: int) -> None:
         super().__init__()
         self.norm = block.norm1
-        self.conv1 = _quick(fuse_conv_bn_eval(block.conv1, block.norm2), side)
-        self.conv2 = _quick(block.conv2, side)
+        first = quick(fuse_conv_bn_eval(block.conv1, block.norm2), side)
+        self.convs = nn.Sequential(first, nn.ReLU(inplace=True), quick(block.conv2, side))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv2(F.relu_(self.conv1(F.relu_(self.norm(x))))).add_(x)
-
-
-def _same(block: nn.Module, side: int) -> nn.Sequential:
-    """Convolution with its batch norm folded in, ReLU; for maps that are `side` pixels wide at the usual size."""
-    block = cast(SameBlock, block)
-    return nn.Sequential(_quick(fuse_conv_bn_eval(block.conv, block.norm), side), nn.ReLU(inplace=True))
-
-
-def _down(block: nn.Module, side: int) -> nn.Sequential:
-    return nn.Sequential(*_same(cast(DownBlock, block), side), nn.AvgPool2d(2))
-
-
-def _quick(conv: nn.Conv2d, side: int) -> nn.Module:
-    """Winograd's form where it is quicker: not on small maps, where its weights, four times as many, count most."""
-    return WinogradConv(conv) if side >= WINOGRAD_MIN_SIDE and pays(conv) else conv
-
-
-def _split(conv: nn.Conv2d) -> nn.Sequential:
-    """A convolution with few outputs, which leaves most of a processor's lanes empty, as one down and one across.
-
-    The first gives every output's column sums for each offset across, the second adds them up.
-    """
-    outputs, inputs, height, width = conv.weight.shape
-    down = nn.Conv2d(inputs, width * outputs, (height, 1), padding=(height // 2, 0), bias=False)
-    down.weight = nn.Parameter(conv.weight.permute(3, 0, 1, 2).reshape(-1, inputs, height, 1), requires_grad=False)
-    across = nn.Conv2d(width * outputs, outputs, (1, width), padding=(0, width // 2))
-    pick = torch.eye(width * outputs, dtype=conv.weight.dtype, device=conv.weight.device)
-    pick = pick.view(width, outputs, width, outputs).permute(3, 0, 1, 2)  # output, offset, output, offset
-    across.weight = nn.Parameter(pick.reshape(outputs, width * outputs, 1, width), requires_grad=False)
-    across.bias = conv.bias
-    return nn.Sequential(down, across)
-
-
-def _up(block: nn.Module, side: int) -> nn.Sequential:
-    """The up block for maps that are `side` pixels wide at the model's usual size; exact at any size."""
-    conv, relu = _same(cast(UpBlock, block), 0)
-    conv = cast(nn.Conv2d, conv)
-    if side < SUB_PIXEL_MIN_SIDE:
-        return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), conv, relu)
-    return nn.Sequential(_sub_pixel(conv), relu)
-
-
-def _sub_pixel(conv: nn.Conv2d) -> nn.ConvTranspose2d:
-    """Nearest-neighbour doubling then a 3×3 convolution, as one transposed convolution with 2.25 times less work.
-
-    Doubling is a transposed convolution of stride 2 with a 2×2 box of ones, and a convolution with padding 1 is a
-    transposed one with the flipped kernel; one after the other they are one of stride 2 whose 4×4 kernel is the
-    full convolution of both.
-    """
-    flipped = F.pad(conv.weight.double().flip(2, 3).transpose(0, 1), (1, 1, 1, 1))  # in out 5 5
-    kernel = flipped[..., :-1, :-1] + flipped[..., 1:, :-1] + flipped[..., :-1, 1:] + flipped[..., 1:, 1:]
-    doubling = nn.ConvTranspose2d(conv.in_channels, conv.out_channels, 4, stride=2, padding=1)
-    doubling.weight = nn.Parameter(kernel.to(conv.weight.dtype), requires_grad=False)
-    doubling.bias = conv.bias
-    return doubling
-
-
-def _join(first: nn.Conv2d, second: nn.Conv2d | None) -> nn.Conv2d:
-    """One convolution that gives the outputs of both, in this order; `first` itself where there is no second."""
-    if second is None:
-        return first
-    assert first.bias is not None and second.bias is not None
-    joined = copy.deepcopy(first)
-    joined.out_channels += second.out_channels
-    joined.weight = nn.Parameter(torch.cat([first.weight, second.weight]), requires_grad=False)
-    joined.bias = nn.Parameter(torch.cat([first.bias, second.bias]), requires_grad=False)
-    return joined
+        return self.convs(F.relu_(self.norm(x))).add_(x)
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -1,0 +1,87 @@
+"""Convolutions and blocks of the trained form as cheaper ones that give the same: what ``FastModel`` is built of."""
+
+from __future__ import annotations
+
+import copy
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from motionkit.fast.winograd import WinogradConv, pays
+from motionkit.modules.blocks import DownBlock, SameBlock, UpBlock
+
+__all__ = ["folded", "folded_down", "folded_up", "join", "quick", "split"]
+
+# On smaller maps the transposed convolution lost to doubling and convolving (measured on two CPU cores, float32).
+SUB_PIXEL_MIN_SIDE = 16
+WINOGRAD_MIN_SIDE = 16
+
+
+def folded(block: nn.Module, side: int) -> nn.Sequential:
+    """Convolution with its batch norm folded in, ReLU; for maps that are `side` pixels wide at the usual size."""
+    block = cast(SameBlock, block)
+    return nn.Sequential(quick(fuse_conv_bn_eval(block.conv, block.norm), side), nn.ReLU(inplace=True))
+
+
+def folded_down(block: nn.Module, side: int) -> nn.Sequential:
+    return nn.Sequential(*folded(cast(DownBlock, block), side), nn.AvgPool2d(2))
+
+
+def quick(conv: nn.Conv2d, side: int) -> nn.Module:
+    """Winograd's form where it is quicker: not on small maps, where its weights, four times as many, count most."""
+    return WinogradConv(conv) if side >= WINOGRAD_MIN_SIDE and pays(conv) else conv
+
+
+def split(conv: nn.Conv2d) -> nn.Sequential:
+    """A convolution with few outputs, which leaves most of a processor's lanes empty, as one down and one across.
+
+    The first gives every output's column sums for each offset across, the second adds them up.
+    """
+    outputs, inputs, height, width = conv.weight.shape
+    down = nn.Conv2d(inputs, width * outputs, (height, 1), padding=(height // 2, 0), bias=False)
+    down.weight = nn.Parameter(conv.weight.permute(3, 0, 1, 2).reshape(-1, inputs, height, 1), requires_grad=False)
+    across = nn.Conv2d(width * outputs, outputs, (1, width), padding=(0, width // 2))
+    pick = torch.eye(width * outputs, dtype=conv.weight.dtype, device=conv.weight.device)
+    pick = pick.view(width, outputs, width, outputs).permute(3, 0, 1, 2)  # output, offset, output, offset
+    across.weight = nn.Parameter(pick.reshape(outputs, width * outputs, 1, width), requires_grad=False)
+    across.bias = conv.bias
+    return nn.Sequential(down, across)
+
+
+def folded_up(block: nn.Module, side: int) -> nn.Sequential:
+    """The up block for maps that are `side` pixels wide at the model's usual size; exact at any size."""
+    conv, relu = folded(cast(UpBlock, block), 0)
+    conv = cast(nn.Conv2d, conv)
+    if side < SUB_PIXEL_MIN_SIDE:
+        return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), conv, relu)
+    return nn.Sequential(sub_pixel(conv), relu)
+
+
+def sub_pixel(conv: nn.Conv2d) -> nn.ConvTranspose2d:
+    """Nearest-neighbour doubling then a 3×3 convolution, as one transposed convolution with 2.25 times less work.
+
+    Doubling is a transposed convolution of stride 2 with a 2×2 box of ones, and a convolution with padding 1 is a
+    transposed one with the flipped kernel; one after the other they are one of stride 2 whose 4×4 kernel is the
+    full convolution of both.
+    """
+    flipped = F.pad(conv.weight.double().flip(2, 3).transpose(0, 1), (1, 1, 1, 1))  # in out 5 5
+    kernel = flipped[..., :-1, :-1] + flipped[..., 1:, :-1] + flipped[..., :-1, 1:] + flipped[..., 1:, 1:]
+    doubling = nn.ConvTranspose2d(conv.in_channels, conv.out_channels, 4, stride=2, padding=1)
+    doubling.weight = nn.Parameter(kernel.to(conv.weight.dtype), requires_grad=False)
+    doubling.bias = conv.bias
+    return doubling
+
+
+def join(first: nn.Conv2d, second: nn.Conv2d | None) -> nn.Conv2d:
+    """One convolution that gives the outputs of both, in this order; `first` itself where there is no second."""
+    if second is None:
+        return first
+    assert first.bias is not None and second.bias is not None
+    joined = copy.deepcopy(first)
+    joined.out_channels += second.out_channels
+    joined.weight = nn.Parameter(torch.cat([first.weight, second.weight]), requires_grad=False)
+    joined.bias = nn.Parameter(torch.cat([first.bias, second.bias]), requires_grad=False)
+    return joined
