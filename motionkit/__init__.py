@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from motionkit.animation import animate
     from motionkit.config import AnimateOptions, ModelConfig
     from motionkit.errors import MotionkitError
-    from motionkit.live import webcam
+    from motionkit.live.widget import webcam
     from motionkit.model import FirstOrderModel, Model, load_model
     from motionkit.pipeline import animate_file, extract
     from motionkit.structures import AnimationResult, Box, Generated, Keypoints, Progress, VideoInfo
     from motionkit.templates import MotionTemplate, load_template, save_template
-    from motionkit.widgets import panel
+    from motionkit.widgets.widget import panel
 
 _HOME = {
     "animate": "animation",
@@ -38,8 +38,8 @@ _HOME = {
     "MotionTemplate": "templates",
     "load_template": "templates",
     "save_template": "templates",
-    "panel": "widgets",
-    "webcam": "live",
+    "panel": "widgets.widget",
+    "webcam": "live.widget",
 }
 
 __all__ = [

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from motionkit import cli_bench, cli_training
-from motionkit.config import OVERLAYS, AnimateOptions
+from motionkit.config import OVERLAYS, PRECISIONS, AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError, MotionkitError, MotionkitWarning
 from motionkit.structures import Box
 
@@ -159,7 +159,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("model")
     group.add_argument("--model", default="heads", help="name, or path of a weights file (default: heads, embedded)")
     group.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best that is there)")
-    group.add_argument("--precision", default="auto", choices=("auto", "float32", "bfloat16", "float16", "int8"))
+    group.add_argument("--precision", default="auto", choices=PRECISIONS)
     group.add_argument("--allow-unverified", action="store_true", help="accept weights without a published hash")
 
 

@@ -9,12 +9,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from motionkit.errors import ConfigError, InputError
 from motionkit.structures import Box
 
 __all__ = [
+    "PRECISIONS",
     "PUBLISHED",
     "AnimateOptions",
     "DenseMotionConfig",
@@ -22,8 +23,12 @@ __all__ = [
     "GeneratorConfig",
     "KpDetectorConfig",
     "ModelConfig",
+    "Precision",
 ]
 
+# Of the picture-making part; "auto" is by device.
+Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 DOMAINS = ("face", "body", "fashion", "robot", "cartoon", "smile", "other")
 
 

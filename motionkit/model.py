@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from motionkit import weights
-from motionkit.config import ModelConfig
+from motionkit.config import ModelConfig, Precision
 from motionkit.errors import DeviceError, MotionkitWarning
 from motionkit.fast import EncodedSource, FastModel
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
-from motionkit.precision import Precision, is_faithful, pick_dtype
+from motionkit.precision import is_faithful, pick_dtype
 from motionkit.structures import Generated, Keypoints
 
 __all__ = ["EncodedSource", "FirstOrderModel", "Model", "Precision", "load_model", "pick_device"]
@@ -49,9 +49,7 @@ class Model:
     ) -> None:
         self.device = pick_device(device)
         self.dtype = pick_dtype(precision, self.device)
-        self.precision: Precision = precision
-        if precision == "auto":
-            self.precision = _name(self.dtype)
+        self.precision: Precision = _name(self.dtype) if precision == "auto" else precision
         self._unproven = precision in ("auto", "int8") and self.precision != "float32"
         self.reference = reference.eval().to(self.device)
         self.config = reference.config
@@ -101,7 +99,7 @@ class Model:
         driving_keypoints = driving_keypoints.to(self.device)
         if self._unproven:
             self._prove(encoded[:1], source_keypoints[:1], driving_keypoints[:1])
-        if (encoded.features.dtype, bool(encoded.steps)) != (self.dtype, self.precision == "int8"):
+        if (encoded.features.dtype, encoded.steps is None) != (self.dtype, self.precision != "int8"):
             # It was encoded before the test on the first frame went back to float32.
             encoded = self.encode(encoded.picture)
         return self.fast.generate(encoded.expand(batch), source_keypoints, driving_keypoints)

@@ -5,18 +5,15 @@ Keypoints and motion are always float32: a place that is rounded is a place that
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
+from motionkit.config import PRECISIONS, Precision
 from motionkit.errors import InputError
 from motionkit.fast import int8
 
-__all__ = ["LEAST_PSNR", "PRECISIONS", "Precision", "is_faithful", "native_dtype", "pick_dtype", "psnr"]
+__all__ = ["LEAST_PSNR", "is_faithful", "native_dtype", "pick_dtype", "psnr"]
 
-Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "bfloat16", "float16", "int8")
 # Between the first frame in a short type and in float32, in dB; trained weights in bfloat16 reach more than 40.
 LEAST_PSNR = 35.0
 

@@ -24,10 +24,9 @@ from motionkit.bench.procedures import Fast, Plain
 from motionkit.bench.report import Report, Spread
 from motionkit.bench.scale import Scale
 from motionkit.cli import main
-from motionkit.config import PUBLISHED
+from motionkit.config import PRECISIONS, PUBLISHED
 from motionkit.errors import InputError, MotionkitError, WeightsError
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.precision import PRECISIONS
 from motionkit.structures import Progress
 
 CPU = torch.device("cpu")
@@ -320,9 +319,7 @@ def test_mistakes_are_told_in_a_line(arguments: str, error: str, capsys: pytest.
 
 
 def test_choices_are_the_models(tiny: str) -> None:
-    from motionkit.bench import options
 
-    assert options.PRECISIONS == PRECISIONS
     assert set(machine.native_precisions(CPU)) <= set(PRECISIONS)
     assert subjects.title("vox") == "vox, seeded" and subjects.title(tiny) == "tiny"
     assert all(name in PUBLISHED for name in BenchOptions().models if name != "heads")

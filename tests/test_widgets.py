@@ -25,7 +25,7 @@ from motionkit.structures import Box
 from motionkit.worker import Worker
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
-from motionkit.widgets import Panel
+from motionkit.widgets.widget import Panel
 
 FRAMES = 20
 PATIENCE = 30  # seconds

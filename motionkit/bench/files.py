@@ -18,9 +18,8 @@ from motionkit import faces, media, pipeline, provenance
 from motionkit.bench.machine import device_peak, process_peak
 from motionkit.bench.procedures import Fast, Plain, Procedure
 from motionkit.bench.subjects import fresh, load_reference
-from motionkit.config import AnimateOptions
+from motionkit.config import AnimateOptions, Precision
 from motionkit.errors import MotionkitError, MotionkitWarning
-from motionkit.model import Precision
 
 __all__ = ["FileJob", "FileRun", "animate_plainly", "run_apart"]
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from motionkit.config import PRECISIONS, Precision
 from motionkit.errors import InputError
 
-if TYPE_CHECKING:
-    from motionkit.model import Precision
-
 __all__ = ["BenchOptions"]
-
-PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
 @dataclass(frozen=True, kw_only=True)

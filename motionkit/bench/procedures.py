@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from motionkit.animation import move
 from motionkit.bench.machine import synchronise
-from motionkit.config import AnimateOptions
-from motionkit.model import Model, Precision
+from motionkit.config import AnimateOptions, Precision
+from motionkit.model import Model
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.structures import Keypoints
 from motionkit.tensors import resize, to_frames, to_tensor

@@ -23,7 +23,8 @@ from motionkit.bench.procedures import Fast, Plain, Procedure
 from motionkit.bench.report import ClipRow, Report, Spread, StepRow
 from motionkit.bench.scale import Scale
 from motionkit.bench.subjects import fresh, load_reference, title, write_clip
-from motionkit.model import Precision, pick_device
+from motionkit.config import Precision
+from motionkit.model import pick_device
 from motionkit.output import ProgressLike
 from motionkit.samples import portrait
 from motionkit.structures import Progress

@@ -15,8 +15,8 @@ from motionkit.bench.machine import synchronise
 from motionkit.bench.procedures import Fast
 from motionkit.bench.report import ScaleRow
 from motionkit.bench.subjects import fresh, load_reference, title, write_clip
+from motionkit.config import Precision
 from motionkit.errors import ConfigError
-from motionkit.model import Precision
 from motionkit.samples import portrait
 
 __all__ = ["Scale"]

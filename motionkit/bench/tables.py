@@ -19,9 +19,9 @@ features computed anew for every frame (its keypoints once, as in the published 
 Both animate the same fresh frames of one source in each round, in turn, and one round of each is left out as warm-up.
 ms: median (least to largest) a frame. ratio: plain / fast in the same round. once: for the source, ms; ratio+once
 counts it in. GFLOP: what is done. ceiling: the speed at which this device convolves 256 to 256 channels, 64x64, 3x3,
-and does nothing else, in the same precision and batch, the best of the rounds. direct: the share of the ceiling with
-every convolution counted as it is written, the source's encoder left out; it passes 100% where less arithmetic does,
-and "of ceiling" then falls. PSNR and difference: to plain's pictures."""
+and does nothing else, in the same precision (for int8 in that of the rest) and batch, the best of the rounds. direct:
+the share of the ceiling with every convolution counted as it is written, the source's encoder left out; it passes 100%
+where less arithmetic does, and "of ceiling" then falls. PSNR and difference: to plain's pictures."""
 CLIP_RULES = """\
 From file to file: decode, crop, detect, generate, label, encode, copy the audio; each time in a process of its own,
 which has loaded its model and made one frame before. start: until the first frame, finding faces included; later: the

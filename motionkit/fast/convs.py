@@ -27,6 +27,7 @@ def folded(block: nn.Module, side: int) -> nn.Sequential:
 
 
 def folded_down(block: nn.Module, side: int) -> nn.Sequential:
+    """The same, and the mean of every 2×2 places."""
     return nn.Sequential(*folded(cast(DownBlock, block), side), nn.AvgPool2d(2))
 
 
@@ -57,10 +58,10 @@ def folded_up(block: nn.Module, side: int) -> nn.Sequential:
     conv = cast(nn.Conv2d, conv)
     if side < SUB_PIXEL_MIN_SIDE:
         return nn.Sequential(nn.Upsample(scale_factor=2, mode="nearest"), conv, relu)
-    return nn.Sequential(sub_pixel(conv), relu)
+    return nn.Sequential(_sub_pixel(conv), relu)
 
 
-def sub_pixel(conv: nn.Conv2d) -> nn.ConvTranspose2d:
+def _sub_pixel(conv: nn.Conv2d) -> nn.ConvTranspose2d:
     """Nearest-neighbour doubling then a 3×3 convolution, as one transposed convolution with 2.25 times less work.
 
     Doubling is a transposed convolution of stride 2 with a 2×2 box of ones, and a convolution with padding 1 is a

@@ -48,8 +48,9 @@ class Int8Bottleneck(nn.Module):
         found = []
         for block in self.exact:
             normal = F.relu(block.norm(x))
-            found.append(Steps(_step(normal), _step(block.convs[:-1](normal))))
-            x = block(x)
+            middle = block.convs[:-1](normal)
+            found.append(Steps(_step(normal), _step(middle)))
+            x = block.convs[-1](middle).add_(x)
         return tuple(found)
 
     def forward(self, x: Tensor, steps: tuple[Steps, ...]) -> Tensor:
@@ -96,6 +97,7 @@ class _Int8Conv:
         if self.packed is None:
             pack = torch.ops.onednn.qconv_prepack
             self.packed = pack(self.integers, self.steps, step, 0, *self.where, list(x.shape))
+            self.integers = self.integers.new_empty(0)  # not kept twice
         to = [1.0, 0, torch.float32, "none"] if into is None else [into, 0, torch.uint8, "relu"]
         weight = [self.packed, self.steps, self.zeros, self.bias]
         return torch.ops.onednn.qconv2d_pointwise(x, step, 0, *weight, *self.where, *to, [], "")

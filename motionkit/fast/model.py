@@ -46,13 +46,13 @@ class EncodedSource:
         picture: B 3 H W float32 in [0, 1], the source as given.
         features: B C h' w', what the flow moves.
         small: B 3 h w float32, what the dense motion sees.
-        steps: What an 8-bit integer is worth at each place of the bottleneck, for all B; empty without such integers.
+        steps: What an 8-bit integer is worth at each place of the bottleneck, for all B; None without such integers.
     """
 
     picture: Tensor
     features: Tensor
     small: Tensor
-    steps: tuple[Steps, ...] = ()
+    steps: tuple[Steps, ...] | None = None
 
     def __len__(self) -> int:
         return self.picture.shape[0]
@@ -114,7 +114,7 @@ class FastModel(nn.Module):
             size = (self.config.size, self.config.size)
             seen = F.interpolate(source, size=size, mode="bilinear", antialias=True)
         features = self.encoder(_channels_last(seen).to(self.dtype))
-        steps = self.bottleneck.measure(features) if isinstance(self.bottleneck, Int8Bottleneck) else ()
+        steps = self.bottleneck.measure(features) if isinstance(self.bottleneck, Int8Bottleneck) else None
         return EncodedSource(_channels_last(source), features, self.motion.shrink(seen), steps)
 
     def generate(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
@@ -122,12 +122,10 @@ class FastModel(nn.Module):
         motion = self.motion(source.small, source_keypoints, driving_keypoints)
         features = move(source.features, motion.flow, self.config)
         features = hide(features, None if motion.occlusion is None else motion.occlusion.to(self.dtype))
-        decoded = self._decode(_channels_last(features), source.steps).float().sigmoid()
+        given = () if source.steps is None else (source.steps,)
+        features = self.bottleneck(_channels_last(features), *given)
+        decoded = self.decoder(features.to(self.dtype)).float().sigmoid()
         return compose(source.picture, decoded, motion, self.config)
-
-    def _decode(self, features: Tensor, steps: tuple[Steps, ...]) -> Tensor:
-        features = self.bottleneck(features, steps) if steps else self.bottleneck(features)
-        return self.decoder(features.to(self.dtype))
 
 
 class _FastDetector(nn.Module):
