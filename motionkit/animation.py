@@ -5,9 +5,11 @@ Legend: B batch, K keypoints, T frames of a clip.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from motionkit.fast import EncodedSource
 from motionkit.model import Model
 from motionkit.structures import Generated, Keypoints
 from motionkit.templates import MotionTemplate, check_model
-from motionkit.tensors import check_frame, to_frames, to_tensor
+from motionkit.tensors import check_frame, to_cpu_later, to_frames, to_frames_later, to_tensor
 
 __all__ = [
     "Moment",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 Frames = Iterable[np.ndarray]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def moments(
     """As ``animate``, with everything that each frame was made from."""
     options = options or AnimateOptions()
     size = picture_side(model.config, options.size)
-    batch = options.batch_size or usual_batch(model)
+    batch = options.batch_size or usual_batch(model, size)
     gains = motion.keypoint_gains(options.gains, model.config)
     if isinstance(driving, MotionTemplate):
         check_model(driving, name=model.config.name, model_hash=model.fingerprint)
@@ -113,26 +116,63 @@ def moments(
     # Absolute motion has no reference; any frame will do.
     reference = _reference(sources, driving, model, options.reference, batch) if options.relative else None
 
+    def made() -> Iterator[_Batch]:
+        nonlocal reference
+        for frames, detected in detect_batches(driving, model, batch):
+            reference = reference or detected[:1]
+            encoded, source_keypoints, source_frames = sources.take(len(detected))
+            keypoints = smoother.smooth(move(source_keypoints, detected, reference, options=options, gains=gains))
+            generated = generator.generate(encoded, source_keypoints, keypoints)
+            later = to_frames_later(generated.image)
+            yield _Batch(frames, source_frames, detected, keypoints, generated, later)
+
     index = 0
-    for frames, detected in detect_batches(driving, model, batch):
-        reference = reference or detected[:1]
-        encoded, source_keypoints, source_frames = sources.take(len(detected))
-        keypoints = smoother.smooth(move(source_keypoints, detected, reference, options=options, gains=gains))
-        generated = generator.generate(encoded, source_keypoints, keypoints)
-        results = to_frames(generated.image)
-        for i, frame in enumerate(results):
-            yield Moment(
-                index=index + i,
-                source=source_frames[i],
-                driving=None if frames is None else frames[i],
-                frame=frame,
-                driving_keypoints=detected[i : i + 1],
-                keypoints=keypoints[i : i + 1],
-                generated=generated[i : i + 1],
-            )
-        index += len(results)
+    for batch_made in _behind(made(), model):
+        for moment in batch_made.moments(index):
+            yield moment
+            index += 1
     if index == 0:
         raise InputError("The driving has no frames", expected="at least one", todo="Check the clip and its cut")
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What was made of a batch; a GPU may still be at it."""
+
+    driving: list[np.ndarray] | None
+    sources: list[np.ndarray]
+    driving_keypoints: Keypoints
+    keypoints: Keypoints
+    generated: Generated
+    frames: Callable[[], np.ndarray]
+
+    def moments(self, first: int) -> Iterator[Moment]:
+        """One by one; the first one's index is given."""
+        for i, frame in enumerate(self.frames()):
+            yield Moment(
+                index=first + i,
+                source=self.sources[i],
+                driving=None if self.driving is None else self.driving[i],
+                frame=frame,
+                driving_keypoints=self.driving_keypoints[i : i + 1],
+                keypoints=self.keypoints[i : i + 1],
+                generated=self.generated[i : i + 1],
+            )
+
+
+def _behind(items: Iterable[T], model: Model) -> Iterator[T]:
+    """Each item after the next ``_lag(model)`` ones were begun."""
+    held: deque[T] = deque()
+    for item in items:
+        held.append(item)
+        if len(held) > _lag(model):
+            yield held.popleft()
+    yield from held
+
+
+def _lag(model: Model) -> int:
+    """Batches begun before an earlier one is waited for: a GPU computes by itself, and shall always have work."""
+    return 1 if model.device.type == "cuda" else 0
 
 
 def move(
@@ -241,12 +281,26 @@ def detect_batches(
         for start in range(0, len(driving), batch):
             yield None, driving.keypoints[start : start + batch]
         return
+    for chunk, arriving in _behind(_detections(driving, model, batch), model):
+        yield chunk, arriving()
+
+
+def _detections(
+    driving: Frames, model: Model, batch: int
+) -> Iterator[tuple[list[np.ndarray], Callable[[], Keypoints]]]:
+    """Batches of frames, and what waits for their keypoints."""
     frames = iter(driving)
     while chunk := list(islice(frames, batch)):
         images = _squares(chunk, "driving", model.config.size, model)
         with memory_explained(model, f"a batch of {len(chunk)} frames"):
-            detected = model.detect(images).to("cpu")
-        yield chunk, detected
+            detected = model.detect(images)
+        yield chunk, _keypoints_later(detected)
+
+
+def _keypoints_later(keypoints: Keypoints) -> Callable[[], Keypoints]:
+    value = to_cpu_later(keypoints.value)
+    jacobian = None if keypoints.jacobian is None else to_cpu_later(keypoints.jacobian)
+    return lambda: Keypoints(value(), None if jacobian is None else jacobian())
 
 
 def _reference(

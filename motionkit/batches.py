@@ -14,16 +14,49 @@ from motionkit.fast import EncodedSource
 from motionkit.model import Model
 from motionkit.structures import Generated, Keypoints
 
-__all__ = ["Generator", "memory_explained", "usual_batch"]
+__all__ = ["Generator", "fitting_batch", "memory_explained", "usual_batch"]
 
 T = TypeVar("T")
+MOST = 16  # frames at once on a GPU; more of them fill it no better
+USABLE = 0.5  # of the free memory: two batches are under way, and others use the GPU too
 
 
-def usual_batch(model: Model) -> int:
-    """Frames at once: GPUs want many; on a CPU a few small pictures hide the overhead, large ones do not gain."""
+def usual_batch(model: Model, side: int | None = None) -> int:
+    """Frames at once: GPUs want many; on a CPU a few small pictures hide the overhead, large ones do not gain.
+
+    Args:
+        model: The model; on a CUDA device its memory decides, which one frame is made to measure.
+        side: Of the result in pixels, where it is not the model's own.
+    """
     if model.device.type == "cpu":
         return 4 if model.config.size <= 128 else 1
-    return 16 if model.device.type == "cuda" else 4
+    if model.device.type != "cuda":
+        return 4
+    each = _memory_of_one(model, side or model.config.picture_size)
+    free = torch.cuda.mem_get_info(model.device)[0]
+    kept = torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
+    return fitting_batch(each, free + kept)
+
+
+def fitting_batch(each: int, free: int) -> int:
+    """The largest power of two up to ``MOST`` of which this share of the free bytes holds all; 1 at least."""
+    fits = max(int(USABLE * free / max(each, 1)), 1)
+    return min(1 << (fits.bit_length() - 1), MOST)
+
+
+@torch.inference_mode()
+def _memory_of_one(model: Model, side: int) -> int:
+    """Bytes that a CUDA device needs at most while it makes one frame."""
+    seen = torch.zeros(1, 3, model.config.size, model.config.size, device=model.device)
+    picture = torch.zeros(1, 3, side, side, device=model.device)
+    with memory_explained(model, "one frame"):
+        keypoints = model.detect(seen)
+        source = model.encode(picture)
+        before = torch.cuda.memory_allocated(model.device)
+        torch.cuda.reset_peak_memory_stats(model.device)
+        model.detect(seen)
+        model.fast.generate(source, keypoints, keypoints)
+        return torch.cuda.max_memory_allocated(model.device) - before
 
 
 class Generator:

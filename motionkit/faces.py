@@ -37,6 +37,9 @@ MOVEMENT_ROOM = 0.5
 # around a head looks better than another head mirrored above it.
 LEAST_ROOM = 0.7
 FEATHER = 0.08
+# A clip's face hardly changes its size: one of less than this share of the width found before is looked for only where
+# there is no other. The search for small ones takes most of the time.
+MUCH_SMALLER = 1 / 3
 
 
 def face_square(face: Box) -> Box:
@@ -103,7 +106,14 @@ def steady_box(frames: Sequence[np.ndarray], *, finder: Finder = "auto") -> Box 
     The face is followed from frame to frame by the overlap with the largest one found; the square has the median
     size and middle position, with some room for movement.
     """
-    found = [boxes for frame in frames if (boxes := find_faces(frame, finder=finder))]
+    found: list[list[Box]] = []
+    for frame in frames:
+        least = MUCH_SMALLER * min((boxes[0].width for boxes in found), default=0)
+        boxes = find_faces(frame, finder=finder, least=least)
+        if not boxes and least:
+            boxes = find_faces(frame, finder=finder)
+        if boxes:
+            found.append(boxes)
     if not found:
         return None
     anchor = max((boxes[0] for boxes in found), key=lambda box: box.area)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -236,8 +237,15 @@ def _numpy(points: Tensor) -> np.ndarray:
 
 def _sizes(points: np.ndarray) -> tuple[float, float]:
     """Square root of the convex hull's area, and spread, of K 2 points; 0 where degenerate or not finite."""
+    return _measure(points.tobytes())
+
+
+@lru_cache(maxsize=16)
+def _measure(data: bytes) -> tuple[float, float]:
+    """As ``_sizes``, remembered: source and reference come with every batch, and a hull takes most of a transfer."""
     from scipy.spatial import ConvexHull, QhullError
 
+    points = np.frombuffer(data, dtype=np.float64).reshape(-1, 2)
     spread = float(np.sqrt(np.square(points - points.mean(axis=0)).sum(axis=1).mean()))
     if not MIN_SPREAD < spread < math.inf:
         return 0.0, 0.0

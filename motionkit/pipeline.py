@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -227,14 +228,7 @@ def _clip_box(clip: media.Clip, manual: Box | None, config: ModelConfig, options
 
 def _spread(clip: media.Clip, count: int) -> Iterator[np.ndarray]:
     """About `count` frames, evenly spread; the first one always."""
-    step = max((clip.info.frames or count) // count, 1)
-    found = 0
-    for index, frame in enumerate(clip):
-        if index % step == 0:
-            yield frame
-            found += 1
-            if found == count:
-                return
+    return islice(clip.every(max((clip.info.frames or count) // count, 1)), count)
 
 
 def _run(

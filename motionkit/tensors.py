@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from motionkit.errors import InputError
 
-__all__ = ["check_frame", "resize", "to_frames", "to_tensor"]
+__all__ = ["check_frame", "resize", "to_cpu_later", "to_frames", "to_frames_later", "to_tensor"]
 
 
 def check_frame(frame: np.ndarray, *, what: str = "frame") -> np.ndarray:
@@ -40,7 +40,10 @@ def to_tensor(
     Returns:
         B 3 H W float32 in [0, 1].
     """
-    batch = torch.from_numpy(np.stack([check_frame(frame) for frame in frames])).to(device)  # B H W 3
+    batch = torch.from_numpy(np.stack([check_frame(frame) for frame in frames]))  # B H W 3
+    if torch.device(device).type == "cuda":
+        batch = batch.pin_memory()  # from there the copy goes on by itself
+    batch = batch.to(device, non_blocking=True)
     tensor = batch.permute(0, 3, 1, 2).float() / 255  # B 3 H W
     return tensor if size is None else resize(tensor, size)
 
@@ -54,5 +57,27 @@ def resize(images: torch.Tensor, size: int) -> torch.Tensor:
 
 def to_frames(images: torch.Tensor) -> np.ndarray:
     """B 3 H W in [0, 1] to B H W 3 uint8, rounded; values outside are clipped."""
+    return to_frames_later(images)()
+
+
+def to_frames_later(images: torch.Tensor) -> Callable[[], np.ndarray]:
+    """As ``to_frames``; what it gives waits for the frames, which a GPU meanwhile makes and sends."""
     scaled = (images.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
-    return np.ascontiguousarray(scaled.permute(0, 2, 3, 1).cpu().numpy())
+    arriving = to_cpu_later(scaled.permute(0, 2, 3, 1).contiguous())
+    return lambda: arriving().numpy()
+
+
+def to_cpu_later(tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
+    """Begin to copy a tensor to the CPU; what it gives waits until the copy is there."""
+    if tensor.device.type != "cuda":
+        there = tensor.cpu()
+        return lambda: there
+    copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)
+    sent = torch.cuda.Event()
+    sent.record(torch.cuda.current_stream(tensor.device))
+
+    def arrive() -> torch.Tensor:
+        sent.synchronize()
+        return copy
+
+    return arrive

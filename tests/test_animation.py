@@ -12,8 +12,9 @@ import torch
 from conftest import seeded_model, tiny_config
 
 import motionkit as mk
-from motionkit import motion
+from motionkit import animation, motion
 from motionkit.animation import detect_clip
+from motionkit.batches import fitting_batch
 from motionkit.errors import InputError, OutOfMemoryError, TemplateError
 from motionkit.model import Model
 from motionkit.structures import Keypoints
@@ -40,6 +41,24 @@ def test_one_frame_for_each_driving_frame_in_order(model: Model) -> None:
     for i in (1, 5, 8):  # relative to the first frame, so a clip of the two gives the same
         alone = frames(SOURCE, DRIVING[[0, i]], model)[1]
         assert np.abs(alone.astype(int) - result[i]).max() <= 1
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 9, 16])
+def test_work_that_is_begun_ahead_changes_nothing(
+    model: Model, monkeypatch: pytest.MonkeyPatch, batch_size: int
+) -> None:
+    expected = frames(SOURCE, DRIVING, model, batch_size=batch_size)
+    looped = frames(DRIVING[:2], DRIVING, model, batch_size=batch_size)
+    monkeypatch.setattr(animation, "_lag", lambda _: 1)  # as on a GPU
+    assert np.array_equal(frames(SOURCE, DRIVING, model, batch_size=batch_size), expected)
+    assert np.array_equal(frames(DRIVING[:2], DRIVING, model, batch_size=batch_size), looped)
+
+
+@pytest.mark.parametrize(
+    ("each", "free", "expected"), [(100, 0, 1), (100, 399, 1), (100, 400, 2), (100, 900, 4), (100, 10**9, 16)]
+)
+def test_a_batch_fits_into_half_of_the_free_memory(each: int, free: int, expected: int) -> None:
+    assert fitting_batch(each, free) == expected
 
 
 def test_it_does_what_the_parts_do(model: Model) -> None:

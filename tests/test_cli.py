@@ -21,7 +21,18 @@ from motionkit.samples import portrait
 from motionkit.structures import Box
 from motionkit.templates import load_template
 
-COMMANDS = ("animate", "extract", "collage", "keypoints", "models", "fetch", "convert")
+COMMANDS = (
+    "animate",
+    "extract",
+    "collage",
+    "keypoints",
+    "models",
+    "fetch",
+    "convert",
+    "bench",
+    "train",
+    "prepare",
+)
 
 
 @pytest.fixture

@@ -181,6 +181,14 @@ def test_crop_inside_is_slicing_and_never_stretches() -> None:
     assert abs(int(small.any(0).sum()) - int(small.any(1).sum())) <= 1
 
 
+def test_no_smaller_face_is_found_than_was_asked_for() -> None:
+    face = faces.find_faces(ASTRONAUT, finder="cascade")[0]
+    again = faces.find_faces(ASTRONAUT, finder="cascade", least=face.width / 3)
+    assert len(again) == 1 and faces.overlap(face, again[0]) > 0.9
+    for finder in ("cascade", lambda _: [face]):
+        assert faces.find_faces(ASTRONAUT, finder=finder, least=2 * face.width) == []
+
+
 def test_one_steady_box_for_a_clip() -> None:
     frames = [np.roll(ASTRONAUT, 6 * i, axis=1) for i in range(5)]
     box = faces.steady_box(frames, finder="cascade")
@@ -197,11 +205,13 @@ def test_one_steady_box_for_a_clip() -> None:
 @pytest.mark.parametrize("wild", [Box(400, 400, 420, 420), Box(0, 300, 200, 500)])
 def test_one_wild_find_does_not_move_the_steady_box(count: int, wild: Box) -> None:
     face = Box(100, 100, 150, 150)
+    frames = [np.full((512, 512, 3), number, np.uint8) for number in range(count)]
     for place in range(count):
-        found = iter([[wild if i == place else face] for i in range(count)])
-        assert faces.steady_box([ASTRONAUT] * count, finder=lambda _, found=found: next(found)) == faces.face_square(
-            face
-        )
+
+        def finder(picture: np.ndarray, place: int = place) -> list[Box]:
+            return [wild if picture[0, 0, 0] == place else face]
+
+        assert faces.steady_box(frames, finder=finder) == faces.face_square(face)
 
 
 def test_the_same_face_is_followed_among_several() -> None:

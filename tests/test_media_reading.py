@@ -70,6 +70,7 @@ def test_rounded_times_drop_and_repeat_nothing(tmp_path: Path, suffix: str) -> N
     cut = media.open_clip(path, start=1, end=2)  # seconds, of a rate that does not divide them
     assert [number(f) for f in cut] == list(range(30, 60))
     assert cut.info.frames == 30 and cut.info.duration == 1
+    assert [number(f) for f in cut.every(7)] == [30, 37, 44, 51, 58]
 
 
 def test_gif_keeps_each_frame_once(tmp_path: Path) -> None:
@@ -144,6 +145,7 @@ def test_pictures_of_a_glob_are_cut_and_resized(tmp_path: Path) -> None:
         media.write_image(tmp_path / f"²{n}.png", frame(n))
     clip = media.open_clip(tmp_path / "²*.png", start=Fraction(1, 5), end=Fraction(2, 5), size=(32, 24))
     assert [number(f) for f in clip] == list(range(5, 10)) and clip.info.frames == 5
+    assert [number(f) for f in clip.every(2)] == [5, 7, 9]
     assert next(iter(clip)).shape == (24, 32, 3)
     with pytest.raises(InputError, match=r"The cut leaves no pictures; got start 3 s"):
         media.open_clip(tmp_path, start=3)

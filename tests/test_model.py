@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -68,8 +71,17 @@ def test_a_gpu_gives_what_the_cpu_gives(heads: Model, driving: list[np.ndarray])
     expected = np.stack(list(animate(driving[0], driving[:6], model=heads, options=options)))
     for precision, tolerance in (("float32", 2), ("auto", 16)):
         model = load_model("heads", device="cuda", precision=precision)  # type: ignore[arg-type]
-        frames = np.stack(list(animate(driving[0], driving[:6], model=model, options=options)))
-        assert np.abs(frames.astype(int) - expected).max() <= tolerance
+        for batch_size in (2, None):  # None: as many as the free memory holds
+            part = options.replace(batch_size=batch_size)
+            frames = np.stack(list(animate(driving[0], driving[:6], model=model, options=part)))
+            assert np.abs(frames.astype(int) - expected).max() <= tolerance
+
+
+def test_loading_a_model_does_not_load_the_compiler() -> None:
+    # It would take as long as everything else together.
+    code = "import sys, torch, motionkit\nbefore = 'torch._dynamo' in sys.modules\n"
+    code += "motionkit.load_model('heads', device='cpu')\nassert before or 'torch._dynamo' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_device_that_is_not_there_is_an_error_before_any_download() -> None:

@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,10 @@ class Clip:
     start: Fraction
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        return self.every(1)
+
+    def every(self, step: int) -> Iterator[np.ndarray]:
+        """Frames 0, step, 2·step …; those between are decoded where they must be, and no more."""
         raise NotImplementedError
 
 
@@ -123,10 +128,10 @@ class _PictureClip(Clip):
         width, height = size or self.given
         self.info = VideoInfo(path, width, height, fps, len(files), len(files) / fps, has_audio=False)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def every(self, step: int) -> Iterator[np.ndarray]:
         from PIL import Image
 
-        for file in self.files:
+        for file in self.files[::step]:
             frame = read_image(file)
             if frame.shape[1::-1] != self.given:
                 raise MediaError(
@@ -161,7 +166,11 @@ class _VideoClip(Clip):
         width, height = size or (width, height)
         self.info = VideoInfo(path, width, height, fps, frames, duration, has_audio)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def every(self, step: int) -> Iterator[np.ndarray]:
+        return (self._picture(frame) for frame in islice(self._decoded(), 0, None, step))
+
+    def _decoded(self) -> Iterator[Any]:
+        """The frames at the clip's constant rate."""
         held: Any = None
         place = Fraction(0)
         slot = 0  # of the next frame to yield
@@ -170,14 +179,14 @@ class _VideoClip(Clip):
             place = (time - self.start) * self.info.fps
             due = math.ceil(place - JITTER)
             while held is not None and slot < due and (stop is None or slot < stop):
-                yield self._picture(held)
+                yield held
                 slot += 1
             held = frame
             if stop is not None and slot >= stop:
                 return
         # The last frame has its place unless that begins after the clip's end.
         if held is not None and (stop is None or slot < stop) and (slot == 0 or slot <= place + JITTER):
-            yield self._picture(held)
+            yield held
 
     def _timed(self) -> Iterator[tuple[Fraction, Any]]:
         """Frames with their time in seconds from the clip's first frame; up to where the file is damaged."""

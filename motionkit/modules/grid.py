@@ -7,6 +7,7 @@ Legend: B batch, C channels, K keypoints, H W size, h w size of a grid.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -91,11 +92,10 @@ class AntiAliasDown(nn.Module):
         self.step = round(1 / scale)
         sigma = (1 / scale - 1) / 2
         radius = round(4 * sigma)
-        ramp = torch.arange(-radius, radius + 1, dtype=torch.float32)
-        row = torch.exp(-ramp.square() / (2 * sigma**2))
-        kernel = row[:, None] * row[None, :]
-        kernel = kernel / kernel.sum()
-        self.register_buffer("weight", kernel.expand(channels, 1, -1, -1).clone())
+        # NumPy: on the meta device, where load_model builds, torch.arange alone takes a second of imports.
+        row = np.exp(-(np.arange(-radius, radius + 1, dtype=np.float64) ** 2) / (2 * sigma**2))
+        kernel = np.outer(row, row) / row.sum() ** 2
+        self.register_buffer("weight", torch.tensor(np.tile(kernel, (channels, 1, 1, 1)), dtype=torch.float32))
 
     def forward(self, image: Tensor) -> Tensor:
         # The stride does what filtering everything and slicing does, with step² times less work.
