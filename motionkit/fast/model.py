@@ -27,15 +27,11 @@ from motionkit.modules.blocks import Hourglass, ResBlock
 from motionkit.modules.dense_motion import DenseMotion, Motion, affine_motions
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.generator import compose, hide, move
-from motionkit.modules.grid import identity_grid
+from motionkit.modules.grid import LEAST_EXPONENT, identity_grid
 from motionkit.modules.keypoint_detector import KeypointDetector, expectation
 from motionkit.structures import Generated, Keypoints
 
 __all__ = ["EncodedSource", "FastModel"]
-
-# Far from a keypoint its heatmap is 0 rather than denormal numbers, with which convolutions took four times as long.
-# Products of two such values and a weight are still normal.
-LEAST_EXPONENT = -30.0
 
 
 @dataclass(frozen=True, slots=True)

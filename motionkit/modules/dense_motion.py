@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import Hourglass
-from motionkit.modules.grid import AntiAliasDown, at_least_float32, gaussian, identity_grid, warp
+from motionkit.modules.grid import AntiAliasDown, at_least_float32, gaussian, identity_grid, softmax, warp
 from motionkit.structures import Keypoints
 
 __all__ = ["DenseMotion", "Motion", "affine_motions", "heatmap_difference", "inverse"]
@@ -102,7 +102,7 @@ class DenseMotion(nn.Module):
         inputs = torch.cat([heatmaps[:, :, None], deformed.view(b, k1, c, h, w)], dim=2)  # B K+1 1+C h w
 
         features = self.hourglass(inputs.view(b, k1 * (c + 1), h, w))
-        mask = at_least_float32(self.mask(features)).softmax(dim=1)
+        mask = softmax(at_least_float32(self.mask(features)), dim=1)
         with torch.autocast(source.device.type, enabled=False):
             flow = torch.einsum("bkhw,bkhwc->bhwc", mask, motions)
         occlusion = None if self.occlusion is None else at_least_float32(self.occlusion(features)).sigmoid()

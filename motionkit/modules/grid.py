@@ -12,12 +12,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["AntiAliasDown", "at_least_float32", "gaussian", "identity_grid", "resize_flow", "warp"]
+__all__ = [
+    "LEAST_EXPONENT",
+    "AntiAliasDown",
+    "at_least_float32",
+    "gaussian",
+    "identity_grid",
+    "resize_flow",
+    "softmax",
+    "warp",
+]
 
 
 def at_least_float32(x: Tensor) -> Tensor:
     """`x`, in float32 if it was in a half precision: bfloat16 has steps of 1/128 near ±1, too coarse for places."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
+# What lies below exp(LEAST_EXPONENT), 1e-13, is 0: far from a keypoint heatmaps and their gradients would be denormal
+# numbers, with which convolutions on CPUs take ten times as long. Products of two such values and a weight are normal.
+LEAST_EXPONENT = -30.0
 
 
 def identity_grid(height: int, width: int, *, like: Tensor) -> Tensor:
@@ -37,10 +51,17 @@ def gaussian(points: Tensor, grid: Tensor, variance: float) -> Tensor:
         variance: In squared units of the grid.
 
     Returns:
-        B K h w, 1 at the point: exp(-|z - p|² / (2·variance)).
+        B K h w, 1 at the point: exp(-|z - p|² / (2·variance)), and 0 where that is below exp(LEAST_EXPONENT).
     """
     difference = grid[:, None] - points[:, :, None, None]  # B K h w 2
-    return torch.exp(difference.square().sum(-1) * (-0.5 / variance))
+    exponent = difference.square().sum(-1) * (-0.5 / variance)
+    return torch.exp(F.threshold(exponent, LEAST_EXPONENT, -torch.inf))
+
+
+def softmax(logits: Tensor, dim: int) -> Tensor:
+    """Softmax over `dim`; 0 where it is below exp(LEAST_EXPONENT) of the largest."""
+    below = logits - logits.detach().amax(dim, keepdim=True)  # shifting changes neither value nor gradient
+    return F.threshold(below, LEAST_EXPONENT, -torch.inf).softmax(dim)
 
 
 def warp(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "zeros") -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import Hourglass
-from motionkit.modules.grid import AntiAliasDown, at_least_float32, identity_grid
+from motionkit.modules.grid import AntiAliasDown, at_least_float32, identity_grid, softmax
 from motionkit.structures import Keypoints
 
 __all__ = ["KeypointDetector"]
@@ -59,7 +59,7 @@ def expectation(logits: Tensor, jacobian_maps: Tensor | None, temperature: float
         temperature: Of the softmax.
     """
     b, k, h, w = logits.shape
-    probability = (logits.flatten(2) / temperature).softmax(dim=2)  # B K hw
+    probability = softmax(logits.flatten(2) / temperature, dim=2)  # B K hw
     grid = identity_grid(h, w, like=logits).view(1, h * w, 2)
     value = probability @ grid  # B K 2
     if jacobian_maps is None:
