@@ -5,11 +5,9 @@ Legend: B batch, K keypoints, T frames of a clip.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +18,7 @@ from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError
 from motionkit.fast import EncodedSource
 from motionkit.model import Model
+from motionkit.overlap import lagged
 from motionkit.structures import Generated, Keypoints
 from motionkit.templates import MotionTemplate, check_model
 from motionkit.tensors import check_frame, to_cpu_later, to_frames, to_frames_later, to_tensor
@@ -37,7 +36,6 @@ __all__ = [
 ]
 
 Frames = Iterable[np.ndarray]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +125,7 @@ def moments(
             yield _Batch(frames, source_frames, detected, keypoints, generated, later)
 
     index = 0
-    for batch_made in _behind(made(), model):
+    for batch_made in lagged(made(), _lag(model)):
         for moment in batch_made.moments(index):
             yield moment
             index += 1
@@ -158,16 +156,6 @@ class _Batch:
                 keypoints=self.keypoints[i : i + 1],
                 generated=self.generated[i : i + 1],
             )
-
-
-def _behind(items: Iterable[T], model: Model) -> Iterator[T]:
-    """Each item after the next ``_lag(model)`` ones were begun."""
-    held: deque[T] = deque()
-    for item in items:
-        held.append(item)
-        if len(held) > _lag(model):
-            yield held.popleft()
-    yield from held
 
 
 def _lag(model: Model) -> int:
@@ -281,7 +269,7 @@ def detect_batches(
         for start in range(0, len(driving), batch):
             yield None, driving.keypoints[start : start + batch]
         return
-    for chunk, arriving in _behind(_detections(driving, model, batch), model):
+    for chunk, arriving in lagged(_detections(driving, model, batch), _lag(model)):
         yield chunk, arriving()
 
 

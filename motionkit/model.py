@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -17,6 +19,7 @@ from motionkit.fast import EncodedSource, FastModel
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
 from motionkit.precision import is_faithful, pick_dtype
 from motionkit.structures import Generated, Keypoints
+from motionkit.tensors import to_device
 
 __all__ = ["EncodedSource", "FirstOrderModel", "Model", "Precision", "load_model", "pick_device"]
 
@@ -54,13 +57,16 @@ class Model:
         self.reference = reference.eval().to(self.device)
         self.config = reference.config
         self.fingerprint = fingerprint
+        # One at a time: the inference form is completed, and a short type tested, at the first use. A second thread
+        # would gain nothing, for one call takes the whole device.
+        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         return f"Model({self.config.name!r}, device={str(self.device)!r}, precision={self.precision!r})"
 
     @cached_property
     def fast(self) -> FastModel:
-        """The inference form, built from the reference at first use."""
+        """The inference form, built from the reference at first use; the tests hold it to the reference."""
         return FastModel(self.reference, self.dtype, int8=self.precision == "int8")
 
     @torch.inference_mode()
@@ -70,7 +76,8 @@ class Model:
         Raises ConfigError for another shape.
         """
         check_images(images, self.config)
-        return self.fast.detect(images.to(self.device))
+        with self._lock, _exact(self.device):
+            return self.fast.detect(images.to(self.device))
 
     @torch.inference_mode()
     def encode(self, source: Tensor) -> EncodedSource:
@@ -80,7 +87,8 @@ class Model:
             source: B 3 H W in [0, 1]; any size for models with ``blend_warped``, else as for ``detect``.
         """
         check_images(source, self.config, any_size=self.config.blend_warped)
-        return self.fast.encode(source.to(self.device))
+        with self._lock, _exact(self.device):
+            return self.fast.encode(source.to(self.device))
 
     @torch.inference_mode()
     def generate(
@@ -95,14 +103,21 @@ class Model:
         """
         encoded = source if isinstance(source, EncodedSource) else self.encode(source)
         batch = len(driving_keypoints)
-        _, source_keypoints = match_batches(encoded.picture, source_keypoints.to(self.device), batch)
-        driving_keypoints = driving_keypoints.to(self.device)
-        if self._unproven:
-            self._prove(encoded[:1], source_keypoints[:1], driving_keypoints[:1])
-        if (encoded.features.dtype, encoded.steps is None) != (self.dtype, self.precision != "int8"):
-            # It was encoded before the test on the first frame went back to float32.
-            encoded = self.encode(encoded.picture)
-        return self.fast.generate(encoded.expand(batch), source_keypoints, driving_keypoints)
+        _, source_keypoints = match_batches(encoded.picture, self._here(source_keypoints), batch)
+        driving_keypoints = self._here(driving_keypoints)
+        with self._lock, _exact(self.device):
+            if self._unproven:
+                self._prove(encoded[:1], source_keypoints[:1], driving_keypoints[:1])
+            if (encoded.features.dtype, encoded.steps is None) != (self.dtype, self.precision != "int8"):
+                # It was encoded before the test on the first frame went back to float32.
+                encoded = self.fast.encode(encoded.picture)
+            return self.fast.generate(encoded.expand(batch), source_keypoints, driving_keypoints)
+
+    def _here(self, keypoints: Keypoints) -> Keypoints:
+        jacobian = keypoints.jacobian
+        return Keypoints(
+            to_device(keypoints.value, self.device), None if jacobian is None else to_device(jacobian, self.device)
+        )
 
     def _prove(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> None:
         """Make one frame in both types; stay with the short one only if it is finite and looks the same."""
@@ -118,6 +133,16 @@ class Model:
             stacklevel=3,
         )
         self.fast, self.dtype, self.precision = plain, torch.float32, "float32"
+
+
+def _exact(device: torch.device) -> AbstractContextManager[None]:
+    """On CUDA, convolve float32 in float32: PyTorch's default there, TF32, keeps ten bits, too few for places."""
+    if device.type != "cuda":
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(
+        enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
+    )
 
 
 def _name(dtype: torch.dtype) -> Precision:

@@ -9,15 +9,30 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Generic, TypeVar
 
-__all__ = ["DEPTH", "Ahead", "Behind"]
+__all__ = ["DEPTH", "Ahead", "Behind", "lagged"]
 
 T = TypeVar("T")
 DEPTH = 8  # items in a queue: two batches of a small model on a CPU
 GLANCE = 0.1  # seconds between two looks at whether to stop
+
+
+def lagged(items: Iterable[T], by: int) -> Iterator[T]:
+    """Each item once the `by` next ones have been begun: what they began goes on meanwhile, on a GPU."""
+    held: deque[T] = deque()
+    try:
+        for item in items:
+            held.append(item)
+            if len(held) > by:
+                yield held.popleft()
+    except Exception:
+        yield from held  # what was made before it
+        raise
+    yield from held
 
 
 class Ahead(Iterator[T], Generic[T]):
@@ -90,13 +105,9 @@ class Behind(Generic[T]):
     """Hands items to `work` in a thread, in order, at most `depth` waiting; a context that ends when all is done.
 
     Left by an exception, it drops what waits. What `work` raises comes out of the next ``put``, or of the context.
-
-    Attributes:
-        waited: Seconds that ``put`` has waited for room.
     """
 
     def __init__(self, work: Callable[[T], None], depth: int = DEPTH) -> None:
-        self.waited = 0.0
         self._work = work
         self._waiting: queue.Queue[tuple[T] | None] = queue.Queue(depth)
         self._error: BaseException | None = None
@@ -110,9 +121,7 @@ class Behind(Generic[T]):
     def put(self, item: T) -> None:
         """Add an item; waits while the queue is full."""
         self._raise()
-        begin = time.perf_counter()
         self._waiting.put((item,))
-        self.waited += time.perf_counter() - begin
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

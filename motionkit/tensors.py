@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from motionkit.errors import InputError
 
-__all__ = ["check_frame", "resize", "to_cpu_later", "to_frames", "to_frames_later", "to_tensor"]
+__all__ = ["check_frame", "resize", "to_cpu_later", "to_device", "to_frames", "to_frames_later", "to_tensor"]
 
 
 def check_frame(frame: np.ndarray, *, what: str = "frame") -> np.ndarray:
@@ -40,10 +40,7 @@ def to_tensor(
     Returns:
         B 3 H W float32 in [0, 1].
     """
-    batch = torch.from_numpy(np.stack([check_frame(frame) for frame in frames]))  # B H W 3
-    if torch.device(device).type == "cuda":
-        batch = batch.pin_memory()  # from there the copy goes on by itself
-    batch = batch.to(device, non_blocking=True)
+    batch = to_device(torch.from_numpy(np.stack([check_frame(frame) for frame in frames])), device)  # B H W 3
     tensor = batch.permute(0, 3, 1, 2).float() / 255  # B 3 H W
     return tensor if size is None else resize(tensor, size)
 
@@ -67,6 +64,13 @@ def to_frames_later(images: torch.Tensor) -> Callable[[], np.ndarray]:
     return lambda: arriving().numpy()
 
 
+def to_device(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """The tensor there; a GPU fetches it by itself, without what is in its queue being waited for."""
+    if torch.device(device).type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def to_cpu_later(tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
     """Begin to copy a tensor to the CPU; what it gives waits until the copy is there."""
     if tensor.device.type != "cuda":
@@ -78,6 +82,6 @@ def to_cpu_later(tensor: torch.Tensor) -> Callable[[], torch.Tensor]:
 
     def arrive() -> torch.Tensor:
         sent.synchronize()
-        return copy
+        return copy.clone()  # pinned memory is the system's to lose: nobody shall keep it
 
     return arrive

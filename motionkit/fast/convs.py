@@ -12,8 +12,9 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from motionkit.fast.winograd import WinogradConv, pays
 from motionkit.modules.blocks import DownBlock, SameBlock, UpBlock
+from motionkit.modules.grid import AntiAliasDown
 
-__all__ = ["folded", "folded_down", "folded_up", "join", "quick", "split"]
+__all__ = ["folded", "folded_down", "folded_up", "join", "quick", "separated", "split"]
 
 # On smaller maps the transposed convolution lost to doubling and convolving (measured on two CPU cores, float32).
 SUB_PIXEL_MIN_SIDE = 16
@@ -49,6 +50,21 @@ def split(conv: nn.Conv2d) -> nn.Sequential:
     pick = pick.view(width, outputs, width, outputs).permute(3, 0, 1, 2)  # output, offset, output, offset
     across.weight = nn.Parameter(pick.reshape(outputs, width * outputs, 1, width), requires_grad=False)
     across.bias = conv.bias
+    return nn.Sequential(down, across)
+
+
+def separated(blur: nn.Module) -> nn.Module:
+    """``AntiAliasDown`` as one blur down and one across, both strided; as it is where its kernel is no product."""
+    if not isinstance(blur, AntiAliasDown):
+        return blur
+    weight, step, channels = blur.weight, blur.step, len(blur.weight)
+    column, row = weight.sum(3, keepdim=True) / weight.sum((2, 3), keepdim=True), weight.sum(2, keepdim=True)
+    if not torch.allclose(column * row, weight, atol=1e-7):
+        return blur
+    reach = weight.shape[-1] // 2
+    down = nn.Conv2d(channels, channels, column.shape[2:], (step, 1), (reach, 0), groups=channels, bias=False)
+    across = nn.Conv2d(channels, channels, row.shape[2:], (1, step), (0, reach), groups=channels, bias=False)
+    down.weight, across.weight = (nn.Parameter(part, requires_grad=False) for part in (column, row))
     return nn.Sequential(down, across)
 
 

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from motionkit.fast.convs import folded, folded_down, folded_up, join, quick, split
+from motionkit.fast.convs import folded, folded_down, folded_up, join, quick, separated, split
 from motionkit.fast.int8 import Int8Bottleneck, Steps
 from motionkit.fast.packed import pack
 from motionkit.modules.blocks import Hourglass, ResBlock
@@ -36,7 +36,7 @@ __all__ = ["EncodedSource", "FastModel"]
 
 @dataclass(frozen=True, slots=True)
 class EncodedSource:
-    """All that depends on a source alone: compute it once, generate any number of frames from it.
+    """All that depends on a source alone and takes time: compute it once, generate any number of frames from it.
 
     Attributes:
         picture: B 3 H W float32 in [0, 1], the source as given.
@@ -129,7 +129,7 @@ class _FastDetector(nn.Module):
 
     def __init__(self, detector: KeypointDetector, side: int) -> None:
         super().__init__()
-        self.down = getattr(detector, "down", nn.Identity())
+        self.down = separated(getattr(detector, "down", nn.Identity()))
         self.hourglass = _FastHourglass(detector.predictor, side)
         self.maps = join(detector.kp, detector.jacobian)
         self.num_kp, self.temperature = detector.num_kp, detector.temperature
@@ -145,7 +145,7 @@ class _FastMotion(nn.Module):
 
     def __init__(self, dense: DenseMotion, side: int) -> None:
         super().__init__()
-        self.shrink = getattr(dense, "down", nn.Identity())
+        self.shrink = separated(getattr(dense, "down", nn.Identity()))
         self.hourglass = _FastHourglass(dense.hourglass, side)
         self.maps = join(dense.mask, dense.occlusion)
         self.kp_variance, self.warp = dense.kp_variance, dense.warp
