@@ -38,6 +38,7 @@ class Model:
     Attributes:
         config: The configuration.
         precision: In use; "auto" is settled.
+        asked_precision: As it was given.
         dtype: Of the picture-making part, but for what is in 8-bit integers.
         reference: The trained form, on the same device, in eval mode.
     """
@@ -52,6 +53,7 @@ class Model:
     ) -> None:
         self.device = pick_device(device)
         self.dtype = pick_dtype(precision, self.device)
+        self.asked_precision = precision
         self.precision: Precision = _name(self.dtype) if precision == "auto" else precision
         self._unproven = precision in ("auto", "int8") and self.precision != "float32"
         self.reference = reference.eval().to(self.device)

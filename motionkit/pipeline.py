@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from motionkit import faces, media, provenance
 from motionkit.animation import Moment, detect_clip, moments, picture_side
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import AnimationCancelled, InputError
+from motionkit.media.seeking import spread_frames
 from motionkit.model import Model
 from motionkit.output import Meter, ProgressLike, Sinks
 from motionkit.overlap import Ahead, Behind
@@ -219,16 +219,9 @@ def _clip_box(clip: media.Clip, manual: Box | None, config: ModelConfig, options
     """One steady square for a whole clip."""
     if manual is not None:
         return manual
-    if options.crop in ("centre", "none") or (options.crop == "auto" and config.domain != "face"):
-        samples = list(_spread(clip, 1))
-    else:
-        samples = list(_spread(clip, BOX_SAMPLES))
+    looked_for = options.crop == "face" or (options.crop == "auto" and config.domain == "face")
+    samples = spread_frames(clip, BOX_SAMPLES if looked_for else 1)
     return faces.choose_clip_square(samples, crop=options.crop, domain=config.domain)
-
-
-def _spread(clip: media.Clip, count: int) -> Iterator[np.ndarray]:
-    """About `count` frames, evenly spread; the first one always."""
-    return islice(clip.every(max((clip.info.frames or count) // count, 1)), count)
 
 
 def _run(

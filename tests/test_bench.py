@@ -161,6 +161,7 @@ def test_clip_figures_fit_each_other(report: Report) -> None:
         assert (row.frames, row.rounds, row.clip) == (6, 1, "1280x720, 30 fps, 6 frames, AAC")
         assert row.fps == pytest.approx(1 / row.seconds.median)
         assert 0 < row.start < 6 * row.seconds.median and row.later_seconds > 0
+        assert row.waiting is None if row.procedure == "plain" else 0 <= row.waiting < 1
         assert (row.ratio is None) == (row.later_ratio is None) == (row.procedure == "plain")
         if Path("/proc/self/status").exists():
             assert row.memory is not None and 100 * 2**20 < row.memory < 4 * 2**30

@@ -12,7 +12,7 @@ import pytest
 
 from motionkit import media
 from motionkit.errors import InputError, MediaError
-from motionkit.media.seeking import read_frames_at
+from motionkit.media.seeking import read_frames_at, spread_frames
 
 
 def textured(n: int) -> np.ndarray:
@@ -101,3 +101,19 @@ def test_a_file_that_breaks_off(tmp_path: Path) -> None:
     assert clips.number(read_frames_at(path, [5])[0]) == 5
     with pytest.raises(MediaError):
         read_frames_at(path, [99])
+
+
+def test_spread_frames_of_a_long_video_are_sought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = clips.make(tmp_path / "long.mp4", 100, Fraction(2))
+    cut = media.open_clip(path, start=10)
+    assert [clips.number(frame) for frame in spread_frames(cut, 8)] == list(range(20, 100, 10))
+    whole = media.open_clip(path)
+    monkeypatch.setattr(type(whole), "every", None)  # it is not read in order
+    assert [clips.number(frame) for frame in spread_frames(whole, 8)] == list(range(0, 96, 12))
+
+
+def test_spread_frames_of_a_video_that_ends_early_are_those_that_are_there(tmp_path: Path) -> None:
+    path = clips.make(tmp_path / "long.mp4", 100, Fraction(2))
+    clip = media.open_clip(path)
+    (tmp_path / "long.mp4").write_bytes(clips.make(tmp_path / "short.mp4", 30, Fraction(2)).read_bytes())
+    assert [clips.number(frame) for frame in spread_frames(clip, 8)] == [0, 12, 24]

@@ -21,7 +21,7 @@ from motionkit.config import AnimateOptions
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, TemplateError
 from motionkit.model import Model
 from motionkit.structures import Box
-from motionkit.widgets.calls import python_call
+from motionkit.widgets.calls import model_call, python_call
 from motionkit.widgets.preview import Preview
 
 FRAMES = 24
@@ -242,3 +242,17 @@ def test_the_code_loads_a_registered_model() -> None:
     assert 'model = mk.load_model("heads"' in code
     tuned = Model(model.reference, device="cpu", fingerprint="other")
     assert "load_model(" not in python_call("a.png", "b.mp4", AnimateOptions(), model=tuned)
+    # No hash is known of taichi's weights: any file may have given these.
+    unknown = Model(seeded_model(tiny_config(name="taichi")), device="cpu", fingerprint="other")
+    assert model_call(unknown) == "# model is what load_model gave: 'taichi'"
+
+
+@pytest.mark.parametrize(
+    "given", [{"precision": "float32"}, {"precision": "bfloat16", "align_corners": False}, {"align_corners": True}]
+)
+def test_the_code_loads_the_model_as_it_was_loaded(given: dict) -> None:
+    model = mk.load_model("heads", device="cpu", **given)
+    again: dict = {}
+    exec(model_call(model).replace("mk.load_model", "load"), {"load": lambda *a, **k: again.update(name=a, **k)})
+    assert again.pop("name") == ("heads",) and again.pop("device", "cpu") == "cpu"
+    assert again == {name: value for name, value in given.items() if value is not True}

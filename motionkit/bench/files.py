@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from motionkit import faces, media, pipeline, provenance
+from motionkit.batches import usual_batch
 from motionkit.bench.machine import device_peak, process_peak
 from motionkit.bench.procedures import Fast, Plain, Procedure
 from motionkit.bench.subjects import fresh, load_reference
@@ -48,12 +49,16 @@ class FileRun:
         frames: Of the result.
         seconds: In all.
         start: Seconds until the first frame: opening, finding faces, all that is done once.
+        later: Seconds a frame, of those after the first batch.
+        waiting: Share of the seconds in which the model waited for driving frames; None for plain, which reads first.
         memory, gpu_memory: Most bytes of the process, and of tensors on a GPU.
     """
 
     frames: int
     seconds: float
     start: float
+    later: float
+    waiting: float | None
     memory: int | None
     gpu_memory: int | None
 
@@ -108,16 +113,22 @@ def _run(job: FileJob) -> FileRun:
     def tick(_: object = None) -> None:
         times.append(time.perf_counter())
 
+    batch, waiting = 1, None
     if isinstance(procedure, Fast):
-        pipeline.animate_file(job.source, driving, job.output, model=procedure.model, progress=tick)
+        batch = usual_batch(procedure.model)
+        result = pipeline.animate_file(job.source, driving, job.output, model=procedure.model, progress=tick)
+        waiting = result.waiting / result.seconds
     else:
         animate_plainly(job.source, driving, job.output, procedure, tick)
     seconds = time.perf_counter() - times[0]
     os.remove(job.output)
+    frames = len(times) - 1
     return FileRun(
-        frames=len(times) - 1,
+        frames=frames,
         seconds=seconds,
         start=times[1] - times[0],
+        later=(times[0] + seconds - times[1]) / max(frames - batch, 1),
+        waiting=waiting,
         memory=process_peak(),
         gpu_memory=device_peak(device),
     )

@@ -92,8 +92,9 @@ class ClipRow:
         fps: Frames a second, by the median.
         ratio: How many times sooner than plain in the same round; None for plain.
         start: Seconds until the first frame: opening, finding faces, all that is done once.
-        later_seconds: A frame, of those after the first.
-        later_ratio: As `ratio`, of the frames after the first.
+        later_seconds: A frame, of those after the first batch.
+        later_ratio: As `ratio`, of the frames after the first batch.
+        waiting: Share of the time in which the model waited for driving frames; None for plain, which reads first.
         memory: Most bytes that the process had in memory, model and libraries included; None where unknown.
         gpu_memory: Most bytes of tensors on a GPU; None on other devices.
     """
@@ -110,6 +111,7 @@ class ClipRow:
     start: float
     later_seconds: float
     later_ratio: float | None
+    waiting: float | None
     memory: int | None
     gpu_memory: int | None
 

@@ -234,7 +234,6 @@ class _Clips:
 
     def _row(self, procedure: str, precision: str, runs: list[FileRun], plain: list[FileRun]) -> ClipRow:
         seconds = Spread.of([run.seconds / run.frames for run in runs])
-        later = [(run.seconds - run.start) / (run.frames - 1) for run in runs]
         pairs = list(zip(plain, runs, strict=False))
         memory = [run.memory for run in runs if run.memory is not None]
         gpu_memory = [run.gpu_memory for run in runs if run.gpu_memory is not None]
@@ -249,10 +248,9 @@ class _Clips:
             fps=1 / seconds.median,
             ratio=None if procedure == "plain" else Spread.of([a.seconds / b.seconds for a, b in pairs]),
             start=Spread.of([run.start for run in runs]).median,
-            later_seconds=Spread.of(later).median,
-            later_ratio=None
-            if procedure == "plain"
-            else Spread.of([(a.seconds - a.start) / (b.seconds - b.start) for a, b in pairs]).median,
+            later_seconds=Spread.of([run.later for run in runs]).median,
+            later_ratio=None if procedure == "plain" else Spread.of([a.later / b.later for a, b in pairs]).median,
+            waiting=None if procedure == "plain" else Spread.of([run.waiting or 0.0 for run in runs]).median,
             memory=max(memory, default=None),
             gpu_memory=max(gpu_memory, default=None),
         )

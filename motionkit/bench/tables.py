@@ -15,7 +15,8 @@ __all__ = ["CLIP_COLUMNS", "SCALE_COLUMNS", "STEP_COLUMNS", "Column", "page", "p
 
 RULES = """\
 Plain is the published procedure in the trained form: frame by frame, float32, the default memory layout, the source's
-features computed anew for every frame (its keypoints once, as in the published demo). Fast is what the library does.
+features computed anew for every frame (its keypoints once, as in the published demo); only denormal numbers, which
+cost the published code time on processors, are not there. Fast is what the library does.
 Both animate the same fresh frames of one source in each round, in turn, and one round of each is left out as warm-up.
 ms: median (least to largest) a frame. ratio: plain / fast in the same round. once: for the source, ms; ratio+once
 counts it in. GFLOP: what is done. ceiling: the speed at which this device convolves 256 to 256 channels, 64x64, 3x3,
@@ -25,7 +26,8 @@ where less arithmetic does, and "of ceiling" then falls. PSNR and difference: to
 CLIP_RULES = """\
 From file to file: decode, crop, detect, generate, label, encode, copy the audio; each time in a process of its own,
 which has loaded its model and made one frame before. start: until the first frame, finding faces included; later: the
-frames after it. memory: the most that the process had at once, libraries included."""
+frames after the first batch. waiting: the share of the time in which the model had no driving frame to work on. memory:
+the most that the process had at once, libraries included."""
 
 
 def _figure(value: float | None, digits: int = 1, none: str = "–") -> str:
@@ -95,6 +97,7 @@ CLIP_COLUMNS = (
     Column("start s", "start", lambda v: _figure(v, 2)),
     Column("ms later", "later_seconds", lambda v: _figure(1e3 * v)),
     Column("ratio later", "later_ratio", lambda v: _figure(v, 2)),
+    Column("waiting", "waiting", _share),
     Column("memory", "memory", _bytes),
     Column("GPU memory", "gpu_memory", _bytes),
 )

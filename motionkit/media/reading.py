@@ -81,10 +81,12 @@ class Clip:
     Attributes:
         info: What is known before reading.
         start: Second at which the cut begins.
+        seekable: Whether the frames are a whole video's own, which ``read_frames_at`` numbers likewise.
     """
 
     info: VideoInfo
     start: Fraction
+    seekable = False
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return self.every(1)
@@ -165,6 +167,7 @@ class _VideoClip(Clip):
         frames = None if duration is None else max(round(duration * fps), 1)
         width, height = size or (width, height)
         self.info = VideoInfo(path, width, height, fps, frames, duration, has_audio)
+        self.seekable = start == 0 and end is None and fps == self.rate and size is None
 
     def every(self, step: int) -> Iterator[np.ndarray]:
         return (self._picture(frame) for frame in islice(self._decoded(), 0, None, step))

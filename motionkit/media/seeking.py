@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ import numpy as np
 from motionkit.errors import MediaError
 from motionkit.media.colour import hdr_curve
 from motionkit.media.images import check_file
-from motionkit.media.reading import JITTER, to_array
+from motionkit.media.reading import JITTER, Clip, to_array
 from motionkit.media.streams import is_av_error, open_container, rate_of, video_stream
 from motionkit.media.targets import explain
 
-__all__ = ["read_frames_at"]
+__all__ = ["read_frames_at", "spread_frames"]
 
 # Decoding on is quicker than seeking to a frame that is not further ahead than this; key frames lie seconds apart.
 NEAR = Fraction(4)  # seconds
@@ -52,6 +53,16 @@ def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[np.ndarray]
             raise
         raise MediaError("The video is damaged", got=f"{path} ({explain(error)})") from error
     return [found[number] for number in numbers]
+
+
+def spread_frames(clip: Clip, count: int) -> list[np.ndarray]:
+    """About `count` frames of a clip, evenly spread, the first one always; of a long video without reading it all."""
+    step = max((clip.info.frames or count) // count, 1)
+    if step / clip.info.fps > NEAR and clip.seekable:
+        # The number of frames may be an estimate, or the video damaged: what is missing, reading in order finds.
+        with suppress(MediaError):
+            return read_frames_at(clip.info.path, range(0, count * step, step))
+    return list(islice(clip.every(step), count))
 
 
 class _Reader:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from motionkit import samples
-from motionkit.config import AnimateOptions
+from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.model import Model, pick_device
 from motionkit.registry import WEIGHTS
 from motionkit.structures import Box
@@ -45,12 +45,19 @@ def python_call(
 
 
 def model_call(model: Model) -> str:
-    """The line that loads the model, or says which it is where it has no registered name."""
-    registered = WEIGHTS.get(model.config.name)
-    if registered is None or registered.sha256 not in (None, model.fingerprint):
-        return f"# model is what load_model gave: {model.config.name!r}"
-    device = "" if model.device == pick_device() else f", device={str(model.device)!r}"
-    return f'model = mk.load_model("{model.config.name}"{device})'
+    """The line that loads the model, or says which it is where its weights are not known to be the registered ones."""
+    config = model.config
+    registered = WEIGHTS.get(config.name)
+    if registered is None or registered.sha256 != model.fingerprint:
+        return f"# model is what load_model gave: {config.name!r}"
+    given = [_quoted(config.name)]
+    if model.device != pick_device():
+        given.append(f"device={_quoted(str(model.device))}")
+    if model.asked_precision != "auto":
+        given.append(f"precision={_quoted(model.asked_precision)}")
+    if config.align_corners != ModelConfig().align_corners:
+        given.append(f"align_corners={config.align_corners}")
+    return f"model = mk.load_model({', '.join(given)})"
 
 
 def _samples() -> dict[Path, str]:
