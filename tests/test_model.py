@@ -12,9 +12,11 @@ from conftest import DATA, seeded_model, tiny_config
 
 from motionkit import media, samples
 from motionkit.animation import animate
+from motionkit.bench.measure import count_flop
 from motionkit.config import AnimateOptions
 from motionkit.errors import ConfigError, DeviceError, InputError, WeightsError
 from motionkit.model import Model, load_model, pick_device
+from motionkit.registry import WEIGHTS
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
 
@@ -28,6 +30,16 @@ def heads() -> Model:
 def driving() -> list[np.ndarray]:
     """Every fifth frame of the sample clip, which was rendered and never trained on."""
     return list(media.open_clip(samples.driving_clip()))[::5]
+
+
+def test_heads_is_small_and_cheap(heads: Model, driving: list[np.ndarray]) -> None:
+    assert WEIGHTS["heads"].bytes <= 16e6
+    picture = to_tensor([driving[0]], size=256)
+    seen, source = to_tensor([driving[9]], size=heads.config.size), heads.encode(picture)
+    keypoints = heads.detect(seen)
+    frame = count_flop(lambda: heads.generate(source, keypoints, heads.detect(seen)))
+    print(f"heads: {frame / 1e9:.2f} GFLOP a frame at 256x256, the source encoded once")
+    assert 1e9 < frame <= 6e9
 
 
 def test_heads_finds_the_true_keypoints(heads: Model, driving: list[np.ndarray]) -> None:
