@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -267,6 +268,17 @@ def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> N
     assert "| real clips: landmark error, share of standing still | 0 | – | 0.20 |" in text
     assert "| another person: yaw, correlation | 1 | – | 0.9 |" in text
     assert not any("keypoint error" in line for line in text), "what no model has is no line"
+
+    assert verdict.comparison(one, one).startswith("one against one: better in 0 figures")
+    changed = replace(itself, l1=itself.l1 / 2, landmarks=itself.landmarks + 1)
+    three = replace(one, name="three", selves=[changed])
+    lines = verdict.comparison(one, three).splitlines()
+    assert lines[0].startswith("three against one: better in 2 figures, equal in ")  # L1, and its share
+    assert lines[0].endswith("worse in 2; of those with a goal worse in 1")
+    assert [line.split(":")[2] for line in lines[1:]] == [
+        " landmark error, share of standing still",
+        " landmark error, px",
+    ]
 
     verdict.write(tmp_path / "out", [one], [pairs], "table")
     content = json.loads((tmp_path / "out" / "judge.json").read_text())

@@ -2,9 +2,10 @@
 
     python weights/recipe/judge.py MODEL [MODEL2 …] --clips FOLDER --portraits FOLDER --rendered FOLDER -o OUT
 
-A model is a name or a file, as ``motionkit.load_model`` takes it. OUT gets ``judge.json`` with every figure of every
-clip and pair, ``judge.md`` with the table, and contact sheets. ``figures.py`` measures and says what each figure means,
-``verdict.py`` sums up, ``landmarks.py`` finds faces, ``signals.py`` reads them. ``--fetch`` gets the landmark networks.
+A model is a name or a file, as ``motionkit.load_model`` takes it; the first is what the others would replace. OUT
+gets ``judge.json`` with every figure of every clip and pair, ``judge.md`` with the table, and contact sheets.
+``figures.py`` measures and says what each figure means, ``verdict.py`` sums up, ``landmarks.py`` finds faces,
+``signals.py`` reads them. ``--fetch`` gets the landmark networks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from figures import Portrait, Scene, Truth, judge_pair, judge_rendered, judge_self
 from landmarks import Mesh, fetch
 from signals import measure
-from verdict import Judgement, table, write
+from verdict import Judgement, comparison, table, write
 
 from motionkit import faces, media, pipeline
 from motionkit.config import AnimateOptions, ModelConfig
@@ -85,6 +86,8 @@ def _judge(given: argparse.Namespace) -> None:
         print(f"{name}: judged after {time.monotonic() - started:.0f} s", file=sys.stderr)
     text = table(judgements)
     print(text)
+    for judgement in judgements[1:]:
+        print(comparison(judgements[0], judgement))
     if given.output is not None:
         write(given.output, judgements, pairs, text)
 

@@ -15,7 +15,7 @@ from signals import SIGNALS
 from motionkit import media
 from motionkit.collage import Panel, lay_out
 
-__all__ = ["Figure", "Judgement", "share", "sheet", "summary", "table", "write"]
+__all__ = ["Figure", "Judgement", "comparison", "share", "sheet", "summary", "table", "write"]
 
 TO_REACH = {"mouth": "0.8", "eyes": "0.5", "yaw": "0.9", "pitch": "0.8", "roll": "0.9"}
 TILE = 160  # height of a contact sheet's pictures
@@ -45,11 +45,23 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table: its name, its value (None if nothing gives it), and what is to be reached, in words."""
+    """One line of the table.
+
+    Attributes:
+        name: What is measured.
+        value: None if nothing gives it.
+        target: What is to be reached, in words.
+    """
 
     name: str
     value: float | None
     target: str = ""
+
+    @property
+    def goodness(self) -> float | None:
+        """The value, negative where less is better."""
+        less = any(word in self.name for word in ("L1", "error", "skin", "background"))
+        return None if self.value is None else -self.value if less else self.value
 
 
 def share(values: Sequence[float], still: Sequence[float]) -> float | None:
@@ -120,6 +132,24 @@ def table(judgements: Sequence[Judgement]) -> str:
             values = ["–" if figure.value is None else f"{figure.value:.3g}" for figure in line]
             rows.append([line[0].name, *values, line[0].target])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def comparison(before: Judgement, after: Judgement) -> str:
+    """Whether weights may replace others: in how many figures they are better, and which are worse."""
+    pairs = [
+        (one, other)
+        for one, other in zip(summary(before), summary(after), strict=True)
+        if one.goodness is not None and other.goodness is not None
+    ]
+    worse = [other for one, other in pairs if other.goodness < one.goodness]  # type: ignore[operator]
+    equal = sum(one.goodness == other.goodness for one, other in pairs)
+    lines = [
+        f"{after.name} against {before.name}: better in {len(pairs) - len(worse) - equal} figures, equal in {equal}, "
+        f"worse in {len(worse)}; of those with a goal worse in {sum(bool(figure.target) for figure in worse)}"
+    ]
+    old = {one.name: one.value for one, _ in pairs}
+    lines += [f"  worse: {figure.name}: {old[figure.name]:.3g} to {figure.value:.3g}" for figure in worse]
+    return "\n".join(lines)
 
 
 def write(folder: Path, judgements: list[Judgement], pairs: list[list[Pair]], text: str) -> None:
