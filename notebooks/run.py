@@ -30,6 +30,18 @@ def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: in
     Returns:
         The notebook with its outputs.
     """
+    client = NotebookClient(
+        with_parameters(notebook, parameters),
+        timeout=timeout,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],  # newer kernels warn of their own transport
+    )
+    return client.execute()
+
+
+def with_parameters(notebook: Path, parameters: dict[str, Any]) -> nbformat.NotebookNode:
+    """A notebook with `parameters` assigned after each cell tagged ``parameters``, as `run` executes it."""
     node = nbformat.read(notebook, as_version=4)
     left = dict(parameters)
     known: set[str] = set()
@@ -44,14 +56,7 @@ def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: in
     if left:
         raise KeyError(f"{notebook.name} has no parameter {', '.join(sorted(left))}; it has {sorted(known)}")
     node.cells = cells
-    client = NotebookClient(
-        node,
-        timeout=timeout,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--log-level=ERROR"],  # newer kernels warn of their own transport
-    )
-    return client.execute()
+    return node
 
 
 def main() -> int:

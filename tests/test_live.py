@@ -270,7 +270,7 @@ def test_a_template_plays_as_its_clip(model: Model, numbered: Path, tmp_path: Pa
 class Browser:
     """The page's side of a widget: sends as the page does, keeps what it is sent."""
 
-    def __init__(self, model: Model, folder: Path) -> None:
+    def __init__(self, model: Model, folder: Path, source: Path | None = None) -> None:
         from motionkit.live.widget import Webcam
 
         sent: list[tuple[dict[str, Any], list[bytes]]] = []
@@ -282,7 +282,7 @@ class Browser:
         self.sent = sent
         options = AnimateOptions(crop="centre", label=False)
         session = LiveSession(model, SOURCE, options=options, mirror=True)
-        self.widget = Heard(session, samples.portrait(), output=folder / "out")
+        self.widget = Heard(session, source or samples.portrait(), output=folder / "out")
         self.count = 0
 
     def tell(self, kind: str, *buffers: bytes, **content: Any) -> None:
@@ -308,6 +308,12 @@ class Browser:
         content, _ = answer = self.until(lambda content: content["kind"] == kind)
         self.sent.remove(answer)
         return content
+
+    def noticed(self, words: str) -> None:
+        """Wait for a notice with these words, and dismiss it as the page does."""
+        self.wait(lambda: words in self.widget.notice.get("text", ""))
+        self.tell("dismiss")
+        assert self.widget.notice == {}
 
     def wait(self, condition: Callable[[], Any]) -> None:
         deadline = time.monotonic() + WAIT
@@ -379,12 +385,33 @@ def test_what_goes_wrong_is_told_in_words_and_the_widget_goes_on(browser: Browse
     assert "Press Start" in browser.draw("next")["message"]
     for kind in ("source", "driving"):
         browser.tell(kind, path="not/there.png")
-        assert "no such" in browser.heard("error")["message"]
+        browser.noticed("no such")
     browser.tell("driving", path=str(samples.portrait().with_name("no.motion")))
-    assert "no such" in browser.heard("error")["message"]
+    browser.noticed("no such")
     browser.tell("record-stop")
-    assert "Nothing is being recorded" in browser.heard("error")["message"]
+    browser.noticed("Nothing is being recorded")
     assert browser.draw("frame", to_jpeg(DRIVING[0]))["kind"] == "result"
+
+
+def test_what_went_wrong_before_the_page_was_there_is_kept_for_it(model: Model, tmp_path: Path) -> None:
+    pytest.importorskip("anywidget", reason="anywidget is not installed")
+    (tmp_path / "notes.txt").write_text("no picture")
+    browser = Browser(model, tmp_path, source=tmp_path / "notes.txt")
+    widget = browser.widget
+    browser.wait(lambda: widget.notice)
+    kept = widget.get_state(["notice", "source"])  # what a page is given when it opens
+    assert "notes.txt" in kept["notice"]["text"] and kept["notice"]["about"] == "source"
+    browser.wait(lambda: "Upload" in widget.source.get("note", ""))
+    assert widget.source["name"] == "None yet", "not Loading for good"
+    # Another thing's success leaves it; the source's own ends it.
+    browser.tell("driving", camera=True)
+    browser.heard("opened")
+    browser.tell("calibrate")
+    assert browser.draw("frame", to_jpeg(DRIVING[0]))["kind"] == "result"
+    assert widget.notice == kept["notice"]
+    browser.tell("source", path="")
+    browser.wait(lambda: widget.source["name"] == "sample portrait" and not widget.notice)
+    widget.close()
 
 
 def test_a_clip_drives_and_shows_its_own_frames(browser: Browser, numbered: Path, model: Model, tmp_path: Path) -> None:

@@ -212,6 +212,10 @@ def test_live_moves_and_records_without_a_camera(tmp_path: Path) -> None:
         "driving": str(tmp_path / "short.mp4"), "output": str(tmp_path / "made"), "seconds": 3.0, "strength": 1.5,
         "save_to_drive": str(tmp_path / "drive"),
     }  # fmt: skip
+    # As the widget's button leaves it, which no kernel can press.
+    webcam = tmp_path / "made" / "webcam" / "webcam-20250101-120000.mp4"
+    webcam.parent.mkdir(parents=True)
+    webcam.write_bytes(b"a recording")
     node = runner.run(NOTEBOOKS / "live.ipynb", parameters, folder=tmp_path, timeout=300)
 
     recorded = media.open_clip(tmp_path / "made" / "live.mp4")
@@ -221,8 +225,8 @@ def test_live_moves_and_records_without_a_camera(tmp_path: Path) -> None:
     assert max(np.abs(results[0].astype(int) - other).mean() for other in results[1:]) > 1
     result = list(media.open_clip(tmp_path / "made" / "result.mp4"))
     assert len(result) == frames and np.abs(result[0].astype(int) - result[-1]).mean() > 1
-    for name in ("live.mp4", "driving.motion", "result.mp4"):
-        assert (tmp_path / "drive" / name).read_bytes() == (tmp_path / "made" / name).read_bytes()
+    for path in (*(tmp_path / "made" / name for name in ("live.mp4", "driving.motion", "result.mp4")), webcam):
+        assert (tmp_path / "drive" / path.name).read_bytes() == path.read_bytes()
     summary = next(cell for cell in node.cells if "summary" in tags(cell)).outputs[0].text
     count, length, rate = map(float, re.findall(r"\d+(?:\.\d+)?", summary)[:3])
     assert count >= 2 and length == pytest.approx(recorded.info.frames / recorded.info.fps, abs=0.1)

@@ -25,6 +25,7 @@ class LiveView {
     this.#showSource();
     this.#showMode();
     this.#showClip();
+    this.#showNotice();
   }
 
   close() {
@@ -43,6 +44,7 @@ class LiveView {
       ["change:source change:source_picture", () => this.#showSource()],
       ["change:clip", () => this.#showClip()],
       ["change:recording", () => this.#showRunning()],
+      ["change:notice", () => this.#showNotice()],
       ["comm_live_update", () => this.#gone()],
     ];
     for (const [name, callback] of this.listening) this.model.on(name, callback);
@@ -50,6 +52,7 @@ class LiveView {
 
   #handlers() {
     return {
+      dismiss: () => this.#clearBanner(),
       start: () => (this.running || this.starting ? this.#stop() : this.#begin()),
       calibrate: () => {
         this.model.send({ kind: "calibrate" });
@@ -83,12 +86,12 @@ class LiveView {
   }
 
   #send(kind, content = {}) {
-    showLiveBanner(this.page, null);
+    this.#clearBanner();
     this.model.send({ kind, ...content });
   }
 
   async #upload(file) {
-    showLiveBanner(this.page, null);
+    this.#clearBanner();
     try {
       await this.files.upload(file, file.name, "source", (share) => {
         this.page.sourceName.textContent = `Uploading, ${Math.round(100 * share)} %`;
@@ -102,7 +105,7 @@ class LiveView {
   async #begin() {
     if (this.running || this.starting || this.disconnected) return;
     this.starting = true;
-    showLiveBanner(this.page, null);
+    this.#clearBanner();
     this.#showRunning();
     const camera = this.mode === "camera";
     try {
@@ -188,11 +191,22 @@ class LiveView {
     if (this.loop.handle(content, buffers) || this.files.handle(content, buffers)) return;
     if (content.kind === "opened") {
       this.#opened();
-    } else if (content.kind === "error") {
-      this.#showSource();
-      if (this.starting) this.#halt(content.message);
-      else showLiveBanner(this.page, content.message);
     }
+  }
+
+  /** What the kernel says went wrong; it is kept there, so that a page that comes later shows it too. */
+  #showNotice() {
+    const { text, about } = this.model.get("notice");
+    if (text && this.starting && about === "driving") this.#halt(text);
+    else if (text) showLiveBanner(this.page, text);
+    else if (this.noticed) showLiveBanner(this.page, null); // what the page itself says stays
+    this.noticed = Boolean(text);
+  }
+
+  #clearBanner() {
+    showLiveBanner(this.page, null);
+    this.noticed = false;
+    if (this.model.get("notice").text && !this.disconnected) this.model.send({ kind: "dismiss" });
   }
 
   #show({ picture, driving, done }) {

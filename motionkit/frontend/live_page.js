@@ -184,17 +184,25 @@ function liveSlider(name, [min, max], changed) {
   const input = (type, extra) => makeElement("input", { type, min, max, step, "aria-label": name, ...extra });
   const range = input("range", { id });
   const number = input("number", { class: "mk-input" });
-  const take = (text) => {
-    const value = Math.min(Math.max(Number(text) || 0, min), max);
+  let last = min;
+  const take = (given) => {
+    if (!Number.isFinite(given)) {
+      show(last); // the field was emptied
+      return;
+    }
+    const value = Math.min(Math.max(given, min), max);
     show(value);
     changed(value);
   };
   const show = (value) => {
+    last = value;
     range.value = value;
     number.value = Number(value.toFixed(2));
   };
-  range.addEventListener("input", () => take(range.value));
-  number.addEventListener("change", () => take(number.value));
+  range.addEventListener("input", () => take(range.valueAsNumber));
+  number.addEventListener("change", () => take(number.valueAsNumber));
+  // JupyterLab's own keys must not act on the cell while an arrow key moves a slider.
+  for (const control of [range, number]) control.addEventListener("keydown", (event) => event.stopPropagation());
   return { root: makeElement("div", { class: "mk-slider" }, makeElement("label", { for: id, text: name }), range, number), show };
 }
 
@@ -235,7 +243,7 @@ function showLiveBanner(page, text, { bad = true } = {}) {
   page.banner.replaceChildren(
     makeElement("span", { text: text ?? "" }),
     makeElement("button", {
-      type: "button", class: "mk-button mk-quiet", text: "Dismiss", onclick: () => (page.banner.hidden = true),
+      type: "button", class: "mk-button mk-quiet", text: "Dismiss", onclick: page.on.dismiss,
     }),
   );
 }

@@ -89,6 +89,7 @@ class Webcam(anywidget.AnyWidget):
 
     Attributes:
         clip_path: The last recording, or None.
+        notice: What went wrong last, for the page; empty is nothing.
     """
 
     _esm = script("elements", "transfer", "camera", "live_loop", "live_page", "live")
@@ -104,6 +105,7 @@ class Webcam(anywidget.AnyWidget):
     driving = traitlets.Dict().tag(sync=True)
     recording = traitlets.Bool().tag(sync=True)
     clip = traitlets.Dict().tag(sync=True)
+    notice = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: LiveSession, source: str | Path | np.ndarray, *, output: str | Path) -> None:
         self._session, self._model, self._base = session, session.model, session.options
@@ -167,8 +169,8 @@ class Webcam(anywidget.AnyWidget):
         elif kind in JOBS:
             try:
                 JOBS[kind](self, content)
-            except MotionkitError as error:
-                self._failed(error)
+            except Exception as error:  # told in words: what a widget's handler raises, nobody sees
+                self._failed(error, about=kind)
 
     def _draw(self, content: Content, data: bytes, received: float) -> None:
         """Answer one request, whatever happens: the page waits for it."""
@@ -204,7 +206,21 @@ class Webcam(anywidget.AnyWidget):
         return {"kind": "result", "index": result.index, "times": times}, [picture, *shown]
 
     def _use_source(self, given: str | Path | np.ndarray) -> None:
-        self._worker.ask("source", self._opener(given, self._open_source))
+        self._ask("source", self._opener(given, self._open_source))
+
+    def _ask(self, about: str, task: Callable[[], None]) -> None:
+        """Leave `task` to the worker; what it raises is told with what it is about, and gone once it succeeds."""
+
+        def attempt() -> None:
+            try:
+                task()
+            except Exception as error:
+                self._failed(error, about)
+                return
+            if self.notice.get("about") == about:
+                self.notice = {}
+
+        self._worker.ask(about, attempt)
 
     def _opener(self, given: str | Path | np.ndarray, use: Callable[[Any], None]) -> Callable[[], None]:
         """What the worker does to open an input. A path is found here: mounting a Drive needs the main thread."""
@@ -239,10 +255,10 @@ class Webcam(anywidget.AnyWidget):
     def _change_driving(self, content: Content) -> None:
         """Take the camera, the sample clip (an empty path), or a clip or template as the driving."""
         if content.get("camera"):
-            self._worker.ask("driving", lambda: self._play(None, {"kind": "camera"}))
+            self._ask("driving", lambda: self._play(None, {"kind": "camera"}))
             return
         text = str(content.get("path") or "")
-        self._worker.ask(
+        self._ask(
             "driving", self._opener(text or samples.driving_clip(), lambda path: self._play(path, {"path": text}))
         )
 
@@ -273,16 +289,24 @@ class Webcam(anywidget.AnyWidget):
     def _find(self, name: str) -> Path | None:
         return self.clip_path if self.clip_path is not None and self.clip_path.name == name else None
 
-    def _failed(self, error: Exception) -> None:
-        self.send({"kind": "error", "message": _told(error)})
+    def _dismiss(self) -> None:
+        self.notice = {}
+
+    def _failed(self, error: Exception, about: str = "") -> None:
+        """Tell what went wrong. A trait keeps it for a page that is not there yet, or is loaded again."""
+        # The time makes the same words news again.
+        self.notice = {"text": _told(error), "about": about, "at": time.time()}
+        if about == "source" and not self.source:
+            self.source = {"name": "None yet", "note": "Upload a picture, enter a path, or take the sample."}
 
 
 JOBS: dict[str, Callable[[Webcam, Content], None]] = {
     "source": Webcam._change_source,
     "driving": Webcam._change_driving,
-    "calibrate": lambda widget, _: widget._worker.ask("calibrate", widget._session.calibrate),
-    "record": lambda widget, _: widget._worker.ask("record", widget._record),
-    "record-stop": lambda widget, _: widget._worker.ask("record-stop", widget._stop_recording),
+    "calibrate": lambda widget, _: widget._ask("calibrate", widget._session.calibrate),
+    "record": lambda widget, _: widget._ask("record", widget._record),
+    "record-stop": lambda widget, _: widget._ask("record-stop", widget._stop_recording),
+    "dismiss": lambda widget, _: widget._dismiss(),
 }
 
 

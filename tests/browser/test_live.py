@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from motionkit import media, provenance, samples
 
@@ -74,19 +77,62 @@ class Live:
 
     def pixels(self, of: str = ".mk-live-result") -> np.ndarray:
         """What a canvas or picture shows, H W 3."""
-        shape_and_data = self.root.locator(of).evaluate(
+        url = self.root.locator(of).evaluate(
             """element => {
                 const canvas = document.createElement('canvas');
                 canvas.width = element.naturalWidth || element.width;
                 canvas.height = element.naturalHeight || element.height;
-                const context = canvas.getContext('2d');
-                context.drawImage(element, 0, 0);
-                const {data} = context.getImageData(0, 0, canvas.width, canvas.height);
-                return [canvas.height, canvas.width, Array.from(data)];
+                canvas.getContext('2d').drawImage(element, 0, 0);
+                return canvas.toDataURL('image/png');
             }"""
         )
-        height, width, data = shape_and_data
-        return np.array(data, dtype=np.uint8).reshape(height, width, 4)[..., :3]
+        with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as picture:
+            return np.asarray(picture.convert("RGB"))
+
+    def differing(self, count: int) -> int:
+        """Of the next results, shown one by one, how many differ from the one before."""
+        return self.root.evaluate(
+            """(root, count) => new Promise((resolve) => {
+                const canvas = root.querySelector('.mk-live-result');
+                const look = () => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+                let [seen, different, before] = [0, 0, look()];
+                const watch = new MutationObserver(() => {
+                    const now = look();
+                    if (now.some((value, i) => value !== before[i])) different += 1;
+                    before = now;
+                    if (++seen === count) {
+                        watch.disconnect();
+                        resolve(different);
+                    }
+                });
+                watch.observe(root, { attributeFilter: ['data-results'] });
+            })""",
+            count,
+        )
+
+    def slide(self, name: str, value: float) -> float:
+        """Move a slider; the seconds from its event until the next result is shown."""
+        return self.root.get_by_label(name).first.evaluate(
+            """(slider, value) => new Promise((resolve) => {
+                const begun = performance.now();
+                const watch = new MutationObserver(() => {
+                    watch.disconnect();
+                    resolve((performance.now() - begun) / 1000);
+                });
+                watch.observe(slider.closest('.mk-live'), { attributeFilter: ['data-results'] });
+                slider.value = value;
+                slider.dispatchEvent(new Event('input', { bubbles: true }));
+            })""",
+            value,
+        )
+
+    def reload(self, lab: Lab) -> Live:
+        """Save, load the page anew, and find the widget there."""
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("ControlOrMeta+s")
+        self.page.wait_for_timeout(2000)
+        self.page.goto(f"{lab.url}/lab/tree/live.ipynb?reset")
+        return Live(self.page, self.notebook)
 
     def says(self, words: str) -> str:
         """Wait until the banner says this; the whole text."""
@@ -102,8 +148,16 @@ class Live:
         return "\n".join([figures, *lines])
 
 
-def open_live(lab: Lab, browser: Browser, *, dark: bool = False, width: int = 1500, script: str = "") -> Live:
-    lab.write("live.ipynb", *CELLS)
+def open_live(
+    lab: Lab,
+    browser: Browser,
+    *,
+    dark: bool = False,
+    width: int = 1500,
+    script: str = "",
+    cells: tuple[str, ...] = CELLS,
+) -> Live:
+    lab.write("live.ipynb", *cells)
     page = browser.new_page(viewport={"width": width, "height": 1150})
     if script:
         page.add_init_script(script)
@@ -134,7 +188,8 @@ def test_the_result_moves_and_the_controls_act(live: Live) -> None:
     assert shown[0].shape == (256, 256, 3)
     assert max(difference(shown[0], other) for other in shown[1:]) > 1
     assert max(difference(source, other) for other in shown) > 1
-    live.more(40)
+    assert live.differing(20) >= 18, "a result is a camera frame of its own"
+    live.more(20)
     print(live.table())
     live.notebook.screenshot("live-running", live.root)
 
@@ -144,10 +199,20 @@ def test_the_result_moves_and_the_controls_act(live: Live) -> None:
     held, count = live.pixels(), live.results()
     live.page.wait_for_timeout(1500)
     assert live.results() == count and np.array_equal(live.pixels(), held)
-    strength = live.root.get_by_label("Strength").first
-    strength.fill("2")
-    live.more(1)
+    seconds = live.slide("Strength", 2)
+    print(f"slider to changed pixels: {seconds:.2f} s")
+    assert seconds < 3  # the goal is 0.3, on a machine that does nothing else
     assert difference(live.pixels(), held) > 0.5
+    # A field that was emptied goes back to what was there, and Jupyter's keys do not act on a slider's cell.
+    slider, field = live.root.get_by_label("Strength").all()
+    field.fill("")
+    field.press("Tab")
+    assert [field.input_value(), slider.input_value()] == ["2", "2"]
+    cells = live.page.locator(".jp-Cell")
+    there = cells.count()
+    slider.press("b")
+    live.page.wait_for_timeout(300)
+    assert cells.count() == there
     # No movement from a neutral pose is the source itself, but for the label and JPEG.
     count = live.results()
     live.press("Calibrate")
@@ -213,11 +278,7 @@ def test_a_reload_brings_it_back_and_start_goes_on(live: Live, lab: Lab) -> None
     live.press("Record")
     live.wait("w.querySelector('.mk-live-on:not([hidden])')")
     live.more(5)
-    live.page.keyboard.press("Escape")
-    live.page.keyboard.press("ControlOrMeta+s")
-    live.page.wait_for_timeout(2000)
-    live.page.goto(f"{lab.url}/lab/tree/live.ipynb?reset")
-    again = Live(live.page, live.notebook)
+    again = live.reload(lab)
     again.root.get_by_text("sample portrait").wait_for(timeout=PATIENCE)
     again.wait("w.querySelector('.mk-live-thumbnail').naturalWidth > 0")
     for name, value in (("Strength", "1.4"), ("Smoothing", "0.3"), ("Mouth", "1.5"), ("Eyes", "1")):
@@ -273,6 +334,23 @@ def test_without_a_camera_a_clip_drives(lab: Lab, chromium: Browser) -> None:
     assert difference(first, live.pixels()) > 0.5 and difference(driving, live.pixels(".mk-live-driving")) > 0.5
     live.notebook.screenshot("live-clip", live.root)
     live.page.close()
+
+
+def test_an_error_from_before_the_page_is_shown_and_survives_a_reload(lab: Lab, chromium: Browser) -> None:
+    (lab.root / "notes.txt").write_text("no picture")
+    live = open_live(
+        lab, chromium, cells=("import motionkit as mk\nwebcam = mk.webcam(mk.load_model(), 'notes.txt')\nwebcam",)
+    )
+    live.says("notes.txt")
+    live.root.get_by_text("None yet").wait_for()
+    live.notebook.screenshot("live-no-source", live.root)
+    again = live.reload(lab)
+    again.says("notes.txt")
+    again.press("Dismiss")
+    again.wait("w.querySelector('.mk-banner').hidden")
+    again.press("Sample")
+    again.root.get_by_text("sample portrait").wait_for(timeout=PATIENCE)
+    again.page.close()
 
 
 @pytest.mark.parametrize(
