@@ -20,10 +20,11 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from motionkit.training.presets import HEADS_MODEL
+
 __all__ = [
     "EYE_LEFT",
     "EYE_RIGHT",
-    "KEYPOINT_GROUPS",
     "KEYPOINT_NAMES",
     "SKIN",
     "TONGUE",
@@ -37,14 +38,8 @@ HEAD_PREFIXES = ("cheek", "chin", "ear", "eye", "forehead", "head", "mouth", "no
 LOCAL_CHANGES = 36  # drawn for a person
 SKIN, TONGUE, EYE_LEFT, EYE_RIGHT = range(4)  # connected components of the mesh
 
-KEYPOINT_GROUPS = {
-    "head": ("nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck"),
-    "brows": ("brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right"),
-    "eyes": ("lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right"),
-    "mouth": ("mouth_left", "mouth_right", "lip_top", "lip_bottom"),
-    "jaw": ("chin", "jaw_left", "jaw_right"),
-}
-KEYPOINT_NAMES = tuple(name for group in KEYPOINT_GROUPS.values() for name in group)
+# The renderer and the model that is trained on it must mean the same.
+KEYPOINT_NAMES = HEADS_MODEL.keypoint_names
 # (x, z) in template coordinates of points that lie where geometry alone says; lips and lids are found by what moves,
 # the right side by the left.
 PLACES = {

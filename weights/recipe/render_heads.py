@@ -31,10 +31,10 @@ from scene import Camera, Lights
 from tqdm import tqdm
 
 from motionkit.media import VideoWriter
+from motionkit.training.truth import FLOW_UNIT
 
 __all__ = ["shots", "write"]
 
-FLOW_UNIT = 16384  # one is half the picture; int16 reaches to twice that
 TEST_OFFSET = 1_000_000  # identities of the test clips
 
 _anatomy = remembered(Anatomy)
