@@ -43,7 +43,7 @@ INSIDE = {
         "first_order",
     ],
     "training": [
-        "batch config",
+        "batch config files",
         "clips truth augmentation equivariance perceptual presets processes runs",
         "data objective report prepare",
         "learner",
@@ -53,6 +53,7 @@ INSIDE = {
     "widgets": [
         "detected calls job",
         "preview",
+        "inputs",
         "widget",
         "__init__",
     ],

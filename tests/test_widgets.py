@@ -16,7 +16,7 @@ from PIL import Image
 from skimage import data
 
 import motionkit as mk
-from motionkit import config, media, provenance
+from motionkit import config, drive, media, provenance
 from motionkit.config import AnimateOptions
 from motionkit.controls import choices, options_of, settings_of
 from motionkit.errors import InputError
@@ -127,6 +127,11 @@ def test_a_slider_changes_the_picture_the_options_and_the_code(page: Page) -> No
     content, moved = page.preview("b", 9)
     assert content["captions"] == ["source", "driving", "flow", "result"]
     assert np.abs(moved[-1].astype(int) - pictures[-1]).mean() > 1
+    kept = page.panel.settings
+    page.panel.settings = {**kept, "strength": 9}
+    assert page.panel.call.startswith("# These settings cannot be used. ") and "animate_file" not in page.panel.call
+    page.panel.settings = kept
+    assert "strength=2.0" in page.panel.call
 
 
 def test_options_can_be_given_and_set(work: Path, model: Model) -> None:
@@ -149,6 +154,7 @@ def test_the_page_hears_of_inputs_when_it_opens(page: Page) -> None:
     assert (driving["role"], driving["frames"], driving["fps"], driving["boxes"]) == (
         "driving", FRAMES, 25.0, [[8, 0, 88, 80]],
     )  # fmt: skip
+    assert source["sample"] is driving["sample"] is None
 
 
 def test_detection_goes_on_by_itself(page: Page) -> None:
@@ -157,7 +163,8 @@ def test_detection_goes_on_by_itself(page: Page) -> None:
     assert told == sorted(told) and told[-1] == FRAMES
 
 
-def test_animate_with_progress_then_download_and_save(page: Page, work: Path) -> None:
+def test_animate_with_progress_then_download_and_save(page: Page, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drive, "MOUNT_POINT", work / "drive")
     states: list[dict[str, Any]] = []
     page.panel.observe(lambda change: states.append(change["new"]), "job")
     page.set(strength=1.5)
@@ -174,9 +181,14 @@ def test_animate_with_progress_then_download_and_save(page: Page, work: Path) ->
     content, (piece,) = page.answers("chunk")[-1]
     assert content["size"] == job["bytes"] and result.collage is not None
     assert result.collage.read_bytes().startswith(piece)
-    page.say({"kind": "save", "folder": str(work / "drive")})
-    assert {p.name for p in (work / "drive").iterdir()} == {"face-driving.mp4", "face-driving-collage.mp4"}
-    assert "Saved face-driving.mp4" in page.panel.notice["text"]
+    told: list[str] = []
+    page.panel.observe(lambda change: told.append(change["new"]["text"]), "notice")
+    for folder in ("here", "drive"):
+        page.say({"kind": "save", "folder": str(work / folder)})
+        until(lambda: "Saved face-driving.mp4" in page.panel.notice["text"])
+        assert {p.name for p in (work / folder).iterdir()} == {"face-driving.mp4", "face-driving-collage.mp4"}
+    assert [text.split()[0] for text in told] == ["Saving…", "Saved", "Saving…", "Saved"]
+    assert "Google" not in told[1] and "may take Google a while" in told[3]
     namespace: dict[str, Any] = {"model": page.panel._model}
     before = result.path.read_bytes()
     result.path.unlink()
@@ -207,7 +219,38 @@ def test_cancel_and_again(page: Page, work: Path) -> None:
     assert not list((work / "out").glob("*.mp4")) and page.panel.result is None
     page.panel._job.wait(PATIENCE)
     page.say({"kind": "animate", "settings": page.panel.settings})
+    made = until(lambda: page.panel.job.get("state") == "done" and page.panel.job)
+    # What is there stays, for a page that is loaded again too, when the next one is cancelled or fails.
+    begun.clear()
+    page.panel._job.wait(PATIENCE)
+    page.say({"kind": "animate", "settings": page.panel.settings})
+    until(lambda: page.panel.job.get("state") == "cancelled")
+    kept = {name: made[name] for name in ("result", "collage", "bytes", "at")}
+    assert page.panel.job.items() >= kept.items() and Path(kept["collage"]).stat().st_size == kept["bytes"]
+    page.panel._job.wait(PATIENCE)
+    page.say({"kind": "animate", "settings": {**page.panel.settings, "reference": 500}})
+    page.error("not in the driving clip")
+    assert page.panel.job["state"] == "failed" and page.panel.job.items() >= kept.items()
+    page.panel._job.wait(PATIENCE)
+    page.say({"kind": "animate", "settings": page.panel.settings})
     until(lambda: page.panel.job.get("state") == "done")
+    assert page.panel.notice == {}, "an error of before does not stand above a new animation"
+
+
+def test_a_preview_that_gave_way_can_be_asked_for_again(page: Page) -> None:
+    gate = {"open": False}
+    page.panel._worker.ask("gate", lambda: until(lambda: gate["open"]))
+    until(lambda: not page.panel._worker.waits())
+    settings = {**page.panel.settings, "driving_box": [0, 0, 40, 40]}  # whose keypoints are not there
+    page.say({"kind": "preview", "id": "p", "index": 0, "settings": settings})
+    page.say({"kind": "open", "role": "source", "how": "path", "value": "nowhere.png"})
+    gate["open"] = True
+    page.error("no such file")
+    assert [content for content, _ in page.answers("preview-failed")] == [
+        {"kind": "preview-failed", "id": "p", "superseded": True}
+    ]
+    page.say({"kind": "ping"})
+    assert page.answers("pong")
 
 
 def test_mistakes_are_told_and_the_panel_goes_on(page: Page, work: Path, model: Model) -> None:
@@ -253,6 +296,7 @@ def test_an_upload_is_opened_and_its_crop_begins_anew(page: Page, work: Path) ->
     assert page.panel.settings["source_box"] is None and page.panel.settings["reference"] == 4
     page.say({"kind": "open", "role": "driving", "how": "sample", "value": "Nod (2 s)"})
     until(lambda: "nod" in page.panel.call)
+    assert page.answers("input")[-1][0]["sample"] == "Nod (2 s)"
     assert page.panel.settings["reference"] == "first" and page.panel.index == 0
 
 

@@ -2,15 +2,25 @@
 
 const REFERENCES = { first: "First", best: "Best" };
 
-/** A label, a slider and a number. `onInput(value, done)`: done when it is let go. `onReset` on a double click. */
-function makeSlider({ label, range, step, name, title, onInput, onReset = null }) {
+/**
+ * A label, a slider and a number. `onInput(value, done)`: done when it is let go. `onReset` on a double click. `toggle`,
+ * a switch for what the slider sets, stands instead of the label.
+ */
+function makeSlider({ label, range, step, name, title, onInput, onReset = null, toggle = null }) {
   const id = `mk-${Math.random().toString(36).slice(2)}`;
-  const text = makeElement("label", { for: id, text: label, title: title ?? label });
-  const slider = makeElement("input", { type: "range", id, step, "data-name": name });
+  const text = toggle ?? makeElement("label", { for: id, text: label });
+  text.title = title ?? label;
+  const slider = makeElement("input", { type: "range", id, step, "data-name": name, "aria-label": toggle && label });
   const number = makeElement("input", { type: "number", class: "mk-input", step, "aria-label": label });
+  let last = range[0];
+  const show = (value) => { number.value = Math.round(value * 1000) / 1000; };
   const take = (value, done) => {
-    if (!Number.isFinite(value)) return;
+    if (!Number.isFinite(value)) {
+      show(last); // of an emptied field
+      return;
+    }
     const held = Math.min(Math.max(value, Number(slider.min)), Number(slider.max));
+    last = held;
     slider.value = held;
     if (done || document.activeElement !== number) number.value = held;
     onInput(held, done);
@@ -28,8 +38,9 @@ function makeSlider({ label, range, step, name, title, onInput, onReset = null }
     if (limits) {
       for (const input of [slider, number]) [input.min, input.max] = limits;
     }
+    last = value;
     slider.value = value;
-    if (document.activeElement !== number) number.value = Math.round(value * 1000) / 1000;
+    if (document.activeElement !== number) show(value);
     element.classList.toggle("mk-changed", changed);
     slider.disabled = off;
     number.disabled = off;
@@ -116,18 +127,18 @@ function makeHeading(text, ...rest) {
 /** All controls; `page.settings` holds the values, `page.change(part)` takes changes. */
 function makeControls(choices, page) {
   const { defaults, ranges } = choices;
-  const slider = (label, name, step, title) =>
+  const slider = (label, name, step, title, toggle = null) =>
     makeSlider({
-      label, name, step, title, range: ranges[name],
+      label, name, step, title, toggle, range: ranges[name],
       onInput: (value) => page.change({ [name]: value }),
       onReset: () => page.change({ [name]: defaults[name] }),
     });
   const strength = slider("Strength", "strength", 0.05, "How far the source moves: 0 not at all, 1 as the driving does");
   const smoothing = slider("Smoothing", "smoothing", 0.05, "Steadies jitter over time; 0 is off");
-  const limit = slider("Motion limit", "motion_limit", 0.05, "Largest movement, in sizes of the face or body");
   let lastLimit = defaults.motion_limit ?? ranges.motion_limit[1];
-  const limited = makeToggle("Limit motion", "limited", (on) => page.change({ motion_limit: on ? lastLimit : null }),
-    "Keeps wild poses from tearing the picture");
+  const limited = makeToggle("Limit motion", "limited", (on) => page.change({ motion_limit: on ? lastLimit : null }));
+  const limit = slider("Motion limit", "motion_limit", 0.05,
+    "Largest movement, in sizes of the face or body; keeps wild poses from tearing the picture", limited.element);
   const motion = makeChoice({ relative: "Relative", absolute: "Absolute" }, "Transfer",
     (key) => page.change({ relative: key === "relative" }));
   const reference = makeChoice({ ...REFERENCES, this: "This frame" }, "Reference frame",
@@ -146,17 +157,18 @@ function makeControls(choices, page) {
   const gains = makeGains(choices, page);
   const named = (label, part) => makeElement("div", { class: "mk-named" }, makeElement("span", { text: label }), part);
   const reset = makeElement("button", {
-    class: "mk-button mk-quiet", type: "button", text: "Reset",
+    class: "mk-button mk-quiet", type: "button", text: "Reset all",
+    title: "Motion, gains, options and overlays as they are by default; the crops stay",
     onclick: () => page.change({ ...defaults, source_box: page.settings.source_box, driving_box: page.settings.driving_box }),
   });
   const element = makeElement("div", { class: "mk-columns" },
     makeElement("section", { class: "mk-controls" },
-      makeHeading("Motion", reset),
+      makeHeading("Motion"),
       strength.element, smoothing.element, limit.element,
       named("Transfer", motion.element), named("Reference", reference.element)),
     gains.element,
-    makeElement("section", { class: "mk-controls mk-options" }, makeHeading("Options"),
-      makeElement("div", { class: "mk-flags" }, limited.element, adapt.element, paste.element, audio.element),
+    makeElement("section", { class: "mk-controls mk-options" }, makeHeading("Options", reset),
+      makeElement("div", { class: "mk-flags" }, adapt.element, paste.element, audio.element),
       makeHeading("Show as well"),
       makeElement("div", { class: "mk-flags" }, ...overlays.map(([, toggle]) => toggle.element))),
     gains.details);

@@ -10,7 +10,7 @@ const INPUT_HINTS = {
 };
 const DRIVE_HINT = "Share link, or /content/drive/MyDrive/…";
 
-/** One input. `page` sends (`open`), uploads (`transfer`) and tells errors (`fail`). */
+/** One input. `page` sends (`open`), uploads (`transfer`), tells errors (`fail`) and whether it is `connected`. */
 function makeInput(role, samples, page) {
   const hints = INPUT_HINTS[role];
   const title = role === "source" ? "Source" : "Driving";
@@ -36,11 +36,15 @@ function makeInput(role, samples, page) {
     if (file.files.length) send(file.files[0], file.files[0].name);
     file.value = "";
   });
-  const select = makeElement("select", { class: "mk-select", "aria-label": `${title}: sample` },
-    ...samples.map((name) => makeElement("option", { value: name, text: name })));
+  const openSample = makeElement("button", {
+    class: "mk-button", type: "button", text: "Open", onclick: () => open("sample", select.value),
+  });
+  const select = makeElement("select", {
+    class: "mk-select", "aria-label": `${title}: sample`, onchange: () => chooseSample(select.value),
+  }, makeElement("option", { value: "", hidden: true }), // while another file is open
+  ...samples.map((name) => makeElement("option", { value: name, text: name })));
   const forms = {
-    sample: makeElement("div", { class: "mk-form" }, select,
-      makeElement("button", { class: "mk-button", type: "button", text: "Open", onclick: () => open("sample", select.value) })),
+    sample: makeElement("div", { class: "mk-form" }, select, openSample),
     path: enter(hints.path, "path"),
     upload: makeElement("div", { class: "mk-form" }, file,
       makeElement("button", { class: "mk-button", type: "button", text: "Choose a file…", onclick: () => file.click() })),
@@ -53,6 +57,7 @@ function makeInput(role, samples, page) {
     makeElement("div", { class: "mk-thumbnail" }, crop.stage),
     makeElement("div", { class: "mk-input-side" }, ways.element, ...Object.values(forms), crop.details));
   choose("sample");
+  chooseSample("");
   crop.setBox(null, false);
 
   function choose(key) {
@@ -61,12 +66,19 @@ function makeInput(role, samples, page) {
     for (const [name, form] of Object.entries(forms)) form.hidden = name !== key;
   }
 
+  function chooseSample(name) {
+    select.value = name;
+    openSample.disabled = !name;
+  }
+
   function open(how, value) {
     busy("Opening…");
     page.open(role, how, value);
   }
 
   async function send(blob, name) {
+    if (!page.connected()) return;
+    page.forget();
     busy("Uploading…");
     try {
       await page.transfer.upload(blob, name, role, (share) => busy(`Uploading ${Math.round(share * 100)} %`));
@@ -101,6 +113,7 @@ function makeInput(role, samples, page) {
       state.url = URL.createObjectURL(new Blob([picture], { type: "image/jpeg" }));
       state.auto = content.boxes[0] ?? null;
       state.path = content.path;
+      chooseSample(content.sample ?? "");
       const length = content.frames > 1 && content.fps ? `, ${tellSeconds(content.frames / content.fps)}` : "";
       const size = content.boxes.length ? `, ${content.width}×${content.height}` : ", motion template";
       state.about = `${content.name}${size}${length}`;
@@ -122,28 +135,39 @@ function makeInput(role, samples, page) {
 function makeCameraForm(role, send, page) {
   let camera = null;
   let recording = null;
+  let turn = 0; // another one from each `stop` on
   const still = role === "source";
   const view = makeElement("div", { class: "mk-camera" });
   const button = makeElement("button", { class: "mk-button", type: "button", text: "Open the camera", onclick: act });
   const form = makeElement("div", { class: "mk-form mk-camera-form" }, view, button);
 
   async function act() {
+    const mine = turn;
     button.disabled = true;
+    page.forget();
     try {
       if (!camera) await begin();
       else if (still) await take(await snapshotBlob(camera.video), "snapshot.jpg");
       else if (!recording) record();
       else await finish();
     } catch (error) {
-      form.stop();
-      page.fail(error.message);
+      if (mine === turn) {
+        form.stop();
+        page.fail(error.message);
+      }
     } finally {
       button.disabled = false;
     }
   }
 
   async function begin() {
-    camera = await openCamera({ width: 640, height: 480 });
+    const mine = turn;
+    const opened = await openCamera({ width: 640, height: 480 });
+    if (mine !== turn || !form.isConnected) {
+      opened.stop(); // given up while the browser asked
+      return;
+    }
+    camera = opened;
     view.replaceChildren(camera.video);
     button.textContent = still ? "Take the picture" : "Record";
   }
@@ -165,6 +189,7 @@ function makeCameraForm(role, send, page) {
   }
 
   form.stop = () => {
+    turn += 1;
     camera?.stop();
     camera = null;
     recording = null;

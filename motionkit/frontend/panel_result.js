@@ -1,6 +1,6 @@
 // The panel's end: Animate with progress, the video, keeping it, and the code that does the same.
 
-/** `page` sends (`animate`, `cancel`, `save`), downloads (`transfer`) and tells errors (`fail`). */
+/** `page` sends (`animate`, `cancel`, `save`), downloads (`transfer`), tells errors (`fail`) and if it is `connected`. */
 function makeResult(choices, page) {
   const animate = makeElement("button", { class: "mk-button mk-primary", type: "button", text: "Animate", onclick: () => page.animate() });
   const cancel = makeElement("button", { class: "mk-button", type: "button", text: "Cancel", hidden: true, onclick: () => page.cancel() });
@@ -31,6 +31,8 @@ function makeResult(choices, page) {
   const state = { shown: null, url: null, paths: {} };
 
   async function download(name) {
+    if (!page.connected()) return;
+    page.forget();
     try {
       const blob = await page.transfer.download(name, "video/mp4", (share) => {
         loading.textContent = `Downloading ${Math.round(share * 100)} %`;
@@ -77,7 +79,7 @@ function makeResult(choices, page) {
       progress.hidden = !running;
       bar.style.width = running && job.total ? `${(100 * job.done) / job.total}%` : "0";
       told.textContent = tellJob(job);
-      if (job.state === "done") play(job);
+      if (job.collage) play(job); // also an earlier one, where the last was cancelled
     },
     /** The video, once it is shown. */
     video,

@@ -118,7 +118,7 @@ class DetectedClip:
         except MediaError:  # no video that can be sought in, or damaged there: the way in order knows what to do
             return self.reaches(index)
         square = faces.crop(frame, self.clip.box, size=self.clip.size)
-        ((_, keypoints),) = detect_batches([square], self._model)
+        ((_, keypoints),) = detect_batches([square], self._model, 1)
         self._ahead[index] = _Seen(keypoints, jpeg(square))
         return True
 

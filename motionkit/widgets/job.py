@@ -27,15 +27,17 @@ class Job:
     Args:
         model: As ``load_model`` gives it.
         report: Called with a new dict whenever there is something to tell: ``state`` ("running", "done", "cancelled" or
-            "failed"); while it runs ``done``, ``total``, ``rate``, ``remaining``; ``error`` in words; of what was made
-            ``frames``, ``seconds``, ``result`` and ``collage`` (paths), ``bytes`` (the collage's), ``at`` (the time).
+            "failed"); while it runs ``done``, ``total``, ``rate``, ``remaining``; ``error`` in words; at its end
+            ``frames`` and ``seconds``; from then on, also while another runs and if that one fails, ``result`` and
+            ``collage`` (paths), ``bytes`` (the collage's), ``at`` (the time).
 
     Attributes:
         result: Of the last animation that was finished, or None.
     """
 
     def __init__(self, model: Model, report: Callable[[dict[str, Any]], None]) -> None:
-        self._model, self._report = model, report
+        self._model, self._tell = model, report
+        self._made: dict[str, Any] = {}  # what is told of the result
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self._reported = 0.0
@@ -97,10 +99,14 @@ class Job:
             self._report({"state": "failed", "error": f"Something is wrong inside motionkit: {error!r}"})
         else:
             self.result = made
-            self._report({
-                "state": "done", "frames": made.frames, "seconds": made.seconds, "result": str(made.path),
-                "collage": str(made.collage), "bytes": collage.stat().st_size, "at": time.time(),
-            })  # fmt: skip
+            self._made = {
+                "result": str(made.path), "collage": str(made.collage), "bytes": collage.stat().st_size,
+                "at": time.time(),
+            }  # fmt: skip
+            self._report({"state": "done", "frames": made.frames, "seconds": made.seconds})
+
+    def _report(self, state: dict[str, Any]) -> None:
+        self._tell({**self._made, **state})
 
     def _progress(self, progress: Progress) -> None:
         now = time.monotonic()

@@ -9,11 +9,9 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from motionkit import drive, samples
 from motionkit.config import AnimateOptions
@@ -24,8 +22,9 @@ from motionkit.model import Model
 from motionkit.structures import AnimationResult
 from motionkit.transfer import Transfers
 from motionkit.widgets.calls import python_call
+from motionkit.widgets.inputs import SAMPLES, described
 from motionkit.widgets.job import Job
-from motionkit.widgets.preview import InputView, Preview
+from motionkit.widgets.preview import Preview
 from motionkit.worker import Worker
 
 try:
@@ -38,13 +37,8 @@ except ModuleNotFoundError as error:
 
 __all__ = ["Panel", "panel"]
 
-THUMBNAIL = 480  # pixels, the longer side
 TELL_EVERY = 0.2  # seconds between two reports of how far detection has come
 ROLES = ("source", "driving")
-SAMPLES: dict[str, dict[str, Callable[[], Path]]] = {
-    "source": {"Portrait": samples.portrait},
-    "driving": {"Talk (5 s)": samples.driving_clip, "Nod (2 s)": lambda: samples.driving_clip("nod")},
-}
 Content = dict[str, Any]
 log = logging.getLogger(__name__)
 
@@ -85,8 +79,9 @@ class Panel(anywidget.AnyWidget):
     """
 
     _esm = script(
-        "elements", "transfer", "camera", "cropbox", "panel_controls", "panel_inputs", "panel_result", "panel"
-    )
+        "elements", "transfer", "camera", "cropbox", "panel_controls", "panel_inputs", "panel_preview", "panel_result",
+        "panel",
+    )  # fmt: skip
     _css = style("base", "panel")
 
     choices = traitlets.Dict().tag(sync=True)
@@ -119,7 +114,7 @@ class Panel(anywidget.AnyWidget):
             },
             settings=settings_of(self._base),
         )
-        self._job = Job(model, report=lambda job: setattr(self, "job", job))
+        self._job = Job(model, report=self._tell_job)
         self._transfers = Transfers(
             self.send,
             folder=self._output / "inputs",
@@ -177,6 +172,10 @@ class Panel(anywidget.AnyWidget):
         for content, picture in list(self._views.values()):
             self.send(content, [picture])
 
+    def _on_ping(self, _: Content) -> None:
+        """The page has long heard nothing: whether anybody is there."""
+        self.send({"kind": "pong"})
+
     def _on_dismiss(self, _: Content) -> None:
         self.notice = {}
 
@@ -210,8 +209,17 @@ class Panel(anywidget.AnyWidget):
         folder = str(content["folder"]).strip()
         if not folder:
             raise InputError("No folder was entered", expected="a folder of your Drive, or any other")
-        copies = [drive.copy_out(path, folder) for path in self._job.files()]
-        self._tell("note", "Saved " + " and ".join(path.name for path in copies) + f" to {folder}")
+        files = self._job.files()
+        self._tell("note", "Saving…", about="save")
+        target = drive.prepare_folder(folder)  # mounts a Drive, which asks for leave: not for a thread
+        self._worker.ask("save", lambda: self._save(files, target))
+
+    def _save(self, files: list[Path], folder: Path) -> None:
+        copies = [drive.copy_out(path, folder) for path in files]
+        words = "Saved " + " and ".join(path.name for path in copies) + f" to {folder}"
+        if folder.absolute().is_relative_to(drive.MOUNT_POINT):
+            words += ". It may take Google a while until they are on your Drive."
+        self._tell("note", words, about="save")
 
     def _open(self, role: str, given: str | Path) -> None:
         """Open an input in the worker; a path on Drive is copied in before, where Colab can ask for leave."""
@@ -242,7 +250,7 @@ class Panel(anywidget.AnyWidget):
                 self.index = 0
                 settings["reference"] = "first" if isinstance(settings["reference"], int) else settings["reference"]
             self.settings = settings
-        self._views[role] = _described(role, path, view)
+        self._views[role] = described(role, path, view)
         self.send(self._views[role][0], [self._views[role][1]])
         self._write_call()
         if self.notice.get("about") not in {*ROLES} - {role}:
@@ -253,7 +261,7 @@ class Panel(anywidget.AnyWidget):
         try:
             frame = self._preview.frame(int(content["index"]), options_of(content["settings"], self._base))
         except _Superseded:
-            self.send({"kind": "preview-failed", "id": key})
+            self.send({"kind": "preview-failed", "id": key, "superseded": True})
             return
         except Exception as error:  # told in words; the page must not wait for this frame
             self.send({"kind": "preview-failed", "id": key})
@@ -290,6 +298,11 @@ class Panel(anywidget.AnyWidget):
             ready, total = self._preview.progress(options)
             self.send({"kind": "detected", "ready": ready, "total": total})
 
+    def _tell_job(self, job: Content) -> None:
+        self.job = job
+        if job["state"] == "failed":
+            self._tell("error", job["error"], about="job")
+
     def _failed(self, error: Exception, about: str = "") -> None:
         """Tell what went wrong; what is not a user's mistake goes to the log as well."""
         if isinstance(error, (MotionkitError, OSError)):
@@ -316,27 +329,7 @@ class Panel(anywidget.AnyWidget):
         result, collage = self._targets()
         try:
             options = self.options
-        except InputError:  # told where the frame is shown
+        except InputError as error:
+            self.call = f"# These settings cannot be used. {error}\n"
             return
         self.call = python_call(self.source, self.driving, options, model=self._model, output=result, collage=collage)
-
-
-def _described(role: str, path: Path, view: InputView) -> tuple[Content, bytes]:
-    """What the browser is told of an input, and its thumbnail."""
-    from PIL import Image
-
-    height, width = view.picture.shape[:2]
-    picture = Image.fromarray(view.picture)
-    picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    content = {
-        "kind": "input",
-        "role": role,
-        "name": path.name,
-        "path": str(path),
-        "width": width,
-        "height": height,
-        "boxes": [[box.left, box.top, box.right, box.bottom] for box in view.boxes],
-        "frames": view.frames,
-        "fps": view.fps,
-    }
-    return content, jpeg(np.asarray(picture))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -26,6 +27,11 @@ model = mk.load_model("heads", device="cpu")
 panel = mk.panel(model, driving="short.mp4", output="out")
 panel
 """
+# The page loses patience with a silent kernel after two seconds.
+HASTY = """
+from motionkit.widgets.widget import Panel
+Panel._esm = Panel._esm.replace("20_000", "2_000")
+"""
 
 READY = 'panel = mk.panel(model=model, output="ready")\npanel'
 # Looks at every picture that the page is about to show, for a result that is not empty.
@@ -49,11 +55,11 @@ def notebook(lab: Any, chromium: Browser) -> Iterator[Callable[..., tuple[Any, P
             writer.write(frame)
 
     def start(
-        name: str, *, width: int = 1280, height: int = 1400, dark: bool = False, browser: Browser = chromium
+        name: str, *cells: str, width: int = 1280, height: int = 1400, dark: bool = False, browser: Browser = chromium
     ) -> tuple[Any, Page]:
         page = browser.new_page(viewport={"width": width, "height": height})
         pages.append(page)
-        lab.write(f"{name}.ipynb", CELL)
+        lab.write(f"{name}.ipynb", *(cells or [CELL]))
         opened = lab.open(page, f"{name}.ipynb", dark=dark)
         if page.locator("#jp-left-stack").is_visible():
             page.keyboard.press("Control+b")  # the whole width for the notebook
@@ -209,6 +215,64 @@ def test_mistakes_are_told_and_forgiven(notebook: Callable[..., tuple[Any, Page]
     alert.get_by_role("button", name="Dismiss").click()
     assert alert.count() == 0
 
+    # What the page itself has found goes as soon as something else is done.
+    driving.get_by_role("button", name="Record", exact=True).click()
+    driving.get_by_role("button", name="Open the camera").click()
+    alert.wait_for()
+    page.get_by_role("button", name="Animate", exact=True).click()
+    page.wait_for_function("document.querySelector('.mk-video').currentTime > 0.1", timeout=2 * ANSWER)
+    assert alert.count() == 0
+
+    number = page.get_by_label("Strength").nth(1)
+    number.fill("")
+    number.press("Tab")
+    assert number.input_value() == "0.2"
+    chosen = [card.locator("select").evaluate("e => e.value") for card in (source, driving)]
+    assert chosen == ["Portrait", ""], "short.mp4 is no sample"
+
+
+def test_a_busy_and_a_restarted_kernel_are_told(notebook: Callable[..., tuple[Any, Page]]) -> None:
+    opened, page = notebook("silent", HASTY + CELL, "import ctypes")
+    settled(page)
+    slide(page, "frame", 20)  # of the first one, strength changes nothing
+    before = pixels(page)
+    banner = page.locator(".mk-banner")
+    cell = page.locator(".jp-CodeCell").nth(1)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("ControlOrMeta+a")
+    # The interpreter's lock is held: where comms have a thread of their own, a mere time.sleep stops nothing.
+    page.keyboard.type("ctypes.PyDLL(None).sleep(10)")
+    page.keyboard.press("Shift+Enter")
+    cell.get_by_text("[*]").wait_for()
+    page.wait_for_timeout(1000)  # that is shown before it is sent
+    page.locator("input[type=range][data-name=strength]").fill("1.9")
+    banner.filter(has_text="does not answer").wait_for(timeout=6 * SECONDS)
+    opened.screenshot("panel-busy", page.locator(".mk-panel"))
+    banner.wait_for(state="detached", timeout=ANSWER)
+    page.wait_for_function("document.querySelector('.mk-call code').textContent.includes('strength=1.9')")
+    page.wait_for_timeout(1000)
+    assert np.abs(pixels(page).astype(int) - before).mean() > 1, "the answer that came late is shown"
+    page.wait_for_timeout(3000)
+    assert banner.count() == 0
+
+    page.get_by_role("button", name="Animate", exact=True).click()
+    page.get_by_role("button", name="Cancel", exact=True).wait_for()
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("Restart Kernel…")).click()
+    page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    gone = banner.filter(has_text="kernel was restarted")
+    gone.wait_for(timeout=ANSWER)
+    opened.screenshot("panel-gone", page.locator(".mk-panel"))
+    assert not page.get_by_role("button", name="Cancel", exact=True).is_visible()
+    source = page.locator("[data-role=source]")
+    for press in ("Animate", "Open"):
+        gone.get_by_role("button", name="Dismiss").click()
+        assert gone.count() == 0
+        (source if press == "Open" else page).get_by_role("button", name=press, exact=True).click()
+        gone.wait_for()
+    assert "astronaut.png" in source.inner_text() and "Opening" not in source.inner_text()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached", timeout=ANSWER)
+
 
 def test_a_large_picture_is_uploaded_and_cropped_by_hand(
     notebook: Callable[..., tuple[Any, Page]], tmp_path: Path, lab: Any
@@ -255,6 +319,12 @@ def test_a_reload_brings_it_back(notebook: Callable[..., tuple[Any, Page]], lab:
     page.get_by_role("button", name="Animate", exact=True).click()
     page.wait_for_function("document.querySelector('.mk-video').currentTime > 0.1", timeout=2 * ANSWER)
     before = pixels(page)
+    # An animation that fails leaves the earlier one where it is.
+    (lab.root / "short.mp4").rename(lab.root / "away.mp4")
+    page.get_by_role("button", name="Animate", exact=True).click()
+    failure = page.locator(".mk-banner.mk-error", has_text="short.mp4")
+    failure.wait_for(timeout=ANSWER)
+    (lab.root / "away.mp4").rename(lab.root / "short.mp4")
     page.keyboard.press("Escape")
     page.keyboard.press("Control+s")
     page.wait_for_timeout(2000)
@@ -264,11 +334,32 @@ def test_a_reload_brings_it_back(notebook: Callable[..., tuple[Any, Page]], lab:
     assert page.locator("input[type=range][data-name=frame]").input_value() == "12"
     page.wait_for_function("document.querySelector('.mk-video').currentTime > 0.1", timeout=ANSWER)
     assert np.abs(pixels(page).astype(int) - before).max() <= 2
+    assert failure.is_visible()
+    page.get_by_role("button", name="Animate", exact=True).click()
+    page.get_by_text("25 frames in").wait_for(timeout=2 * ANSWER)
+    assert failure.count() == 0
 
 
 def test_a_snapshot_and_a_recording(notebook: Callable[..., tuple[Any, Page]], start_chromium: Callable) -> None:
     browser = start_chromium("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
     _, page = notebook("camera", browser=browser)
+    # The browser asks for leave, and meanwhile another way is chosen.
+    page.evaluate("""() => {
+        const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        const asked = new Promise((resolve) => { window.allow = resolve; });
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+            navigator.mediaDevices.getUserMedia = ask;
+            await asked;
+            window.late = await ask(wanted);
+            return window.late;
+        };
+    }""")
+    card = page.locator("[data-role=source]")
+    card.get_by_role("button", name="Camera", exact=True).click()
+    card.get_by_role("button", name="Open the camera").click()
+    card.get_by_role("button", name="Path", exact=True).click()
+    page.evaluate("window.allow()")
+    page.wait_for_function("window.late && window.late.getTracks().every((track) => track.readyState === 'ended')")
     for role, way, steps, name in (
         ("source", "Camera", ("Open the camera", "Take the picture"), "snapshot.jpg, 640×480"),
         ("driving", "Record", ("Open the camera", "Record", "Stop and use"), "recording.webm, 640×480"),
