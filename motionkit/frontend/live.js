@@ -265,9 +265,9 @@ class LiveView {
 
   #showSettings() {
     const { page, model } = this;
-    page.sliders.strength.show(model.get("strength"));
-    page.sliders.smoothing.show(model.get("smoothing"));
-    for (const [group, slider] of Object.entries(page.gains)) slider.show(model.get("gains")[group] ?? 1);
+    page.sliders.strength.set(model.get("strength"));
+    page.sliders.smoothing.set(model.get("smoothing"));
+    for (const [group, slider] of Object.entries(page.gains)) slider.set(model.get("gains")[group] ?? 1);
     page.mirror.checked = model.get("mirror");
     const template = model.get("driving").kind === "template"; // keypoints are not flipped
     page.mirror.disabled = template;

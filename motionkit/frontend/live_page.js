@@ -158,52 +158,22 @@ function liveSourceCard(page) {
 
 function liveMotionCard(page, setup) {
   const reset = makeElement("button", { type: "button", class: "mk-button mk-quiet", text: "Reset", onclick: page.on.reset });
+  const slider = (name, range, onInput) => makeSlider({ label: wordOf(name), range, step: 0.05, name, onInput });
   page.sliders = {
-    strength: liveSlider("Strength", setup.strength, (value) => page.on.slider("strength", value)),
-    smoothing: liveSlider("Smoothing", setup.smoothing, (value) => page.on.slider("smoothing", value)),
+    strength: slider("strength", setup.strength, (value) => page.on.slider("strength", value)),
+    smoothing: slider("smoothing", setup.smoothing, (value) => page.on.slider("smoothing", value)),
   };
   page.gains = {};
-  for (const group of setup.groups) {
-    const name = group[0].toUpperCase() + group.slice(1).replaceAll("_", " ");
-    page.gains[group] = liveSlider(name, setup.gain, (value) => page.on.gain(group, value));
-  }
-  const gains = Object.values(page.gains).map((slider) => slider.root);
+  for (const group of setup.groups) page.gains[group] = slider(group, setup.gain, (value) => page.on.gain(group, value));
+  const gains = Object.values(page.gains).map(({ element }) => element);
   return makeElement(
     "section", { class: "mk-card" },
     makeElement("div", { class: "mk-live-title" }, makeElement("h3", { text: "Motion" }), reset),
-    page.sliders.strength.root,
-    page.sliders.smoothing.root,
+    page.sliders.strength.element,
+    page.sliders.smoothing.element,
     gains.length ? makeElement("p", { class: "mk-muted mk-live-sub", text: "Gain of each part" }) : null,
     ...gains,
   );
-}
-
-function liveSlider(name, [min, max], changed) {
-  const id = `mk-${Math.random().toString(36).slice(2)}`;
-  const step = 0.05;
-  const input = (type, extra) => makeElement("input", { type, min, max, step, "aria-label": name, ...extra });
-  const range = input("range", { id });
-  const number = input("number", { class: "mk-input" });
-  let last = min;
-  const take = (given) => {
-    if (!Number.isFinite(given)) {
-      show(last); // the field was emptied
-      return;
-    }
-    const value = Math.min(Math.max(given, min), max);
-    show(value);
-    changed(value);
-  };
-  const show = (value) => {
-    last = value;
-    range.value = value;
-    number.value = Number(value.toFixed(2));
-  };
-  range.addEventListener("input", () => take(range.valueAsNumber));
-  number.addEventListener("change", () => take(number.valueAsNumber));
-  // JupyterLab's own keys must not act on the cell while an arrow key moves a slider.
-  for (const control of [range, number]) control.addEventListener("keydown", (event) => event.stopPropagation());
-  return { root: makeElement("div", { class: "mk-slider" }, makeElement("label", { for: id, text: name }), range, number), show };
 }
 
 function liveRecordedCard(page) {

@@ -2,53 +2,6 @@
 
 const REFERENCES = { first: "First", best: "Best" };
 
-/**
- * A label, a slider and a number. `onInput(value, done)`: done when it is let go. `onReset` on a double click. `toggle`,
- * a switch for what the slider sets, stands instead of the label.
- */
-function makeSlider({ label, range, step, name, title, onInput, onReset = null, toggle = null }) {
-  const id = `mk-${Math.random().toString(36).slice(2)}`;
-  const text = toggle ?? makeElement("label", { for: id, text: label });
-  text.title = title ?? label;
-  const slider = makeElement("input", { type: "range", id, step, "data-name": name, "aria-label": toggle && label });
-  const number = makeElement("input", { type: "number", class: "mk-input", step, "aria-label": label });
-  let last = range[0];
-  const show = (value) => { number.value = Math.round(value * 1000) / 1000; };
-  const take = (value, done) => {
-    if (!Number.isFinite(value)) {
-      show(last); // of an emptied field
-      return;
-    }
-    const held = Math.min(Math.max(value, Number(slider.min)), Number(slider.max));
-    last = held;
-    slider.value = held;
-    if (done || document.activeElement !== number) number.value = held;
-    onInput(held, done);
-  };
-  slider.addEventListener("input", () => take(slider.valueAsNumber, false));
-  slider.addEventListener("change", () => take(slider.valueAsNumber, true));
-  number.addEventListener("change", () => take(number.valueAsNumber, true));
-  for (const input of [slider, number]) input.addEventListener("keydown", (event) => event.stopPropagation());
-  const element = makeElement("div", { class: "mk-slider" }, text, slider, number);
-  if (onReset) {
-    text.title = `${title ?? label} (double click: back to the default)`;
-    text.addEventListener("dblclick", onReset);
-  }
-  const set = (value, { range: limits, changed = false, off = false } = {}) => {
-    if (limits) {
-      for (const input of [slider, number]) [input.min, input.max] = limits;
-    }
-    last = value;
-    slider.value = value;
-    if (document.activeElement !== number) show(value);
-    element.classList.toggle("mk-changed", changed);
-    slider.disabled = off;
-    number.disabled = off;
-  };
-  set(range[0], { range });
-  return { element, set };
-}
-
 function makeToggle(label, name, onChange, title) {
   const input = makeElement("input", { type: "checkbox", "data-name": name });
   input.addEventListener("change", () => onChange(input.checked));
@@ -195,11 +148,4 @@ function makeControls(choices, page) {
     gains.refresh(settings);
   };
   return { element, refresh };
-}
-
-/** "lip_top" as "Lip top"; a number as "Keypoint 3". */
-function wordOf(name) {
-  if (/^\d+$/.test(name)) return `Keypoint ${name}`;
-  const words = name.replaceAll("_", " ");
-  return words[0].toUpperCase() + words.slice(1);
 }
