@@ -66,11 +66,10 @@ def _add_prepare(command: Command) -> None:
 
 
 def _train(given: argparse.Namespace) -> None:
-    from motionkit.training import STARTS, train
+    from motionkit.training import train
 
     try:
-        config, data = _configure(given)
-        init = given.init or STARTS.get(given.preset)
+        config, data, init = _configure(given)
         result = train(
             config, data, given.output,
             resume=given.resume, init=init, second=given.second, device=given.device, progress=not given.quiet,
@@ -90,12 +89,13 @@ def _is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str]:
-    """The configuration that the options describe, and the folder of clips."""
+def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str, str | None]:
+    """The configuration that the options describe, the folder of clips, and the weights to begin with."""
     from motionkit import weights
-    from motionkit.training import PRESETS, DataConfig, TrainConfig, read_config
+    from motionkit.training import PRESETS, STARTS, DataConfig, TrainConfig, read_config
 
-    facts: dict[str, Any] = {}
+    run = _run_there(given) if given.resume else None
+    before, facts = (None, dict[str, Any]()) if run is None else read_config(run)
     if given.preset is not None and given.config is not None:
         raise InputError("There are two recipes", got="--preset and --config", todo="Give one of them")
     if given.preset is not None:
@@ -104,8 +104,8 @@ def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str]:
         config = PRESETS[given.preset]
     elif given.config is not None:
         config, _ = read_config(Path(given.config))
-    elif given.resume and (run := _run_there(given)) is not None:
-        config, facts = read_config(run)
+    elif before is not None:
+        config = before
     elif given.init is not None:
         model = weights.load(given.init).config
         assert model is not None, "weights.load finds one"
@@ -119,7 +119,9 @@ def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str]:
     data = given.data or facts.get("data")
     if data is None:
         raise InputError("No folder of clips is given", todo="Name it: motionkit train CLIPS -o RUN")
-    return _override(config, given), data
+    # A run that remembers what it began with need not be told what its preset begins with.
+    init = given.init or (None if "init" in facts else STARTS.get(given.preset))
+    return _override(config, given), data, init
 
 
 def _run_there(given: argparse.Namespace) -> Path | None:

@@ -86,6 +86,16 @@ def test_where_presets_begin(calls: list[Any], preset: str, given: list[str], in
     assert calls[0][3]["init"] == init and calls[0][0] == PRESETS[preset]
 
 
+def test_a_preset_resumed_begins_with_what_the_run_began_with(calls: list[Any], tmp_path: Path) -> None:
+    from motionkit.training.runs import Run
+
+    arguments = ["train", "clips", "-o", str(tmp_path), "--preset", "vox-adv", "--resume"]
+    assert main(arguments) == 0
+    Run(tmp_path).begin(PRESETS["vox-adv"], {"data": "clips", "init": "/own.safetensors"}, resume=False)
+    assert main(arguments) == 0
+    assert [options["init"] for _, _, _, options in calls] == ["vox", None]
+
+
 def test_fine_tuning_takes_the_configuration_of_the_weights(calls: list[Any]) -> None:
     assert main(["train", "clips", "-o", "run", "--from", "heads", "--epochs", "1"]) == 0
     config, _, _, options = calls[0]

@@ -17,12 +17,13 @@ from conftest import tiny_config
 from safetensors.numpy import save_file
 
 from motionkit import media
-from motionkit.errors import InputError, MediaError, MotionkitWarning
+from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarning
 from motionkit.modules.grid import identity_grid, warp
 from motionkit.tensors import to_frames
 from motionkit.training.batch import Batch
-from motionkit.training.config import AugmentationConfig, DataConfig
-from motionkit.training.data import BatchOrder, PairDataset, Place, find_clips, loader
+from motionkit.training.clips import find_clips
+from motionkit.training.config import AugmentationConfig, DataConfig, LossConfig
+from motionkit.training.data import BatchOrder, PairDataset, Place, collate, loader
 
 MODEL = tiny_config()
 AS_IS = AugmentationConfig(horizontal_flip=False, time_flip=False)
@@ -42,7 +43,7 @@ def video(path: Path, numbers: range) -> Path:
 
 
 def pictures(folder: Path, frames: list[np.ndarray]) -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for n, frame in enumerate(frames):
         media.write_image(folder / f"{n:04}.png", frame)
     return folder
@@ -283,7 +284,7 @@ def test_a_full_disk_is_no_broken_clip(folder: Path, tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("motionkit.training.clips.os.replace", full)
+    monkeypatch.setattr("motionkit.training.files.os.replace", full)
     data = dataset(folder, data=DataConfig(test_share=0, cache=True), cache=tmp_path)
     with pytest.raises(MediaError, match=r"cannot be kept \(No space left on device\)"):
         _ = data[0, 0]
@@ -447,6 +448,50 @@ def test_truth_of_another_length_or_frames_that_are_not_square(tmp_path: Path) -
     messages = " ".join(str(warning.message) for warning in record)
     assert "it has 4 frames and its truth 5" in messages and "its frames are not square" in messages
     assert all(np.array_equal(item.truth.source.value[0], arrays["keypoints"][0]) for item in items)
+
+
+def test_truth_may_be_keypoints_alone(tmp_path: Path) -> None:
+    arrays = with_truth(tmp_path / "a", side=32)
+    write_truth(tmp_path / "a", {"keypoints": arrays["keypoints"]}, NAMED.keypoint_names)
+    data = PairDataset(find_clips(tmp_path, ALL).train, NAMED, ALL, EVERYTHING, truth={"keypoints"})
+    truth = data[0, 0].truth
+    assert truth.source.value.shape == (1, 3, 2) and truth.source.jacobian is None
+    assert truth.has_flow.tolist() == [False] and truth.flow.shape == (1, 1, 1, 2) and truth.flow.isfinite().all()
+    for part, asked in (("jacobians", {"keypoints", "jacobians"}), ("flow", {"keypoints", "flow"})):
+        with pytest.raises(InputError, match=f"lacks its {part}.*weight for {part} to 0"):
+            PairDataset(find_clips(tmp_path, ALL).train, NAMED, ALL, AS_IS, truth=asked)
+
+
+def test_flow_may_be_known_of_some_clips(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        arrays = with_truth(tmp_path / name, side=32)
+    bare = {name: part for name, part in arrays.items() if name not in ("flow", "visibility")}
+    write_truth(tmp_path / "b", bare, NAMED.keypoint_names)
+    data = true_pairs(tmp_path)
+    truth = collate([data[0, 0], data[0, 1]]).truth
+    assert truth.has_flow.tolist() == [True, False]
+    assert truth.flow.shape == (2, 24, 24, 2) and truth.visibility.shape == (2, 1, 24, 24)
+    assert torch.equal(truth.flow[:1], data[0, 0].truth.flow) and truth.source.jacobian is not None
+    del bare["jacobians"]
+    write_truth(tmp_path / "b", bare, NAMED.keypoint_names)
+    some = PairDataset(find_clips(tmp_path, ALL).train, NAMED, ALL, AS_IS, truth={"keypoints", "flow"})
+    assert some[0, 0].truth.source.jacobian is None, "none are used where some are missing"
+
+
+def test_truth_that_is_not_asked_for_is_left_alone(tmp_path: Path) -> None:
+    with_truth(tmp_path / "a", side=32)
+    with_truth(tmp_path / "b", side=32)
+    (tmp_path / "b.truth.safetensors").write_bytes(b"damaged")
+    with_truth(tmp_path / "c", side=32)
+    (tmp_path / "c.truth.safetensors").unlink()
+    assert LossConfig().truth == frozenset() and LossConfig(hidden=1).truth == {"visibility"}
+    # Names are for truth: without it these, which have no counterpart in a mirror, do not matter.
+    model = tiny_config(keypoint_names=("tip_left", "b", "c"))
+    data = PairDataset(find_clips(tmp_path, ALL).train, model, ALL, AugmentationConfig(), truth=LossConfig().truth)
+    assert all(data[0, n].truth is None for n in range(3))
+    with pytest.raises(ConfigError, match="no counterpart in a mirror"):
+        with_truth(tmp_path / "d" / "a", names=model.keypoint_names, side=32)
+        PairDataset(find_clips(tmp_path / "d", ALL).train, model, ALL, AugmentationConfig())
 
 
 # Batches

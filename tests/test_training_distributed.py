@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import socket
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,15 @@ from training_runs import make_clips, small_run, written
 
 import motionkit as mk
 from motionkit.config import DiscriminatorConfig
+from motionkit.errors import ConfigError, MotionkitWarning
+from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.structures import Keypoints
-from motionkit.training import LossConfig, TrainConfig, learner
+from motionkit.training import LossConfig, TrainConfig, learner, train
 from motionkit.training.batch import Batch, Truth
 from motionkit.training.learner import Learner
-from motionkit.training.processes import make_accelerator
+from motionkit.training.objective import GeneratorObjective
+from motionkit.training.processes import every_weight_learns, make_accelerator
 
 STEPS, PAIRS = 3, 4
 
@@ -99,12 +104,31 @@ def several_steps(rank: int, world: int, accumulate: int = 1) -> dict[str, Any]:
     return {"gradients": recorder.gradients, "state": state, "average": average, "losses": losses}
 
 
+def keypoints_alone() -> TrainConfig:
+    """Nothing for the generator and the Jacobians to learn."""
+    return every_loss().replace(loss=LossConfig(network="none", equivariance_jacobian=0.0, keypoints=10.0))
+
+
+def odd_steps(rank: int, world: int) -> bool:
+    """Two steps in which many weights get no gradient; whether they did, and the others did."""
+    config = keypoints_alone()
+    trained = Learner(config, make_accelerator(config, "cpu"))
+    before = copy.deepcopy(trained.model.state_dict())
+    part = slice(rank * PAIRS // world, (rank + 1) * PAIRS // world)
+    for i in range(2):
+        trained.step(learner._slice(batch(i), part), epoch=0, step=i)
+    weights = dict(trained.model.named_parameters())
+    moved = {name.split(".")[0] for name, weight in weights.items() if not torch.equal(weight, before[name])}
+    return moved == {"kp_detector"}
+
+
 CHILD = """
 import sys, torch
 sys.path.insert(0, sys.argv[1])
-from test_training_distributed import several_steps
+from test_training_distributed import odd_steps, several_steps
 import os
-torch.save(several_steps(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])), sys.argv[2] + os.environ["RANK"])
+place = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+torch.save({**several_steps(*place), "odd": odd_steps(*place)}, sys.argv[2] + os.environ["RANK"])
 torch.distributed.destroy_process_group()
 """
 
@@ -164,6 +188,7 @@ def test_two_processes_are_one_with_twice_the_batch(one: dict[str, Any], tmp_pat
     assert len(one["gradients"]) == 3 * STEPS
     assert all(max(float(g.abs().max()) for g in gradients) > 1e-3 for gradients in one["gradients"])
     for rank in ranks:
+        assert rank["odd"]
         assert largest_difference(one["gradients"], rank["gradients"]) < 1e-8
         assert largest_difference(one["state"], rank["state"]) < 1e-8
         assert largest_difference(one["average"], rank["average"]) < 1e-8
@@ -174,6 +199,60 @@ def test_two_processes_are_one_with_twice_the_batch(one: dict[str, Any], tmp_pat
             parts = [rank["losses"][step][name] for rank in ranks]
             assert sum(parts) / 2 == pytest.approx(value, abs=1e-8), name
         assert ranks[0]["losses"][step]["pixel"] != pytest.approx(ranks[1]["losses"][step]["pixel"], abs=1e-4)
+
+
+@pytest.mark.parametrize("truth", [True, False])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pixel": 10.0},
+        {"pixel": 10.0, "equivariance_value": 0.0, "equivariance_jacobian": 0.0},
+        {"pixel": 10.0, "keypoints": 1.0},
+        {"pixel": 10.0, "keypoints": 1.0, "equivariance_jacobian": 0.0},
+        {"pixel": 10.0, "keypoints": 1.0, "jacobians": 1.0, "equivariance_jacobian": 0.0},
+        {"pixel": 10.0, "jacobians": 1.0, "equivariance_value": 0.0},
+        {"gan": 1.0, "keypoints": 1.0, "flow": 1.0},
+        {"flow": 1.0},
+        {"flow": 1.0, "visibility": 1.0, "keypoints": 1.0},
+        {"keypoints": 1.0},
+        {"perceptual": (0.0, 0.0), "network": "efficientnet"},
+    ],
+    ids=lambda changes: "-".join(changes),
+)
+def test_processes_look_for_missing_gradients_where_there_are_some(changes: dict[str, Any], truth: bool) -> None:
+    pairs = batch(0)
+    pairs = Batch(pairs.source.float(), pairs.driving.float(), pairs.seed, as_float(pairs.truth) if truth else None)
+    for frozen in (False, True):
+        loss = LossConfig(**{"network": "none", **changes})
+        config = every_loss().replace(loss=loss, lr_detector=0.0 if frozen else 0.01)
+        model = FirstOrderModel(config.model)
+        discriminator = Discriminator(config.model) if loss.gan else None
+        objective = GeneratorObjective(config, model, discriminator)
+        try:
+            objective(pairs).total.backward()
+        except ConfigError:
+            continue  # no loss takes part
+        except RuntimeError as error:
+            assert "does not require grad" in str(error)
+            continue
+        everything = all(weight.grad is not None for weight in model.parameters() if weight.requires_grad)
+        if every_weight_learns(config):
+            assert everything
+        elif truth:
+            assert not everything, "looking for them costs time"
+
+
+def as_float(truth: Truth) -> Truth:
+    def keypoints(points: Keypoints) -> Keypoints:
+        return Keypoints(points.value.float(), points.jacobian.float())
+
+    return Truth(
+        keypoints(truth.source),
+        keypoints(truth.driving),
+        truth.flow.float(),
+        truth.visibility.float(),
+        truth.has_flow,
+    )
 
 
 def test_accumulating_is_one_pass_with_the_whole_batch(one: dict[str, Any]) -> None:
@@ -190,19 +269,26 @@ def test_synchronised_norms_keep_the_names() -> None:
 
 
 @pytest.mark.slow
-def test_accelerate_launches_the_command_line(tmp_path: Path) -> None:
+def test_two_processes_of_the_command_line(tmp_path: Path) -> None:
+    """As accelerate launch starts them where there are GPUs; without any it would start one."""
     clips = make_clips(tmp_path / "clips")
+    for number in range(4):  # each process meets some of them
+        (clips / f"broken{number}.mp4").write_bytes(b"no clip")
     (tmp_path / "wanted.json").write_text(json.dumps(small_run().to_dict()))
     launch = [
-        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
-        "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port()),
-        "-m", "motionkit.cli", "train", str(clips), "-o", str(tmp_path / "run"), "--quiet",
+        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port()),
+        "-m", "motionkit.cli", "train", str(clips), "-o", str(tmp_path / "run"), "--quiet", "--device", "cpu",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     options: dict[str, Any] = {"env": environment, "capture_output": True, "text": True, "timeout": 600}
     first = subprocess.run([*launch, "--config", str(tmp_path / "wanted.json"), "--steps", "3"], **options)
     assert first.returncode == 0, first.stderr
     assert first.stdout.count("3 steps") == 1, "one process speaks for both"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MotionkitWarning)
+        alone = train(small_run(steps=3), clips, tmp_path / "alone", device="cpu", progress=False)
+    told = first.stdout.split("clips could not be read: ")[1].split()
+    assert len(alone.broken) > 2 and {name.rstrip(",") for name in told} == set(map(str, alone.broken))
     second = subprocess.run([*launch, "--resume", "--steps", "4"], **options)
     assert second.returncode == 0, second.stderr
     assert written(tmp_path / "run")["step"] == 4

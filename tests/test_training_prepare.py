@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from PIL import Image
 from skimage import data
 
 from motionkit import media
-from motionkit.errors import FaceNotFoundError, InputError, MotionkitWarning
+from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitWarning
 from motionkit.faces import crop, find_faces
 from motionkit.structures import Box
+from motionkit.training import files
 from motionkit.training.clips import find_clips
 from motionkit.training.config import DataConfig
 from motionkit.training.prepare import Prepared, prepare
@@ -177,6 +180,25 @@ def test_a_broken_video_is_named_and_the_others_go_on(film: Path, tmp_path: Path
     with pytest.warns(MotionkitWarning, match=r"broken\.mp4 cannot be read"):
         result = run(videos, tmp_path / "out")
     assert result == Prepared(clips=1, kept=0, broken=(videos / "broken.mp4",))
+
+
+def test_a_full_disk_and_a_damaged_record_are_told(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = write(tmp_path / "short.mp4", AGAIN[:16])
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(MediaError, match=r"how far short\.mp4 is \(No space left"):
+        patch.setattr(files, "os", SimpleNamespace(replace=full, getpid=os.getpid, fsync=os.fsync))
+        run(short, tmp_path / "out")
+    assert run(short, tmp_path / "out") == Prepared(clips=0, kept=1, broken=())
+    record = tmp_path / "out" / ".prepared" / "short.json"
+    for damage in (record.read_text()[:20], "[]", '{"settings": {}, "frames": 1}'):
+        record.write_text(damage)
+        with pytest.raises(InputError, match=r"about short\.mp4 cannot be read.*Delete that file"):
+            run(short, tmp_path / "out")
+    record.unlink()
+    assert run(short, tmp_path / "out") == Prepared(clips=0, kept=1, broken=())
 
 
 def test_inputs_that_cannot_be_used(film: Path, tmp_path: Path) -> None:

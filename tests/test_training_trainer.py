@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import time
 import warnings
@@ -18,13 +19,13 @@ from conftest import seeded_model, tiny_config
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
-from training_runs import assert_same, make_clips, small_run, start, written
+from training_runs import assert_same, make_clips, small_disk, small_run, start, written
 
 import motionkit as mk
 from motionkit import checkpoints
 from motionkit.config import DiscriminatorConfig
 from motionkit.errors import ConfigError, InputError, MotionkitWarning, TrainingError, WeightsError
-from motionkit.training import DataConfig, LossConfig, TrainConfig, TrainProgress, train
+from motionkit.training import DataConfig, LossConfig, TrainConfig, TrainProgress, files, train
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import make_accelerator
 from motionkit.training.runs import Run
@@ -89,7 +90,7 @@ def test_killed_and_resumed_is_the_same_to_the_last_bit(clips: Path, whole: Path
     kill_after(small_run(), clips, tmp_path, step=1)  # in the middle of the first epoch
     with start(small_run(), clips, tmp_path, deadly_step=3) as child:
         assert child.wait(600) == -signal.SIGKILL
-    assert (tmp_path / ".checkpoint-00000003.pt.part").exists(), "it was killed while it wrote"
+    assert list(tmp_path.glob(".checkpoint-00000003.pt.*.part")), "it was killed while it wrote"
     assert_finishes_the_same(small_run(), clips, tmp_path, whole)
 
 
@@ -155,6 +156,34 @@ def test_resuming_from_the_second_place(clips: Path, whole: Path, tmp_path: Path
     assert result.steps == 4
     assert_same(written(tmp_path / "new"), written(whole))
     assert (tmp_path / "drive" / "model.safetensors").read_bytes() == result.path.read_bytes()
+
+
+class KilledError(Exception):
+    """Stands for whatever ends a run between a step and its checkpoint."""
+
+
+def kill(progress: TrainProgress) -> None:
+    raise KilledError
+
+
+def test_killed_before_the_first_checkpoint_it_begins_with_the_same_weights(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = seeded_model(tiny_config())
+    states = {"generator": known.generator.state_dict(), "kp_detector": known.kp_detector.state_dict()}
+    checkpoints.save(tmp_path / "known.safetensors", **states, config=tiny_config(), metadata={})
+    options: dict[str, Any] = {"device": "cpu", "progress": False}
+    monkeypatch.chdir(tmp_path)
+    train(small_run(steps=2), clips, "whole", init="known.safetensors", **options)
+    with pytest.raises(KilledError):
+        train(small_run(steps=2), clips, "run", init="known.safetensors", callback=kill, **options)
+    assert not list((tmp_path / "run").glob("*.pt"))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match=r"begun with other weights; got heads; expected .*known\.safetensors"):
+        train(small_run(steps=2), clips, tmp_path / "run", init="heads", resume=True, **options)
+    train(small_run(steps=2), clips, tmp_path / "run", resume=True, **options)
+    assert_same(written(tmp_path / "run"), written(tmp_path / "whole"))
 
 
 def test_a_finished_run_resumed_is_finished_and_longer_goes_on(clips: Path, tmp_path: Path) -> None:
@@ -232,6 +261,108 @@ def test_weights_that_are_no_numbers_are_not_kept(clips: Path, tmp_path: Path, m
     with pytest.raises(TrainingError, match=r"weights are no finite numbers.*There is no checkpoint yet"):
         train(small_run(), clips, tmp_path, device="cpu", progress=False)
     assert not list(tmp_path.glob("*.pt")) and not (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("which", ["discriminator", "_average"])
+def test_nothing_that_the_next_steps_depend_on_is_kept_poisoned(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    step = Learner.step
+
+    def overshoot(self: Learner, *arguments: Any, **options: Any) -> dict[str, torch.Tensor]:
+        losses = step(self, *arguments, **options)
+        if options["step"] == 1:
+            next(getattr(self, which).parameters()).data[0] = float("nan")
+        return losses
+
+    monkeypatch.setattr(Learner, "step", overshoot)
+    with pytest.raises(TrainingError, match=r"no finite numbers.*step 2.*checkpoint-00000001\.pt"):
+        train(adversarial(), clips, tmp_path, device="cpu", progress=False)
+    assert [path.name for path in tmp_path.glob("*.pt")] == ["checkpoint-00000001.pt"]
+
+
+def test_a_disk_that_is_full_of_decoded_frames_is_told_by_a_worker(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, parent = os.replace, os.getpid()
+
+    def full(source: Path, target: Path) -> None:
+        if target.suffix == ".rgb" and os.getpid() != parent:
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    options: dict[str, Any] = {"device": "cpu", "progress": False}
+    train(small_run(steps=1), clips, tmp_path, **options)
+    with monkeypatch.context() as patch, pytest.raises(TrainingError) as caught:
+        patch.setattr(files.os, "replace", full)
+        train(small_run(data=DataConfig(workers=1, cache=True)), clips, tmp_path, resume=True, **options)
+    message = str(caught.value)
+    assert message.startswith("The next batch cannot be made: Decoded frames cannot be kept (No space left on device)")
+    assert message.count("\n") == 0 and "Traceback" not in message and "data.cache=false" in message
+    assert f"last good checkpoint is {tmp_path / 'checkpoint-00000001.pt'}" in message
+    assert train(small_run(), clips, tmp_path, resume=True, **options).finished, "without the cache, as advised"
+
+
+# The thread of TensorBoard says so, too.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_disk_that_is_full_for_tensorboard_too_ends_with_a_clear_error(clips: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "4m") as disk:
+
+        def fill() -> bool:
+            """After the second step leave room for its grid, but not for TensorBoard's."""
+            if (disk / "checkpoint-00000001.pt").exists():
+                with (disk / "junk").open("wb", buffering=0) as junk:
+                    with pytest.raises(OSError, match="No space left"):
+                        while True:
+                            junk.write(bytes(4096))
+                    junk.truncate(junk.tell() - 4096)
+            return False
+
+        with (
+            pytest.warns(MotionkitWarning, match=r"TensorBoard are not complete \(No space left on device\)"),
+            pytest.raises(TrainingError, match=r"No space left on device\. .*checkpoint-00000001\.pt"),
+        ):
+            train(small_run(grid_steps=1), clips, disk, device="cpu", progress=False, stop=fill)
+        assert (disk / "grids" / "step-000002.jpg").exists()
+
+
+def test_the_curves_are_whole_or_as_they_were(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if target.name == "scalars.csv":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    options: dict[str, Any] = {"device": "cpu", "progress": False}
+    train(small_run(steps=2), clips, tmp_path, **options)
+    curves = tmp_path / "scalars.csv"
+    before = curves.read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(TrainingError, match=r"No space left.*checkpoint-00000002"):
+        patch.setattr(files.os, "replace", full)
+        train(small_run(), clips, tmp_path, resume=True, **options)
+    assert curves.read_bytes() == before
+    # A kill in the middle of a line, or a disk that gave back noise, costs these lines alone.
+    curves.write_bytes(before + b"2,loss\n,,\n\x00\xff,a,1\n2,loss/to")
+    train(small_run(steps=3), clips, tmp_path, resume=True, **options)
+    lines = curves.read_bytes()
+    assert lines.startswith(before) and lines[len(before) :].startswith(b"3,loss/")
+
+
+def test_broken_test_clips_are_counted_and_none_at_all_is_told(clips: Path, tmp_path: Path) -> None:
+    for part, numbers in (("train", range(4)), ("test", (4, 5))):
+        (tmp_path / "clips" / part).mkdir(parents=True)
+        for number in numbers:
+            (tmp_path / "clips" / part / f"person{number}#1").symlink_to(clips / f"person{number}#1")
+    broken = tmp_path / "clips" / "test" / "broken.mp4"
+    broken.write_bytes(b"no clip")
+    options: dict[str, Any] = {"device": "cpu", "progress": False}
+    with pytest.warns(MotionkitWarning, match="broken.mp4 is left out"):
+        result = train(small_run(steps=1), tmp_path / "clips", tmp_path / "a", **options)
+    assert result.broken == (broken,)
+    shutil.rmtree(tmp_path / "clips" / "test")
+    with pytest.warns(MotionkitWarning, match="There are no test clips: .* made of clips that are trained on"):
+        train(small_run(steps=1), tmp_path / "clips", tmp_path / "b", **options)
 
 
 def test_a_full_disk_stops_with_the_last_good_checkpoint(

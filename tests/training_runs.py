@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from conftest import tiny_config
 from PIL import Image
@@ -68,6 +71,21 @@ def small_run(**changes: Any) -> TrainConfig:
         "grid_steps": 3,
     }
     return TrainConfig(**{**fields, **changes})
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """The folder as a disk of its own, which is soon full."""
+    folder.mkdir()
+    try:
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("mounting a small disk needs root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def start(config: TrainConfig, data: Path, folder: Path, *, deadly_step: int = 0) -> subprocess.Popen[str]:

@@ -90,7 +90,9 @@ def move_truth(truth: Truth, motion: Motion, order: Sequence[int]) -> Truth:
         motion: Of its pictures.
         order: From ``mirrored_order``; the keypoints change places if the pictures are mirrored.
     """
-    flow, visibility = _move_flow(truth.flow, truth.visibility, motion)
+    flow, visibility = truth.flow, truth.visibility
+    if truth.has_flow.any():
+        flow, visibility = _move_flow(flow, visibility, motion)
     return Truth(
         _move_keypoints(truth.source, motion, order),
         _move_keypoints(truth.driving, motion, order),

@@ -19,10 +19,12 @@ class Truth:
     """What a renderer knows of a batch of pairs and unsupervised training never learns.
 
     Attributes:
-        source, driving: True keypoints of the two pictures, B K 2 in [-1, 1], and their Jacobians, B K 2 2.
+        source, driving: True keypoints of the two pictures, B K 2 in [-1, 1], and, where they are known, their
+            Jacobians, B K 2 2.
         flow: B h w 2, for each place of the driving picture the absolute (x, y) in the source of what is seen there.
         visibility: B 1 h w in [0, 1], 1 where the source shows it too.
-        has_flow: B bool, whether flow and visibility are known; stored flow leads to a clip's first frame.
+        has_flow: B bool, whether flow and visibility are known and asked for; stored flow leads to a clip's first
+            frame.
     """
 
     source: Keypoints

@@ -6,7 +6,6 @@ Legend: T frames of a clip, S side of the pictures that training sees.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from motionkit.faces import centred_square, crop
 from motionkit.media import open_clip, read_image
 from motionkit.media.seeking import read_frames_at
 from motionkit.training.config import DataConfig
+from motionkit.training.files import write_whole
 
 __all__ = ["BrokenClipError", "ClipFile", "ClipFrames", "Clips", "find_clips", "list_clips"]
 
@@ -211,22 +211,21 @@ class ClipFrames:
         return np.memmap(target, np.uint8, mode="r").reshape(-1, self._size, self._size, 3)
 
     def _write(self, target: Path) -> None:
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        frames = self._decode_all()
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+        def fill(part: Path) -> None:
+            frames = self._decode_all()
             with part.open("wb") as file:
                 while (frame := self._next(frames)) is not None:
                     file.write(self._fit(frame))
-            os.replace(part, target)
+
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, fill)
         except OSError as error:
             raise MediaError(
                 f"Decoded frames cannot be kept ({error.strerror or error})",
                 got=str(target.parent),
-                todo="Free some space on the disk, or train without the cache",
+                todo="Free some space on the disk, or train without the cache (data.cache=false)",
             ) from error
-        finally:
-            part.unlink(missing_ok=True)
 
     def _next(self, frames: Iterator[np.ndarray]) -> np.ndarray | None:
         # Told apart from a disk that cannot be written to, which no other clip would mend.

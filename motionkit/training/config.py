@@ -107,6 +107,17 @@ class LossConfig:
     focus_groups: tuple[str, ...] = ("mouth", "eyes")
     true_keypoints: float = 0.5
 
+    @property
+    def truth(self) -> frozenset[str]:
+        """Parts of the data's truth that a term asks for; unsupervised training asks for none."""
+        asked = {
+            "keypoints": self.keypoints or self.focus,
+            "jacobians": self.jacobians,
+            "flow": self.flow,
+            "visibility": self.visibility or self.hidden,
+        }
+        return frozenset(name for name, weight in asked.items() if weight)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +21,11 @@ from motionkit.errors import InputError, MotionkitWarning
 from motionkit.structures import Keypoints
 from motionkit.training.augmentation import Augmentation, Motion, move_truth
 from motionkit.training.batch import Batch, Truth
-from motionkit.training.clips import BrokenClipError, ClipFile, ClipFrames, Clips, find_clips
+from motionkit.training.clips import BrokenClipError, ClipFile, ClipFrames
 from motionkit.training.config import AugmentationConfig, DataConfig
-from motionkit.training.truth import TruthFile
+from motionkit.training.truth import PARTS, TruthFile
 
-__all__ = ["BatchOrder", "ClipFile", "Clips", "PairDataset", "Place", "collate", "find_clips", "loader"]
+__all__ = ["BatchOrder", "PairDataset", "Place", "collate", "loader"]
 
 _OPEN_CLIPS = 4096  # whose length and place each process remembers
 
@@ -40,8 +40,8 @@ class Place(NamedTuple):
 class PairDataset(Dataset[Batch]):
     """Pairs of distinct frames of one clip, augmented; a batch of one each.
 
-    A clip that carries truth gives its first frame as the source, which is where the stored flow leads. A clip that
-    cannot be read is named in a warning, and another one takes its place; which one depends on the place alone.
+    A clip whose truth is asked for gives its first frame as the source, which is where the stored flow leads. A clip
+    that cannot be read is named in a warning, and another one takes its place; which one depends on the place alone.
 
     Args:
         clips: From ``find_clips``.
@@ -51,9 +51,11 @@ class PairDataset(Dataset[Batch]):
         seed: Of every draw.
         train: Whether to augment, and to draw anew in each epoch; tests see the same pairs always, as they are.
         cache: Folder for decoded frames, used if ``data.cache``.
+        truth: Parts of the truth that are asked for (``LossConfig.truth``); without any, truth files are left alone.
 
     Raises:
-        InputError: There are no clips, only some carry truth, or the truth does not fit the model.
+        InputError: There are no clips; or truth is asked for and only some carry it, it does not fit the model, or a
+            part is missing: Jacobians in any clip, flow and visibility in all of them.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class PairDataset(Dataset[Batch]):
         seed: int = 0,
         train: bool = True,
         cache: str | Path | None = None,
+        truth: Collection[str] = PARTS,
     ) -> None:
         data, augmentation = data or DataConfig(), augmentation or AugmentationConfig()
         if not clips:
@@ -77,7 +80,8 @@ class PairDataset(Dataset[Batch]):
         self._names = model.keypoint_names
         self._cache = Path(cache) if data.cache and cache is not None else None
         self._seed, self._train = seed, train
-        self._augment = Augmentation(augmentation, self._names) if train else None
+        self._truth = self._check_truth(truth) if truth else frozenset()
+        self._augment = Augmentation(augmentation, self._names if self._truth else ()) if train else None
         if data.id_sampling:
             groups: dict[str, list[int]] = {}
             for number, clip in enumerate(self._clips):
@@ -86,7 +90,6 @@ class PairDataset(Dataset[Batch]):
         else:
             self._groups = [[number] for number in range(len(self._clips))]
         self._length = len(self._groups) * data.repeats
-        self._has_truth = self._check_truth()
         # Shared with the worker processes, which are the ones to find out.
         self._state = torch.zeros(len(self._clips), dtype=torch.uint8).share_memory_()
 
@@ -132,7 +135,7 @@ class PairDataset(Dataset[Batch]):
     def _pair(self, clip: ClipFile, seed: int, rng: np.random.Generator) -> Batch:
         frames = _frames(clip, self._size, self._cache)
         truth = None
-        if self._has_truth:
+        if self._truth:
             source, driving = 0, int(rng.integers(1, len(frames)))
             truth = self._read_truth(clip, frames, driving)
         else:
@@ -154,10 +157,10 @@ class PairDataset(Dataset[Batch]):
             raise BrokenClipError(f"it has {len(frames)} frames and its truth {truth.frames}")
         if frames.shape[0] != frames.shape[1]:
             raise BrokenClipError("it carries truth, but its frames are not square")
-        return truth.read(driving)
+        return truth.read(driving, self._truth)
 
-    def _check_truth(self) -> bool:
-        """Whether the clips carry truth; all or none."""
+    def _check_truth(self, asked: Collection[str]) -> frozenset[str]:
+        """Parts of the truth to read, none where no clip carries truth; Jacobians are read only where all have them."""
         known = [clip for clip in self._clips if clip.truth is not None]
         if known and len(known) < len(self._clips):
             bare = next(clip for clip in self._clips if clip.truth is None)
@@ -167,10 +170,19 @@ class PairDataset(Dataset[Batch]):
                 expected="all or none",
                 todo="Train on them apart, or take the truth files away",
             )
-        for clip in known:
-            assert clip.truth is not None
-            TruthFile(clip.truth, self._names)
-        return bool(known)
+        if not known:
+            return frozenset()
+        parts = {clip.truth: TruthFile(clip.truth, self._names).parts for clip in known if clip.truth is not None}
+        everywhere, anywhere = frozenset.intersection(*parts.values()), frozenset.union(*parts.values())
+        for part in sorted(asked):
+            if part not in (everywhere if part == "jacobians" else anywhere):
+                poor = next(path for path, there in parts.items() if part not in there)
+                raise InputError(
+                    f"The truth of a clip lacks its {part}",
+                    got=poor.name,
+                    todo=f"Set the loss's weight for {part} to 0, or add them to the truth",
+                )
+        return (frozenset(asked) - {"jacobians"}) | (everywhere & {"keypoints", "jacobians"})
 
     def _report(self, number: int, error: BrokenClipError) -> None:
         if not self._state[number]:
@@ -202,11 +214,13 @@ def collate(items: Sequence[Batch]) -> Batch:
 
 
 def _join(truths: Sequence[Truth]) -> Truth:
+    # Flow that is not known has one place, which stands for as many as the others have.
+    height, width = max(tuple(truth.flow.shape[1:3]) for truth in truths)
     return Truth(
         Keypoints.cat([truth.source for truth in truths]),
         Keypoints.cat([truth.driving for truth in truths]),
-        torch.cat([truth.flow for truth in truths]),
-        torch.cat([truth.visibility for truth in truths]),
+        torch.cat([truth.flow.expand(-1, height, width, -1) for truth in truths]),
+        torch.cat([truth.visibility.expand(-1, -1, height, width) for truth in truths]),
         torch.cat([truth.has_flow for truth in truths]),
     )
 

@@ -138,8 +138,9 @@ class Learner:
         optimizer.zero_grad()
 
     def is_finite(self) -> bool:
-        """Whether no weight or statistic of the model is infinite or no number."""
-        return all(bool(torch.isfinite(value).all()) for value in self.model.state_dict().values())
+        """Whether no weight or statistic of the model, its average or the discriminator is infinite or no number."""
+        networks = [network for network in (self.model, self._average, self.discriminator) if network is not None]
+        return all(bool(torch.isfinite(value).all()) for network in networks for value in network.state_dict().values())
 
     def state(self) -> dict[str, Any]:
         """Everything that the next steps depend on: tensors and plain values."""

@@ -195,7 +195,7 @@ class GeneratorObjective(nn.Module):
                 error = error * (shares / shares.mean())[:, None]
             terms["keypoints"] = weight * error.mean() / 2
         if (weight := self.loss.jacobians) and source.jacobian is not None and driving.jacobian is not None:
-            assert truth.source.jacobian is not None and truth.driving.jacobian is not None, "truth has Jacobians"
+            assert truth.source.jacobian is not None and truth.driving.jacobian is not None, "the data checked it"
             error = _l1(source.jacobian, truth.source.jacobian) + _l1(driving.jacobian, truth.driving.jacobian)
             terms["jacobians"] = weight * error / 2
         return terms
@@ -314,12 +314,11 @@ def _draw(seeds: Tensor, share: float) -> Tensor:
 
 
 def _choose(use: Tensor, true: Keypoints, predicted: Keypoints) -> Keypoints:
-    """True keypoints where `use` (B bool) says so, predicted ones without gradients elsewhere."""
+    """True keypoints where `use` (B bool) says so and as far as they are known, predicted ones, detached, elsewhere."""
     value = torch.where(use[:, None, None], true.value.to(predicted.value), predicted.value.detach())
-    if predicted.jacobian is None:
-        return Keypoints(value)
-    assert true.jacobian is not None, "truth has Jacobians"
-    jacobian = torch.where(use[:, None, None, None], true.jacobian.to(value), predicted.jacobian.detach())
+    jacobian = _detached(predicted).jacobian
+    if jacobian is not None and true.jacobian is not None:
+        jacobian = torch.where(use[:, None, None, None], true.jacobian.to(value), jacobian)
     return Keypoints(value, jacobian)
 
 

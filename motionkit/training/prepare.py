@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from motionkit.finders import Finder, find_faces
 from motionkit.media import VideoWriter, open_clip
 from motionkit.structures import Box
 from motionkit.training.clips import list_clips
+from motionkit.training.files import write_whole
 
 __all__ = ["Prepared", "prepare"]
 
@@ -106,8 +106,9 @@ def prepare(
         progress: Whether to show a bar with rate and remaining time.
 
     Raises:
-        InputError: An input is not there, two have one name, or the folder was prepared with other settings.
-        MediaError: A clip cannot be written.
+        InputError: An input is not there, two have one name, or the folder was prepared with other settings or holds
+            a damaged record of what was done.
+        MediaError: A clip, or how far a video is, cannot be written.
         FaceNotFoundError: There is no clip at the end.
     """
     from tqdm import tqdm
@@ -282,11 +283,20 @@ class _Job:
         self._bar.set_postfix(clips=count.clips + count.kept)
 
     def _load(self) -> _State:
-        settings = {**asdict(self._settings), "bytes": self._path.stat().st_size}
+        try:
+            settings = {**asdict(self._settings), "bytes": self._path.stat().st_size}
+        except OSError as error:
+            raise MediaError(f"The video cannot be read ({error.strerror})", got=str(self._path)) from error
         try:
             state = _State(**json.loads(self._state_file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return _State(settings)
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(
+                f"What was written down about {self._path.name} cannot be read",
+                got=f"{self._state_file} ({error})",
+                todo="Delete that file to look through the video again; its clips that are there are kept",
+            ) from error
         if state.settings != settings:
             raise InputError(
                 f"{self._path.name} was prepared in this folder before, differently or from another video",
@@ -297,9 +307,15 @@ class _Job:
         return state
 
     def _save(self) -> None:
-        part = self._state_file.with_suffix(".part")
-        part.write_text(json.dumps(asdict(self.state)), encoding="utf-8")
-        os.replace(part, self._state_file)
+        text = json.dumps(asdict(self.state))
+        try:
+            write_whole(self._state_file, lambda part: part.write_text(text, encoding="utf-8"))
+        except OSError as error:
+            raise MediaError(
+                f"It cannot be written down how far {self._path.name} is ({error.strerror or error})",
+                got=str(self._state_file),
+                todo="Free some space on the disk; the same command goes on where it was",
+            ) from error
 
 
 def _within(square: Box, width: int, height: int) -> Box:

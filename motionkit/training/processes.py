@@ -18,7 +18,7 @@ from motionkit.errors import ConfigError, MotionkitError
 from motionkit.model import pick_device
 from motionkit.training.config import TrainConfig
 
-__all__ = ["agree", "make_accelerator", "on_main", "stopping"]
+__all__ = ["agree", "every_weight_learns", "make_accelerator", "on_main", "stopping"]
 
 MIXED = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}  # accelerate's words
 
@@ -37,8 +37,8 @@ def make_accelerator(config: TrainConfig, device: str | None = None) -> Accelera
     if not torch.distributed.is_initialized():
         # Another run of this process may have had another precision or device.
         AcceleratorState._reset_state(reset_partial_state=True)
-    # Only then can a step leave the detector without gradients, which processes must be told to look for.
-    unused = not (config.loss.keypoints or config.loss.equivariance_value)
+    # Otherwise several processes wait for gradients that never come; to look for them always costs time.
+    unused = not every_weight_learns(config)
     try:
         accelerator = Accelerator(
             cpu=device == "cpu",
@@ -56,23 +56,35 @@ def make_accelerator(config: TrainConfig, device: str | None = None) -> Accelera
     return accelerator
 
 
-def on_main(accelerator: Accelerator, action: Callable[[], Any]) -> None:
-    """Do something in the main process while the others wait; a user's error is raised in all of them."""
-    box: list[Any] = [None]
+def every_weight_learns(config: TrainConfig) -> bool:
+    """Whether each step gives every weight that is not frozen a gradient, with truth in the data and without."""
+    loss = config.loss
+    # Flow and visibility alone end before the decoder.
+    picture = bool(loss.pixel or loss.gan or (loss.network != "none" and any(loss.perceptual)))
+    if not picture or config.lr_detector == 0:
+        return picture
+    # With true keypoints the picture's losses do not reach the detector (see GeneratorObjective).
+    jacobians = loss.jacobians or loss.equivariance_jacobian or not config.model.estimate_jacobian
+    return bool(not loss.keypoints or jacobians)
+
+
+def on_main(accelerator: Accelerator, action: Callable[[], Any]) -> Any:
+    """Do something in the main process while the others wait; what it returns, or a user's error, all of them get."""
+    value, failure = None, None
     if accelerator.is_main_process:
         try:
-            action()
+            value = action()
         except MotionkitError as error:
-            box = [error]
+            if accelerator.num_processes == 1:
+                raise
+            # Exceptions with a constructor of their own do not survive pickling.
+            failure = (type(error), error.what, {name: str(v) for name, v in _details(error).items()})
     if accelerator.num_processes > 1:
-        if box[0] is not None:  # exceptions with a constructor of their own do not survive pickling
-            box = [(type(box[0]), box[0].what, {name: str(v) for name, v in _details(box[0]).items()})]
-        broadcast_object_list(box)
-        if box[0] is not None:
-            kind, what, details = box[0]
-            box = [kind(what, **details)]
-    if box[0] is not None:
-        raise box[0]
+        value, failure = broadcast_object_list([value, failure])
+    if failure is not None:
+        kind, what, details = failure
+        raise kind(what, **details)
+    return value
 
 
 def _details(error: MotionkitError) -> dict[str, Any]:

@@ -5,8 +5,10 @@ Legend: B batch, H W picture size.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +21,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from motionkit.collage import Panel, lay_out
+from motionkit.errors import MotionkitWarning
 from motionkit.media.images import write_image
 from motionkit.overlays import draw_keypoints, occlusion_picture
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_frames
 from motionkit.training.batch import Batch
+from motionkit.training.files import write_whole
 from motionkit.training.runs import SCALARS
 
 __all__ = ["Meter", "Report", "TrainProgress", "picture_grid"]
+
+ROW = re.compile(r"(\d+),[^,]+,[^,]+")  # of the scalars
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class TrainProgress:
         epoch: Passes over the data that are complete.
         losses: The objective's weighted terms and their "total", averaged since the last report.
         samples_per_second: Pairs a second over all processes, since the run was started or resumed.
-        waiting: Share of the time spent waiting for data.
+        waiting: Share of the time spent waiting for data; on a GPU at most that much, see ``Meter.waiting``.
         grid: The picture grid written at this step, if one was.
     """
 
@@ -65,7 +71,11 @@ class Meter:
         self._begun = time.perf_counter()
 
     def waiting(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches; the time until each of them is there counts as waiting."""
+        """The batches; the time until each of them is there counts as waiting.
+
+        That is an upper bound: a GPU may still be at work on the steps before, and an epoch's first batch has no step
+        before it to be made during.
+        """
         iterator = iter(batches)
         while True:
             begun = time.perf_counter()
@@ -148,10 +158,14 @@ class Report:
             self.bar.write(text, file=sys.stderr)
 
     def close(self) -> None:
-        """Close the files and the bar."""
+        """Close the files and the bar. A full disk is a warning here, so that what ended the run is what is told."""
         self.bar.close()
         if self.board is not None:
-            self.board.close()
+            try:
+                self.board.close()
+            except OSError as error:
+                message = f"The curves for TensorBoard are not complete ({error.strerror or error})"
+                warnings.warn(MotionkitWarning(message), stacklevel=2)
 
 
 def picture_grid(batch: Batch, source: Keypoints, driving: Keypoints, generated: Generated) -> np.ndarray:
@@ -184,9 +198,10 @@ def picture_grid(batch: Batch, source: Keypoints, driving: Keypoints, generated:
 
 def _take_back(path: Path, step: int) -> None:
     """Drop scalars of steps after `step`, which a resumed run writes again; begin the file where there is none."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    kept = [line for line in lines[1:] if line.count(",") == 2 and int(line.split(",")[0]) <= step]
-    path.write_text("\n".join(["step,name,value", *kept]) + "\n", encoding="utf-8")
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    rows = [match for line in lines if (match := ROW.fullmatch(line))]  # a kill leaves half a line
+    text = "\n".join(["step,name,value", *(row[0] for row in rows if int(row[1]) <= step)]) + "\n"
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def _tensorboard(folder: Path, step: int) -> Any:

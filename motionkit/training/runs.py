@@ -7,7 +7,6 @@ with the most steps counts, so that a run may be killed at any moment.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import warnings
@@ -22,14 +21,17 @@ import torch
 
 from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarning, TrainingError, WeightsError
 from motionkit.training.config import TrainConfig
+from motionkit.training.files import write_whole
 
-__all__ = ["CONFIG", "KEPT", "MODEL", "SCALARS", "Run", "check_same", "read_config", "write_whole"]
+__all__ = ["CONFIG", "KEPT", "MODEL", "SCALARS", "Run", "check_same", "read_config"]
 
 CONFIG, MODEL, SCALARS = "config.json", "model.safetensors", "scalars.csv"
 KEPT = 2  # checkpoints; the one before the newest, should that be damaged
 NAME = re.compile(r"checkpoint-(\d{8,})\.pt")
 # What a resumed run may have differently: none of it changes the numbers of a step.
-MAY_CHANGE = frozenset({"data.workers", "checkpoint_minutes", "epochs", "steps", "grid_steps", "log_steps"})
+MAY_CHANGE = frozenset(
+    {"data.workers", "data.cache", "checkpoint_minutes", "epochs", "steps", "grid_steps", "log_steps"}
+)
 
 
 @dataclass(frozen=True)
@@ -44,34 +46,44 @@ class Run:
     folder: Path
     second: Path | None = None
 
-    def begin(self, config: TrainConfig, facts: Mapping[str, Any], *, resume: bool) -> None:
+    def begin(self, config: TrainConfig, facts: Mapping[str, Any], *, resume: bool) -> str | None:
         """Make the folder and write ``config.json``.
 
         Args:
             config: What is to be trained.
-            facts: What else is worth knowing, JSON-ready: versions, the data's folder.
-            resume: Whether a run that is there already goes on; an empty folder takes over the second place's.
+            facts: What else is worth knowing, JSON-ready: versions, the data's folder, ``init``, the weights to begin
+                with.
+            resume: Whether a run that is there already goes on, from the newest whole checkpoint of both places.
+
+        Returns:
+            The weights that the run begins with, or began with: a resumed one knows them without being told.
 
         Raises:
-            InputError: The folder holds a run and is not to be resumed.
-            ConfigError: It holds a run with another configuration.
-            TrainingError: The folder cannot be written.
+            InputError: One of the places holds a run and is not to be resumed.
+            ConfigError: One holds a run with another configuration or other weights to begin with.
+            TrainingError: The folder cannot be written, or there are checkpoints and none is whole.
         """
+        for place in self._places:
+            if not resume:
+                _check_unused(place)
+            elif _is_file(place / CONFIG):
+                before, known = read_config(place)
+                check_same(config, before)
+                facts = _with_start(facts, known)
         with self.explained("Cannot write the run's folder"):
             self.folder.mkdir(parents=True, exist_ok=True)
             _clear_away(self.folder)
         if resume:
             self._fetch_second()
-        elif self.checkpoints() or (self.folder / MODEL).exists():
-            raise InputError(
-                "This folder holds a run already", got=self.folder, todo="Resume it with --resume, or give another"
-            )
-        if resume and (self.folder / CONFIG).is_file():
-            check_same(config, read_config(self.folder)[0])
         text = json.dumps({**facts, "config": config.to_dict()}, indent=2) + "\n"
         with self.explained("Cannot write the run's configuration"):
             write_whole(self.folder / CONFIG, lambda path: path.write_text(text, encoding="utf-8"))
         self._copy_to_second(CONFIG)
+        return facts.get("init")
+
+    @property
+    def _places(self) -> list[Path]:
+        return [self.folder] if self.second is None else [self.folder, self.second]
 
     def checkpoints(self) -> list[Path]:
         """The checkpoints in the run's folder, oldest first."""
@@ -86,12 +98,12 @@ class Run:
         path = self.folder / f"checkpoint-{step:08d}.pt"
         with self.explained(f"Cannot write the checkpoint of step {step}"):
             write_whole(path, lambda part: _write(dict(state), part))
-        _drop_old(self.folder)
+        _drop_old(self.folder, step)
         for name in (path.name, SCALARS):
             self._copy_to_second(name)
         if self.second is not None:
             with suppress(OSError):
-                _drop_old(self.second)
+                _drop_old(self.second, step)
         return path
 
     def load(self) -> tuple[dict[str, Any], Path] | None:
@@ -105,11 +117,9 @@ class Run:
             try:
                 return _read(path), path
             except Exception as error:  # a damaged file fails in whatever way its bytes happen to suggest
-                warnings.warn(MotionkitWarning(f"{path} is damaged ({error}); trying the one before"), stacklevel=2)
+                _tell_damaged(path, error)
         if paths:
-            raise TrainingError(
-                "No checkpoint of this run is whole", got=self.folder, todo="Begin anew in another folder"
-            )
+            raise _none_whole(self.folder)
         return None
 
     def publish(self, write: Callable[[Path], object]) -> Path:
@@ -137,14 +147,26 @@ class Run:
             raise TrainingError(f"{what}: {_reason(error)}", todo=todo) from error
 
     def _fetch_second(self) -> None:
-        """Take configuration, scalars and newest checkpoints from the second place where the folder has none."""
-        if self.second is None or self.checkpoints():
+        """Take over the second place's newest whole checkpoint and its scalars if the folder has none as new."""
+        if self.second is None:
             return
-        names = [CONFIG, SCALARS, *(path.name for path in _checkpoints(self.second))]
-        with self.explained("Cannot copy the run from its second place"):
-            for name in names:
-                if (self.second / name).is_file():
-                    _copy_whole(self.second / name, self.folder / name)
+        # At the same step the folder's own comes first.
+        found = sorted([*self.checkpoints(), *_checkpoints(self.second)], key=_step, reverse=True)
+        for path in found:
+            try:
+                _read(path)
+            except Exception as error:
+                if path.parent == self.second:  # of the others `load` tells
+                    _tell_damaged(path, error)
+                continue
+            if path.parent == self.second:
+                with self.explained("Cannot copy the run from its second place"):
+                    for name in (path.name, SCALARS):
+                        if (self.second / name).is_file():
+                            _copy_whole(self.second / name, self.folder / name)
+            return
+        if found:
+            raise _none_whole(self.folder)
 
     def _copy_to_second(self, name: str) -> None:
         """A second place that fails is told, and training goes on."""
@@ -188,16 +210,40 @@ def check_same(config: TrainConfig, before: TrainConfig) -> None:
         )
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file of a temporary name beside `path`, and rename it once it is on the disk."""
-    part = path.with_name(f".{path.name}.part")
+def _is_file(path: Path) -> bool:
+    """Not one where it cannot be looked for, on a drive that is gone."""
     try:
-        write(part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _check_unused(place: Path) -> None:
+    if _checkpoints(place) or _is_file(place / MODEL):
+        raise InputError("This folder holds a run already", got=place, todo="Resume it with --resume, or give another")
+
+
+def _with_start(facts: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`facts` with the weights that the run began with, which may be named again, but no others."""
+    given = facts.get("init")
+    if "init" not in known:  # begun by a version that did not write it down
+        return {name: value for name, value in facts.items() if name != "init" or value is not None}
+    if given is not None and given != known["init"]:
+        raise ConfigError(
+            "The run was begun with other weights",
+            got=given,
+            expected=str(known["init"] or "none, it began with random ones"),
+            todo="Resume it without init (--from), or begin another run in another folder",
+        )
+    return {**facts, "init": known["init"]}
+
+
+def _tell_damaged(path: Path, error: Exception) -> None:
+    warnings.warn(MotionkitWarning(f"{path} is damaged ({error}); trying the one before"), stacklevel=3)
+
+
+def _none_whole(folder: Path) -> TrainingError:
+    return TrainingError("No checkpoint of this run is whole", got=folder, todo="Begin anew in another folder")
 
 
 def _copy_whole(source: Path, target: Path) -> None:
@@ -209,19 +255,24 @@ def _checkpoints(folder: Path) -> list[Path]:
         found = [path for path in folder.iterdir() if NAME.fullmatch(path.name)]
     except OSError:
         return []
-    return sorted(found, key=lambda path: int(path.stem.split("-")[1]))
+    return sorted(found, key=_step)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.stem.split("-")[1])
 
 
 def _clear_away(folder: Path) -> None:
-    """Remove what a run that was killed left half written: checkpoints, pictures, the model."""
-    for part in [*folder.glob(".*.part"), *folder.glob("grids/.*.part.jpg")]:
+    """Remove what a run that was killed left half written: checkpoints, pictures, decoded frames, the model."""
+    for part in [*folder.glob(".*.part"), *folder.glob("grids/.*.part.jpg"), *folder.glob("cache/.*.part")]:
         part.unlink()
     for part in folder.glob(f".{MODEL}.*"):
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _drop_old(folder: Path) -> None:
-    for old in _checkpoints(folder)[:-KEPT]:
+def _drop_old(folder: Path, step: int) -> None:
+    """Keep the last checkpoints up to `step`; later ones are damaged, or not this run's to remove."""
+    for old in [path for path in _checkpoints(folder) if _step(path) <= step][:-KEPT]:
         old.unlink()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,17 +18,18 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from motionkit import checkpoints, weights
-from motionkit.errors import ConfigError, InputError, TrainingError
+from motionkit.errors import ConfigError, InputError, MotionkitError, MotionkitWarning, TrainingError
 from motionkit.tensors import resize
 from motionkit.training.batch import Batch
+from motionkit.training.clips import find_clips
 from motionkit.training.config import TrainConfig
-from motionkit.training.data import BatchOrder, PairDataset, collate, find_clips, loader
+from motionkit.training.data import BatchOrder, PairDataset, collate, loader
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import agree, make_accelerator, on_main, stopping
 from motionkit.training.report import Meter, Report, TrainProgress, picture_grid
 from motionkit.training.runs import MODEL, Run
 
-__all__ = ["TrainProgress", "TrainResult", "train"]
+__all__ = ["TrainResult", "train"]
 
 GRID_PAIRS = 4
 
@@ -42,9 +45,9 @@ class TrainResult:
         epochs: Complete passes over the data.
         seconds: Wall time of this call's steps, its waiting for data and its checkpoints.
         samples_per_second: Pairs a second over all processes, in this call.
-        waiting: Share of that time spent waiting for data.
+        waiting: Share of that time spent waiting for data; on a GPU at most that much, see ``Meter.waiting``.
         finished: Whether the run came to its end; False if it was stopped.
-        broken: Clips that could not be read and were left out, as far as they were met.
+        broken: Clips that could not be read and were left out, as far as any process met them in this call.
     """
 
     path: Path
@@ -89,7 +92,8 @@ def train(
         output: The run's folder: ``config.json``, checkpoints, ``scalars.csv``, ``grids``, ``model.safetensors``.
             Several processes need to see the same one.
         resume: Go on from the newest whole checkpoint in `output` (or in `second`), or begin if there is none.
-        init: Weights to begin with: anything that ``load_model`` reads. Ignored where a checkpoint is resumed.
+        init: Weights to begin with: anything that ``load_model`` reads. A run remembers them: a resumed one need not
+            be told.
         second: A second folder that gets a copy of every checkpoint as it is made. If it fails, training goes on.
         device: "cpu", "cuda", "cuda:1", "mps"; None takes what ``accelerate launch`` was told, or the best there is.
         progress: Show a bar and say what happens, on stderr.
@@ -97,10 +101,12 @@ def train(
         stop: Asked after every step whether to stop there, with a checkpoint.
 
     Raises:
-        ConfigError: The configuration does not fit the device, the weights or the run that is resumed.
-        InputError: No clips, or `output` holds a run and `resume` is not set.
+        ConfigError: The configuration does not fit the device, the weights or the run that is resumed, or that run
+            was begun with another `init`.
+        InputError: No clips, or `output` or `second` holds a run and `resume` is not set.
         WeightsError, DownloadError: Weights could not be had.
-        TrainingError: The loss is no finite number, or a checkpoint cannot be written; names the last good one.
+        TrainingError: The loss is no finite number, a batch cannot be made, or a checkpoint cannot be written; names
+            the last good one.
     """
     accelerator = make_accelerator(config, device)
     folder = Run(Path(output), None if second is None else Path(second))
@@ -130,7 +136,7 @@ class _Trainer:
                 expected=f"a multiple of {world * config.accumulate}",
             )
         self.clips = find_clips(data, config.data, seed=config.seed)
-        self.pairs = self._pairs(train=True)
+        self.pairs, self.tested = self._pairs(train=True), self._pairs(train=False)
         self.order = BatchOrder(
             len(self.pairs), config.batch_size, config.seed, rank=accelerator.process_index, world=world
         )
@@ -144,13 +150,19 @@ class _Trainer:
         clips = self.clips.train if train else self.clips.test or self.clips.train
         config, cache = self.config, self.folder.folder / "cache"
         return PairDataset(
-            clips, config.model, config.data, config.augmentation, seed=config.seed, train=train, cache=cache
-        )
+            clips, config.model, config.data, config.augmentation,
+            seed=config.seed, train=train, cache=cache, truth=config.loss.truth,
+        )  # fmt: skip
 
     def begin(self, *, resume: bool, init: str | Path | None) -> None:
         """Make or resume the run's folder and everything that learns."""
-        facts = {"motionkit": version("motionkit"), "torch": torch.__version__, "data": str(self.data.absolute())}
-        on_main(self.accelerator, lambda: self.folder.begin(self.config, facts, resume=resume))
+        facts = {
+            "motionkit": version("motionkit"),
+            "torch": torch.__version__,
+            "data": str(self.data.absolute()),
+            "init": _anywhere(init),
+        }
+        init = on_main(self.accelerator, lambda: self.folder.begin(self.config, facts, resume=resume))
         found = self.folder.load() if resume else None
         start = None if found is not None or init is None else weights.load(init, progress=self.main)
         self.learner = Learner(self.config, self.accelerator, start)
@@ -158,9 +170,14 @@ class _Trainer:
             self._go_on(*found)
         if not all(step == self.step for step in gather_object([self.step])):
             raise TrainingError("The processes see different folders", todo="Give one that all machines share")
-        if self.main:
-            test = self._pairs(train=False)
-            self.test = collate([test[i] for i in range(min(GRID_PAIRS, len(test)))])
+        on_main(self.accelerator, self._begin_to_tell)
+
+    def _begin_to_tell(self) -> None:
+        if not self.clips.test:
+            message = "There are no test clips: the test error and the pictures are made of clips that are trained on"
+            warnings.warn(MotionkitWarning(message), stacklevel=2)
+        with self.folder.explained("Cannot write what training tells"):
+            self.test = collate([self.tested[i] for i in range(min(GRID_PAIRS, len(self.tested)))])
             self.report = Report(self.folder.folder, step=self.step, steps=self.steps, progress=self.progress)
 
     def _go_on(self, state: dict[str, Any], path: Path) -> None:
@@ -205,10 +222,19 @@ class _Trainer:
         batches = loader(self.pairs, self.order, workers=self.config.data.workers)
         while self.step < self.steps:
             self.order.set_epoch(*divmod(self.step, self.order.steps))
-            for batch in self.meter.waiting(batches):
+            for batch in self._made(self.meter.waiting(batches)):
                 yield batch
                 if self.step == self.steps:
                     return
+
+    def _made(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches; what keeps one from being made is told in a line, wherever it happened."""
+        try:
+            yield from batches
+        except (MotionkitError, OSError, RuntimeError) as error:
+            raise TrainingError(
+                f"The next batch cannot be made: {_last_line(error)}", todo=f"{self.folder.last_good()}; then resume"
+            ) from error
 
     def _tell(self, callback: Callable[[TrainProgress], None] | None, *, always: bool) -> None:
         """Scalars, grids, the bar and the callback, as often as configured; `always` looks at the losses anyway."""
@@ -302,5 +328,17 @@ class _Trainer:
             samples_per_second=rate,
             waiting=waiting,
             finished=finished,
-            broken=self.pairs.broken,
+            # Each process has met others.
+            broken=tuple(dict.fromkeys(gather_object([*self.pairs.broken, *self.tested.broken]))),
         )
+
+
+def _anywhere(init: str | Path | None) -> str | None:
+    """The name of weights, or the whole path to them, which a run may be resumed with from another folder."""
+    return None if init is None else str(init) if str(init) in weights.WEIGHTS else str(Path(init).absolute())
+
+
+def _last_line(error: BaseException) -> str:
+    """What an error says; a worker's is the last line of its traceback, after the error's name."""
+    line = str(error).rstrip(" \n.").split("\n")[-1]
+    return re.sub(r"^[\w.]+(Error|Exception): ", "", line)

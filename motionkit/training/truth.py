@@ -1,9 +1,9 @@
 """What a renderer knows of a clip, from the file beside it: ``NAME.truth.safetensors``.
 
-It holds, for each of T frames: ``keypoints`` T K 2 and ``jacobians`` T K 2 2 float32; ``flow`` T h w 2 int16, which
-divided by 16384 is where in the clip's first frame that is which is seen at each of h w places (their centres span
-[-1, 1]); ``visibility`` T h w uint8, 255 where the first frame shows it; and the metadatum ``keypoint_names``, a JSON
-list.
+It holds, for each of T frames: ``keypoints`` T K 2 and maybe ``jacobians`` T K 2 2 float32; maybe ``flow`` T h w 2
+int16, which divided by 16384 is where in the clip's first frame that is which is seen at each of h w places (their
+centres span [-1, 1]), and with it ``visibility`` T h w uint8, 255 where the first frame shows it; and the metadatum
+``keypoint_names``, a JSON list.
 
 Legend: T frames, K keypoints, h w size of the stored flow.
 """
@@ -11,7 +11,7 @@ Legend: T frames, K keypoints, h w size of the stored flow.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ from motionkit.errors import InputError
 from motionkit.structures import Keypoints
 from motionkit.training.batch import Truth
 
-__all__ = ["FLOW_UNIT", "TruthFile"]
+__all__ = ["FLOW_UNIT", "PARTS", "TruthFile"]
 
 FLOW_UNIT = 16384  # of the stored int16 flow
 
 _SHAPES = {"keypoints": "T K 2", "jacobians": "T K 2 2", "flow": "T h w 2", "visibility": "T h w"}
+PARTS = tuple(_SHAPES)
 _TYPES = {"keypoints": "F32", "jacobians": "F32", "flow": "I16", "visibility": "U8"}
 
 
@@ -40,6 +41,7 @@ class TruthFile:
 
     Attributes:
         frames: T.
+        parts: Which of ``PARTS`` it has.
 
     Raises:
         InputError: It is damaged, lacks something, or is about other keypoints.
@@ -49,42 +51,58 @@ class TruthFile:
         self._path = path
         try:
             with safe_open(str(path), framework="numpy") as file:
+                self.parts = self._present(file)
                 self.frames = self._check(file)
                 self._order = self._reorder(file.metadata(), names)
         except (SafetensorError, OSError) as error:
             raise InputError("The truth of a clip cannot be read", got=f"{path} ({error})") from error
 
-    def read(self, driving: int) -> Truth:
+    def read(self, driving: int, parts: Collection[str] = PARTS) -> Truth:
         """The truth of the pair that leads from the first frame to frame `driving`; B is 1.
+
+        Args:
+            driving: Its number.
+            parts: What is asked for beside the keypoints. Flow and visibility go together; where they are not there or
+                not asked for, they are one place that tells nothing.
 
         Raises:
             InputError: The file cannot be read any more.
         """
         try:
             with safe_open(str(self._path), framework="numpy") as file:
-                parts = {name: file.get_slice(name) for name in _SHAPES}
+                jacobians = file.get_slice("jacobians") if "jacobians" in self.parts & set(parts) else None
+                values = file.get_slice("keypoints")
                 first, last = (
-                    Keypoints(self._ordered(parts["keypoints"][t]), self._ordered(parts["jacobians"][t]))
+                    Keypoints(self._ordered(values[t]), None if jacobians is None else self._ordered(jacobians[t]))
                     for t in (0, driving)
                 )
-                flow = parts["flow"][driving].astype(np.float32) / FLOW_UNIT
-                visibility = parts["visibility"][driving].astype(np.float32) / 255
+                known = "flow" in self.parts and not {"flow", "visibility"}.isdisjoint(parts)
+                flow, visibility = np.zeros((1, 1, 2), np.float32), np.zeros((1, 1), np.float32)
+                if known:
+                    flow = file.get_slice("flow")[driving].astype(np.float32) / FLOW_UNIT
+                    visibility = file.get_slice("visibility")[driving].astype(np.float32) / 255
         except (SafetensorError, OSError) as error:
             raise InputError("The truth of a clip cannot be read", got=f"{self._path} ({error})") from error
         return Truth(
-            first, last, torch.from_numpy(flow)[None], torch.from_numpy(visibility)[None, None], torch.tensor([True])
+            first, last, torch.from_numpy(flow)[None], torch.from_numpy(visibility)[None, None], torch.tensor([known])
         )
 
     def _ordered(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values[self._order])[None]  # 1 K …
 
+    def _present(self, file: Any) -> frozenset[str]:
+        present = frozenset(_SHAPES) & set(file.keys())
+        needed = {"keypoints"} | ({"flow", "visibility"} if present & {"flow", "visibility"} else set())
+        if lacking := sorted(needed - present):
+            raise InputError(f"The truth of a clip lacks its {lacking[0]}", got=f"{self._path.name}")
+        return present
+
     def _check(self, file: Any) -> int:
         """T, after a look at what there is."""
         sizes: dict[str, int] = {"2": 2}
-        present = set(file.keys())
         for name, expected in _SHAPES.items():
-            if name not in present:
-                raise InputError(f"The truth of a clip lacks its {name}", got=f"{self._path.name}")
+            if name not in self.parts:
+                continue
             part = file.get_slice(name)
             shape = part.get_shape()
             letters = expected.split()
