@@ -8,51 +8,35 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from conftest import seeded_model
 
-from motionkit.config import PUBLISHED
-from motionkit.model import Model
-from motionkit.motion import transfer
+from motionkit.bench.procedures import Fast, Plain
+from motionkit.bench.subjects import fresh, load_reference
 
 ROUNDS = 5
 
 
 @pytest.mark.slow
-def test_a_vox_frame_costs_at_most_seven_tenths_of_the_plain_path(golden: dict[str, np.ndarray]) -> None:
-    reference = seeded_model(PUBLISHED["vox"])
-    model = Model(reference, device="cpu", precision="float32")
-    frames = torch.from_numpy(golden["frames"]).permute(0, 3, 1, 2).float() / 255
-    source, first = frames[:1], frames[1:2]
-    source_keypoints, first_keypoints = model.detect(source), model.detect(first)
-    encoded = model.encode(source)
-
-    def plain(driving: torch.Tensor) -> torch.Tensor:
-        # As published: everything again for each frame, the source's keypoints and features included.
-        with torch.inference_mode():
-            detected = reference.detect(source)
-            keypoints = transfer(detected, reference.detect(driving), first_keypoints)
-            return reference.generate(source, detected, keypoints).image
-
-    def fast(driving: torch.Tensor) -> torch.Tensor:
-        keypoints = transfer(source_keypoints, model.detect(driving), first_keypoints)
-        return model.generate(encoded, source_keypoints, keypoints).image
-
+def test_a_vox_frame_costs_at_most_six_tenths_of_the_plain_path() -> None:
+    reference, side = load_reference("vox")
+    device = torch.device("cpu")
+    plain, fast = Plain(reference, side, device), Fast(reference, side, device, "float32")
     ratios = []
-    for i in range(ROUNDS + 1):
-        driving = torch.roll(frames[2:], i, dims=3)  # a fresh frame each round
-        begin = time.perf_counter()
-        expected = plain(driving)
-        middle = time.perf_counter()
-        result = fast(driving)
-        end = time.perf_counter()
+    for number in range(ROUNDS + 1):
+        source, first, clip = fresh(number, 1, side)  # a fresh frame each round
+        taken = []
+        for procedure in (plain, fast):
+            procedure.begin(source, first)
+            begin = time.perf_counter()
+            image, _ = procedure.step(clip)
+            taken.append((time.perf_counter() - begin, image))
+        (usual, expected), (seconds, result) = taken
         torch.testing.assert_close(result, expected, atol=1e-3, rtol=0)
-        ratios.append((end - middle) / (middle - begin))
+        ratios.append(seconds / usual)
     ratio = statistics.median(ratios[1:])  # the first round warms up
     print(f"fast / plain: {ratio:.2f}, from {min(ratios[1:]):.2f} to {max(ratios[1:]):.2f}")
-    assert ratio <= 0.7
+    assert ratio <= 0.6  # 0.4 on a quiet machine
 
 
 MEMORY = """
@@ -87,4 +71,4 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
 
     short, long = peak(60), peak(600)
     print(f"peak memory: {short / 1024:.0f} MiB for 60 frames of 720p, {long / 1024:.0f} MiB for 600")
-    assert long <= 1.1 * short
+    assert long <= 1.05 * short
