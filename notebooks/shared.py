@@ -23,7 +23,7 @@ NOTE = """\
 
 In Colab the next two cells install motionkit and leave Colab's own torch, numpy and ipywidgets as they are. Where
 motionkit is installed already, they do nothing. `package` is a folder, a wheel (both may be on Google Drive, as
-`/content/drive/MyDrive/…`) or a git address (`git+https://…`)."""
+`/content/drive/MyDrive/…`) or a git address (`git+https://…`); `..` is the clone that this notebook lies in."""
 
 PACKAGE = """\
 package = "{package}"  # @param {{type:"string"}}"""
@@ -41,10 +41,10 @@ if not all(getattr(importlib.util.find_spec(name), "origin", None) for name in (
         if os.path.isdir(package):  # pip writes into the folder that it installs from
             package = shutil.copytree(package, "/tmp/motionkit", dirs_exist_ok=True)
     wanted = f"motionkit[{extras}] @ {{package}}" if "://" in package else f"{{package}}[{extras}]"
-    pip = [sys.executable, "-m", "pip"]
-    installed = subprocess.check_output([*pip, "list", "--format=freeze", "--exclude=motionkit"])
+    installed = subprocess.check_output([sys.executable, "-m", "pip", "list", "--format=freeze", "--exclude=motionkit"])
     pathlib.Path("constraints.txt").write_bytes(installed)  # all of it stays as it is
-    subprocess.run([*pip, "install", "--quiet", "--constraint=constraints.txt", wanted], check=True)"""
+    if subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", wanted]).returncode:
+        raise SystemExit(f"pip could not install {{wanted}}. Set package to a clone, a wheel or a git address.")"""
 
 
 def with_shared_cells(node: NotebookNode, name: str, address: str = ADDRESS) -> NotebookNode:

@@ -124,6 +124,14 @@ def test_the_install_cell_leaves_alone_what_is_installed(tmp_path: Path) -> None
     environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
     done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.split() == ["9.0"], done.stderr
+    nowhere = subprocess.run(
+        [python, "-c", f"package = 'nowhere'\n{source}".replace("motionkit", "motionkid")],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert nowhere.returncode == 1
+    assert nowhere.stderr.endswith(
+        "pip could not install nowhere[notebook]. Set package to a clone, a wheel or a git address.\n"
+    )
     assert "present==2.5" in (tmp_path / "constraints.txt").read_text().split()
     assert {path.name for path in site.glob("present-*")} == {"present-2.5.dist-info"}
 

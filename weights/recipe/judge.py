@@ -28,7 +28,6 @@ from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError, MotionkitError, MotionkitWarning
 from motionkit.model import load_model
 
-SIZE = 256  # side of every picture that is judged
 VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
 
 
@@ -56,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rendered", type=Path, help="folder of rendered clips NAME.mp4, with NAME.truth.safetensors")
     parser.add_argument("-o", "--output", type=Path, help="folder for judge.json, judge.md and contact sheets")
     parser.add_argument("--every", type=int, default=1, help="use every n-th frame; 3 still sees a blink")
+    parser.add_argument("--size", type=int, default=256, help="side of every picture (default: %(default)s)")
     parser.add_argument("--seconds", type=float, help="use so much of each clip's beginning")
     parser.add_argument("--landmarks", type=Path, help="folder with the landmark networks; default: motionkit's cache")
     parser.add_argument("--fetch", action="store_true", help="get the landmark networks with pip into the cache")
@@ -66,9 +66,11 @@ def _judge(given: argparse.Namespace) -> None:
     started = time.monotonic()
     if given.every < 1:
         raise InputError("--every is out of range", got=given.every, expected="a whole number from 1")
+    if not 64 <= given.size <= 1024:
+        raise InputError("--size is out of range", got=given.size, expected="64 to 1024")
     mesh = Mesh(given.landmarks)
     scenes = [read_clip(path, mesh, given) for path in _files(given.clips, VIDEOS, "clips")]
-    portraits = [read_portrait(path, mesh) for path in _files(given.portraits, media.IMAGE_SUFFIXES, "pictures")]
+    portraits = [read_portrait(path, mesh, given) for path in _files(given.portraits, media.IMAGE_SUFFIXES, "pictures")]
     rendered = [read_rendered(path, mesh, given) for path in _files(given.rendered, VIDEOS, "clips")]
     judged = [portrait for portrait in portraits if portrait.found]
     crossed = [(judged[i % len(judged)], scene) for i, (scene, _) in enumerate(rendered)] if judged else []
@@ -93,21 +95,21 @@ def _judge(given: argparse.Namespace) -> None:
 
 
 def read_clip(path: Path, mesh: Mesh, given: argparse.Namespace) -> Scene:
-    """A clip on the square that ``animate_file`` would see of it, SIZE pixels a side, with its face followed."""
+    """A clip on the square that ``animate_file`` would see of it, with its face followed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MotionkitWarning)
         clip = media.open_clip(path, end=given.seconds)
         box = pipeline.crop_clip(clip, ModelConfig(domain="face"), AnimateOptions()).box
-    frames = [faces.crop(frame, box, size=SIZE) for i, frame in enumerate(clip) if i % given.every == 0]
+    frames = [faces.crop(frame, box, size=given.size) for i, frame in enumerate(clip) if i % given.every == 0]
     return _scene(path.stem, frames, mesh)
 
 
-def read_portrait(path: Path, mesh: Mesh) -> Portrait:
+def read_portrait(path: Path, mesh: Mesh, given: argparse.Namespace) -> Portrait:
     """A picture on the square that ``animate_file`` would see of it; without a face it is only shown, not judged."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MotionkitWarning)  # without a face the centred square is worth a look
         picture = media.read_image(path)
-        square = faces.crop(picture, faces.choose_square(picture)[0], size=SIZE)
+        square = faces.crop(picture, faces.choose_square(picture)[0], size=given.size)
     track = mesh.track([square])
     return Portrait(path.stem, square, track.points[0], bool(track.found[0]))
 
@@ -118,7 +120,7 @@ def read_rendered(path: Path, mesh: Mesh, given: argparse.Namespace) -> tuple[Sc
     frames = []
     for i, frame in enumerate(clip):
         if i % given.every == 0:
-            frames.append(faces.crop(frame, faces.centred_square(frame.shape[1], frame.shape[0]), size=SIZE))
+            frames.append(faces.crop(frame, faces.centred_square(frame.shape[1], frame.shape[0]), size=given.size))
     truth = Truth.read(path.with_suffix(".truth.safetensors"))
     if truth is not None:
         truth = Truth(truth.keypoints[:: given.every][: len(frames)], truth.names)
