@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from motionkit.structures import Keypoints
+from motionkit.tensors import to_device
 
 __all__ = ["Batch", "Truth"]
 
@@ -38,9 +39,9 @@ class Truth:
         return Truth(
             self.source.to(device),
             self.driving.to(device),
-            self.flow.to(device),
-            self.visibility.to(device),
-            self.has_flow.to(device),
+            to_device(self.flow, device),
+            to_device(self.visibility, device),
+            to_device(self.has_flow, device),
         )
 
 
@@ -66,4 +67,4 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """The same on another device; seeds stay on the CPU, where draws are made."""
         truth = None if self.truth is None else self.truth.to(device)
-        return Batch(self.source.to(device), self.driving.to(device), self.seed, truth)
+        return Batch(to_device(self.source, device), to_device(self.driving, device), self.seed, truth)
