@@ -79,7 +79,7 @@ _REGISTERED = (
         domain="face",
         file="heads.safetensors",
         bytes=5_509_026,
-        sha256="c7a6e5a76cd561b91fc609ca77254258f1ac8a8ff1adceb4787fe754b72e6330",
+        sha256="9a8091fbde111b83c616c6a78db2378ee7265449b310e83331110891bf3521ec",
         licence="MIT",
         note="embedded; trained on rendered heads, no person's face",
     ),
