@@ -8,11 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-import os
 import pickle
 import re
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ import torch
 from motionkit.config import ModelConfig
 from motionkit.errors import ConfigError, WeightsError
 from motionkit.shapes import Shapes, expected_shapes, recognise_shapes
+from motionkit.wholefile import write_whole
 
 __all__ = ["Checkpoint", "check_shapes", "expected_shapes", "read", "recognise", "save", "sniff"]
 
@@ -162,11 +161,9 @@ def save(
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            whole = Path(folder) / path.name
-            # Not save_file, whose files only their owner can read.
-            whole.write_bytes(to_bytes(tensors, metadata={**metadata, "config": json.dumps(config.to_dict())}))
-            os.replace(whole, path)
+        # Not save_file, whose files only their owner can read.
+        content = to_bytes(tensors, metadata={**metadata, "config": json.dumps(config.to_dict())})
+        write_whole(path, lambda part: part.write_bytes(content))
     except OSError as error:
         raise WeightsError(f"Cannot write {path}: {error}") from error
     return path

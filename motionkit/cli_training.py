@@ -67,6 +67,7 @@ def _add_prepare(command: Command) -> None:
 
 def _train(given: argparse.Namespace) -> None:
     from motionkit.training import train
+    from motionkit.training.processes import leave_the_others
 
     try:
         config, data, init = _configure(given)
@@ -78,6 +79,8 @@ def _train(given: argparse.Namespace) -> None:
         if _is_main():  # the others say the same
             raise
         raise SystemExit(1) from None
+    finally:
+        leave_the_others()
     if _is_main():
         print(f"{result.path}: {result}")
         if result.broken:

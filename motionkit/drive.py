@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from motionkit.errors import InputError
+from motionkit.wholefile import write_whole
 
 __all__ = [
     "MOUNT_POINT",
@@ -300,10 +301,4 @@ def _copy_new(source: str | Path, target: str | Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    part = target.with_name(f".{target.name}.part")
-    try:
-        shutil.copyfile(source, part)
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    write_whole(target, lambda part: shutil.copyfile(source, part))

@@ -7,9 +7,7 @@ metadata says what it is, its version, the exact fps, the model's name and hash,
 from __future__ import annotations
 
 import json
-import os
 import struct
-import uuid
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +18,7 @@ from safetensors.torch import save
 
 from motionkit.errors import InputError, TemplateError
 from motionkit.structures import Keypoints
+from motionkit.wholefile import write_whole
 
 __all__ = ["SUFFIX", "MotionTemplate", "check_model", "is_template", "load_template", "save_template"]
 
@@ -110,14 +109,10 @@ def save_template(path: str | Path, template: MotionTemplate) -> None:
         "model_hash": template.model_hash,
         "size": "{}x{}".format(*template.size),
     }
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        part.write_bytes(save(tensors, metadata))
-        os.replace(part, path)
+        write_whole(path, lambda part: part.write_bytes(save(tensors, metadata)))
     except OSError as error:
         raise InputError(f"Cannot write the motion template {path}", got=error.strerror or str(error)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def is_template(path: str | Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from motionkit.model import Model
 from motionkit.output import Meter, ProgressLike
 from motionkit.pipeline import crop_clip
 from motionkit.structures import Keypoints
+from motionkit.wholefile import write_whole
 
 __all__ = ["collage_files", "keypoint_files"]
 
@@ -124,10 +124,10 @@ def _rows(frame: int, keypoints: Keypoints, names: tuple[str, ...]) -> list[list
 
 
 def _write_table(path: Path, rows: list[list[object]]) -> None:
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        header = ["frame", "keypoint", "x", "y", "j11", "j12", "j21", "j22"]
-        writer.writerow(header[: len(rows[0])])
-        writer.writerows(rows)
-    os.replace(part, path)
+    header = ["frame", "keypoint", "x", "y", "j11", "j12", "j21", "j22"]
+
+    def fill(part: Path) -> None:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header[: len(rows[0])], *rows])
+
+    write_whole(path, fill)

@@ -16,6 +16,7 @@ from motionkit.config import PUBLISHED, ModelConfig
 from motionkit.download import download, sha256_of
 from motionkit.errors import WeightsError
 from motionkit.registry import WEIGHTS, PublishedWeights
+from motionkit.wholefile import write_whole
 
 __all__ = [
     "WEIGHTS",
@@ -317,6 +318,5 @@ def _pin(path: Path, file: str, sha256: str) -> None:
     from filelock import FileLock
 
     with FileLock(f"{path}.lock"):
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps({**_read_pins(path), file: sha256}, indent=1))
-        os.replace(fresh, path)
+        text = json.dumps({**_read_pins(path), file: sha256}, indent=1)
+        write_whole(path, lambda part: part.write_text(text))

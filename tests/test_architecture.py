@@ -15,7 +15,7 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config affine partfile finders overlap",
+    "config affine partfile wholefile finders overlap",
     "registry shapes samples drive frontend gains",
     "media faces tensors motion collage overlays provenance download checkpoints templates modules",
     "weights fast",
@@ -43,7 +43,7 @@ INSIDE = {
         "first_order",
     ],
     "training": [
-        "batch config files",
+        "batch config",
         "clips truth augmentation equivariance perceptual presets processes runs",
         "data objective report prepare",
         "learner",

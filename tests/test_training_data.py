@@ -284,7 +284,7 @@ def test_a_full_disk_is_no_broken_clip(folder: Path, tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("motionkit.training.files.os.replace", full)
+    monkeypatch.setattr("motionkit.wholefile.os.replace", full)
     data = dataset(folder, data=DataConfig(test_share=0, cache=True), cache=tmp_path)
     with pytest.raises(MediaError, match=r"cannot be kept \(No space left on device\)"):
         _ = data[0, 0]

@@ -13,11 +13,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from motionkit import media
+from motionkit import media, wholefile
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitWarning
 from motionkit.faces import crop, find_faces
 from motionkit.structures import Box
-from motionkit.training import files
 from motionkit.training.clips import find_clips
 from motionkit.training.config import DataConfig
 from motionkit.training.prepare import Prepared, prepare
@@ -189,7 +188,7 @@ def test_a_full_disk_and_a_damaged_record_are_told(film: Path, tmp_path: Path, m
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(MediaError, match=r"how far short\.mp4 is \(No space left"):
-        patch.setattr(files, "os", SimpleNamespace(replace=full, getpid=os.getpid, fsync=os.fsync))
+        patch.setattr(wholefile, "os", SimpleNamespace(replace=full, getpid=os.getpid, fsync=os.fsync))
         run(short, tmp_path / "out")
     assert run(short, tmp_path / "out") == Prepared(clips=0, kept=1, broken=())
     record = tmp_path / "out" / ".prepared" / "short.json"

@@ -13,8 +13,8 @@ from training_runs import small_disk, small_run
 
 from motionkit.errors import ConfigError, InputError, MotionkitWarning, TrainingError
 from motionkit.training import DataConfig, runs
-from motionkit.training.files import write_whole
 from motionkit.training.runs import KEPT, Run, check_same, read_config
+from motionkit.wholefile import write_whole
 
 STATE = {"step": 1, "model": {"weight": torch.arange(1000.0)}, "names": ["a"]}
 

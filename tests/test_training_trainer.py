@@ -22,10 +22,10 @@ from safetensors.torch import load_file
 from training_runs import assert_same, make_clips, small_disk, small_run, start, written
 
 import motionkit as mk
-from motionkit import checkpoints
+from motionkit import checkpoints, wholefile
 from motionkit.config import DiscriminatorConfig
 from motionkit.errors import ConfigError, InputError, MotionkitWarning, TrainingError, WeightsError
-from motionkit.training import DataConfig, LossConfig, TrainConfig, TrainProgress, files, train
+from motionkit.training import DataConfig, LossConfig, TrainConfig, TrainProgress, train
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import make_accelerator
 from motionkit.training.runs import Run
@@ -294,7 +294,7 @@ def test_a_disk_that_is_full_of_decoded_frames_is_told_by_a_worker(
     options: dict[str, Any] = {"device": "cpu", "progress": False}
     train(small_run(steps=1), clips, tmp_path, **options)
     with monkeypatch.context() as patch, pytest.raises(TrainingError) as caught:
-        patch.setattr(files.os, "replace", full)
+        patch.setattr(wholefile.os, "replace", full)
         train(small_run(data=DataConfig(workers=1, cache=True)), clips, tmp_path, resume=True, **options)
     message = str(caught.value)
     assert message.startswith("The next batch cannot be made: Decoded frames cannot be kept (No space left on device)")
@@ -339,7 +339,7 @@ def test_the_curves_are_whole_or_as_they_were(clips: Path, tmp_path: Path, monke
     curves = tmp_path / "scalars.csv"
     before = curves.read_bytes()
     with monkeypatch.context() as patch, pytest.raises(TrainingError, match=r"No space left.*checkpoint-00000002"):
-        patch.setattr(files.os, "replace", full)
+        patch.setattr(wholefile.os, "replace", full)
         train(small_run(), clips, tmp_path, resume=True, **options)
     assert curves.read_bytes() == before
     # A kill in the middle of a line, or a disk that gave back noise, costs these lines alone.

@@ -19,7 +19,7 @@ from motionkit.faces import centred_square, crop
 from motionkit.media import open_clip, read_image
 from motionkit.media.seeking import read_frames_at
 from motionkit.training.config import DataConfig
-from motionkit.training.files import write_whole
+from motionkit.wholefile import write_whole
 
 __all__ = ["BrokenClipError", "ClipFile", "ClipFrames", "Clips", "find_clips", "list_clips"]
 

@@ -20,7 +20,7 @@ from motionkit.finders import Finder, find_faces
 from motionkit.media import VideoWriter, open_clip
 from motionkit.structures import Box
 from motionkit.training.clips import list_clips
-from motionkit.training.files import write_whole
+from motionkit.wholefile import write_whole
 
 __all__ = ["Prepared", "prepare"]
 

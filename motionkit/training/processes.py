@@ -18,7 +18,7 @@ from motionkit.errors import ConfigError, MotionkitError
 from motionkit.model import pick_device
 from motionkit.training.config import TrainConfig
 
-__all__ = ["agree", "every_weight_learns", "make_accelerator", "on_main", "stopping"]
+__all__ = ["agree", "every_weight_learns", "leave_the_others", "make_accelerator", "on_main", "stopping"]
 
 MIXED = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}  # accelerate's words
 
@@ -98,6 +98,12 @@ def agree(accelerator: Accelerator, *flags: bool) -> list[bool]:
         return list(flags)
     sums = accelerator.reduce(torch.tensor(flags, dtype=torch.float32, device=accelerator.device))
     return (sums > 0).tolist()
+
+
+def leave_the_others() -> None:
+    """Leave the group of processes; one that is still there at the interpreter's end aborts it now and then."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @contextmanager

@@ -27,8 +27,8 @@ from motionkit.overlays import draw_keypoints, occlusion_picture
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_frames
 from motionkit.training.batch import Batch
-from motionkit.training.files import write_whole
 from motionkit.training.runs import SCALARS
+from motionkit.wholefile import write_whole
 
 __all__ = ["Meter", "Report", "TrainProgress", "picture_grid"]
 

@@ -21,7 +21,7 @@ import torch
 
 from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarning, TrainingError, WeightsError
 from motionkit.training.config import TrainConfig
-from motionkit.training.files import write_whole
+from motionkit.wholefile import write_whole
 
 __all__ = ["CONFIG", "KEPT", "MODEL", "SCALARS", "Run", "check_same", "read_config"]
 

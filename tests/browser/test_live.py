@@ -341,15 +341,18 @@ def test_an_error_from_before_the_page_is_shown_and_survives_a_reload(lab: Lab, 
     live = open_live(
         lab, chromium, cells=("import motionkit as mk\nwebcam = mk.webcam(mk.load_model(), 'notes.txt')\nwebcam",)
     )
-    live.says("notes.txt")
-    live.root.get_by_text("None yet").wait_for()
+    told = live.says("notes.txt")
+    assert "This is not a picture" in told
+    card = live.root.locator(".mk-card").filter(has_text="None yet")
+    assert card.count() == 1 and "Loading" not in card.inner_text()
     live.notebook.screenshot("live-no-source", live.root)
     again = live.reload(lab)
-    again.says("notes.txt")
+    assert again.says("notes.txt") == told
     again.press("Dismiss")
     again.wait("w.querySelector('.mk-banner').hidden")
     again.press("Sample")
     again.root.get_by_text("sample portrait").wait_for(timeout=PATIENCE)
+    assert not again.root.locator(".mk-banner").is_visible() and again.root.get_by_text("None yet").count() == 0
     again.page.close()
 
 

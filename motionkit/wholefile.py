@@ -1,4 +1,4 @@
-"""Files of a run that stand in their folder whole or not at all."""
+"""Files that stand in their folder whole or not at all."""
 
 from __future__ import annotations
 
