@@ -280,3 +280,19 @@ def test_degraded_pairs_are_as_many_as_asked_for_and_still_recognisable() -> Non
     changed = [augment(pictures, None, np.random.default_rng(n))[0] for n in range(100)]
     assert 15 < sum(not torch.equal(result, pictures) for result in changed) < 45
     assert max((result - pictures).abs().mean() for result in changed) < 0.12
+
+
+def test_a_random_filter_keeps_shapes_and_changes_surfaces() -> None:
+    picture = pair()[0]
+    pictures = torch.stack([picture[0], picture[0]])
+    augment = Augmentation(AugmentationConfig(horizontal_flip=False, time_flip=False, texture=0.4))
+    changed = [augment(pictures, None, np.random.default_rng(n))[0] for n in range(100)]
+    filtered = [result for result in changed if not torch.equal(result, pictures)]
+    assert 25 < len(filtered) < 55
+    assert all(torch.equal(result[0], result[1]) for result in filtered), "one filter for both"
+    differences = [float((result - pictures).abs().mean()) for result in filtered]
+    assert max(differences) > 0.03 and float(np.median(differences)) > 0.005
+    for result in filtered:
+        assert abs(result.mean() - pictures.mean()) < 0.1, "about as bright"
+        grey, before = result[0].mean(0), pictures[0].mean(0)
+        assert np.corrcoef(grey.ravel(), before.ravel())[0, 1] > 0.5, "the same shapes"

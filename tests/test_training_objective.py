@@ -35,6 +35,7 @@ EVERYTHING: dict[str, Any] = {
     "gan": 1.0,
     "feature_matching": 10.0,
     "keypoints": 10.0,
+    "keypoint_motion": 3.0,
     "jacobians": 4.0,
     "flow": 5.0,
     "visibility": 0.5,
@@ -287,6 +288,13 @@ def test_focus_by_hand() -> None:
     off = (source.value - batch.truth.source.value).abs() + (driving.value - batch.truth.driving.value).abs()
     expected = (off.mean((0, 2)) * torch.tensor([3.0, 1.0, 3.0])).sum().item() / 7 / 2
     assert losses_weighed.terms["keypoints"].item() == pytest.approx(expected, rel=1e-5)
+    with torch.no_grad():  # what both pictures' keypoints are off by alike costs nothing
+        moving = objective(
+            train_config(tiny_config(**names), focus_keypoints=2.0, **{**losses, "keypoint_motion": 6.0})
+        )(batch)
+    off = ((driving.value - source.value) - (batch.truth.driving.value - batch.truth.source.value)).abs()
+    expected = 6 * (off.mean((0, 2)) * torch.tensor([3.0, 1.0, 3.0])).sum().item() / 7
+    assert moving.terms["keypoint_motion"].item() == pytest.approx(expected, rel=1e-4)
     with pytest.raises(ConfigError, match="no such keypoint groups; got mouth"):
         objective(train_config(focus=5.0, **losses))(batch)
 
@@ -533,7 +541,7 @@ def test_losses_under_autocast_are_float32_and_near() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         rough = run(batch)
     rough.total.backward()
-    assert len(exact.terms) == 9
+    assert len(exact.terms) == 10
     for name, value in rough.terms.items():
         assert value.dtype == torch.float32
         assert value.item() == pytest.approx(exact.terms[name].item(), rel=0.05, abs=0.05), name

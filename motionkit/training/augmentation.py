@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torchvision.transforms.v2 import functional as transforms
 
@@ -23,6 +24,8 @@ from motionkit.training.config import AugmentationConfig
 
 __all__ = ["Augmentation", "Motion", "mirrored_order", "move_pictures", "move_truth"]
 
+_FILTER_SIDES = (1, 3, 5)  # pixels
+_FILTER_NOISE = 0.8  # largest standard deviation of what a random filter adds to the picture's own values
 _BLUR = (0.003, 0.01)  # standard deviation in units of the picture's side
 _NOISE = (0.01, 0.06)  # standard deviation, of a range of 1
 _QUALITY = (25, 85)  # of JPEG
@@ -184,6 +187,8 @@ class Augmentation:
         elif self._config.time_flip and rng.random() < 0.5:
             pictures = pictures.flip(0)
         pictures = self._jitter(pictures, rng)
+        if rng.random() < self._config.texture:
+            pictures = _retexture(pictures, rng)
         if rng.random() < self._config.degrade:
             pictures = _degrade(pictures, rng)
         return pictures.clamp(0, 1), truth
@@ -225,6 +230,20 @@ def _turn_hue(pictures: torch.Tensor, turn: float) -> torch.Tensor:
     before, after = other - sine, other + sine
     matrix = torch.tensor([[own, before, after], [after, own, before], [before, after, own]], dtype=pictures.dtype)
     return (matrix @ pictures.flatten(2)).view_as(pictures).clamp(0, 1)
+
+
+def _retexture(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """B 3 H W plus themselves under one random filter over places and colours, as bright and as varied as before.
+
+    After the random convolutions of Xu et al., arXiv 2007.13003.
+    """
+    side = int(rng.choice(_FILTER_SIDES))
+    noise = rng.standard_normal((3, 3, side, side)) / np.sqrt(3 * side * side) * rng.uniform(0, _FILTER_NOISE)
+    weight = torch.from_numpy(noise.astype(np.float32))
+    mean, spread = pictures.mean(), pictures.std()
+    padded = F.pad(pictures - mean, [side // 2] * 4, mode="reflect")
+    made = pictures + F.conv2d(padded, weight)
+    return (made - made.mean()) * (spread / made.std().clamp(min=1e-6)) + mean
 
 
 def _degrade(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

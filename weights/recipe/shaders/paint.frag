@@ -17,7 +17,7 @@ Finish skin_finish() {
 Finish eye_finish() {
   vec3 centre = rest.x > 0. ? eye_left : eye_right, d = normalize(rest - centre);
   float q = acos(clamp(-d.y, -1., 1.));  // radians from the middle of the pupil
-  vec3 white = vec3(.86, .83, .80) * (1. - .35 * smoothstep(.55, 1.2, q)) * (.94 + .06 * noise(rest * 900.));
+  vec3 white = vec3(.70, .67, .65) * (1. - .35 * smoothstep(.55, 1.2, q)) * (.94 + .06 * noise(rest * 900.));
   white = mix(white, white * vec3(1., .8, .78), smoothstep(.6, 1.1, q) * .5);
   float rays = noise(vec3(atan(d.x, d.z) * 7., q * 8., 0.));
   vec3 iris = iris_colour * (.55 + .8 * rays) * (1. - .5 * smoothstep(.38, .5, q));

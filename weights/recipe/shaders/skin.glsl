@@ -5,6 +5,7 @@ in float lashes;  // nearness of an upper lid's edge, [0, 1]
 
 uniform vec3 skin_colour, lip_colour, brow_colour, hair_colour;
 uniform float mottle, blush, freckles, eye_circles, wrinkles;
+uniform float nostrils, nostril_lift, wings, lid_fold, lip_seam;
 uniform float lid_makeup, lash_makeup, lip_fullness;
 uniform float brow_arch, brow_thickness, brow_density, brow_slant;
 uniform float beard;
@@ -33,6 +34,18 @@ float creases(vec3 r, float x) {
   sum += bell(x - .021 - (.606 - r.z) * .32, .0016) * smoothstep(.572, .585, r.z) * smoothstep(.612, .602, r.z) * 1.3;
   sum += bell(x - .006, .001) * bell(r.z - .668, .006) * .8;
   return clamp(sum, 0., 1.);
+}
+
+// Share of light that is left where the mesh is smoother than faces are: nostrils, whose dark rims are the firmest mark
+// of a nose seen from the front; the grooves beside its wings; the fold above an upper lid; the line between closed lips.
+float hollows(vec3 r, float x) {
+  float hole = smoothstep(1.3, .5, length((r - vec3(sign(r.x) * .0098, -.1400, .6072 + nostril_lift)) / vec3(.0042, .0075, .0028)));
+  float groove = bell(length(vec2(x - .0182, r.y + .1295)), .002)
+                 * smoothstep(.601, .605, r.z) * smoothstep(.616, .611, r.z);
+  float fold = bell(r.z - .6578 + 8. * pow(x - .031, 2.), .0009) * smoothstep(.014, .02, x) * smoothstep(.048, .042, x);
+  float seam = bell(r.z - .5805, .0009) * smoothstep(.0245, .021, x);
+  float front = step(r.y, -.085), lips = step(r.y, -.112);
+  return (1. - nostrils * hole) * (1. - wings * groove) * (1. - lid_fold * fold * front) * (1. - lip_seam * seam * lips);
 }
 
 // Two arched bands of hairs.
@@ -76,5 +89,5 @@ vec3 skin(vec3 r) {
   float lid = lid_makeup * smoothstep(.012, .004, abs(r.z - .6575)) * smoothstep(.022, .012, abs(x - .03));
   colour = mix(colour, colour * vec3(.55, .45, .5), front ? lid : 0.);
   colour *= 1. - lashes * lash_makeup;
-  return with_beard(colour, r, x, lip);
+  return with_beard(colour, r, x, lip) * hollows(r, x);
 }
