@@ -269,6 +269,11 @@ def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> N
     assert "| another person: yaw, correlation | 1 | – | 0.9 |" in text
     assert not any("keypoint error" in line for line in text), "what no model has is no line"
 
+    best = verdict.at_best([{"yaw": 0.2}, {"yaw": 0.4, "pitch": 0.5}], [])
+    text = verdict.table([one], best).splitlines()
+    assert text[0] == "| figure | one | mirrored driver | to reach |"
+    assert "| another person: yaw, correlation | 1 | 0.3 | 0.9 |" in text
+
     assert verdict.comparison(one, one).startswith("one against one: better in 0 figures")
     changed = replace(itself, l1=itself.l1 / 2, landmarks=itself.landmarks + 1)
     three = replace(one, name="three", selves=[changed])
@@ -285,6 +290,16 @@ def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> N
     assert content[0]["summary"]["another person: mouth, correlation"] == pytest.approx(1)
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written >= {"best.jpg", "worst.jpg", "judge.md", "known-clip.jpg", "unknown-clip.jpg"}
+
+
+def test_a_mirrored_clip_turns_the_other_way() -> None:
+    faces = [face((2 * t, 2 * (t % 3), -t), mouth=t % 4) for t in range(8)]
+    clip = scene(*faces)
+    same = figures.judge_mirrored(StandIn(faces), clip)  # type: ignore[arg-type]
+    assert same["yaw"] == pytest.approx(-1) and same["roll"] == pytest.approx(-1) and same["mouth"] == pytest.approx(1)
+    mirrored = [face((-2 * t, 2 * (t % 3), t), mouth=t % 4) for t in range(8)]
+    true = figures.judge_mirrored(StandIn(mirrored), clip)  # type: ignore[arg-type]
+    assert all(value > 0.99 for value in true.values()) and set(true) >= {"yaw", "pitch", "roll", "mouth"}
 
 
 def test_models_get_names_that_differ() -> None:

@@ -42,11 +42,15 @@ __all__ = [
     "Scene",
     "SelfFigures",
     "Truth",
+    "judge_mirrored",
     "judge_pair",
     "judge_rendered",
     "judge_self",
     "telling_moments",
 ]
+
+
+TURNED_IN_A_MIRROR = ("yaw", "roll")
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,17 @@ def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
         found=_mean(track.found),
         correlations=follow(correlation, scene, track),
     )
+
+
+def judge_mirrored(mesh: Mesh, scene: Scene) -> dict[str, float]:
+    """How well the landmarks agree with themselves: the clip's mirror image follows it as no result can do better.
+
+    Returns:
+        Correlation of each signal that the driver moves; yaw and roll with their sense in a mirror.
+    """
+    track = mesh.track(np.ascontiguousarray(scene.frames[:, :, ::-1]))
+    followed = follow(correlation, scene, track)
+    return {name: -value if name in TURNED_IN_A_MIRROR else value for name, value in followed.items()}
 
 
 def judge_pair(model: Model, mesh: Mesh, portrait: Portrait, scene: Scene) -> Pair:

@@ -3,7 +3,8 @@
     python weights/recipe/judge.py MODEL [MODEL2 …] --clips FOLDER --portraits FOLDER --rendered FOLDER -o OUT
 
 A model is a name or a file, as ``motionkit.load_model`` takes it; the first is what the others would replace. OUT
-gets ``judge.json`` with every figure of every clip and pair, ``judge.md`` with the table, and contact sheets.
+gets ``judge.json`` with every figure of every clip and pair, ``judge.md`` with the table, and contact sheets. The
+column "mirrored driver" tells how well the landmarks agree with themselves, which no model can surpass.
 ``figures.py`` measures and says what each figure means, ``verdict.py`` sums up, ``landmarks.py`` finds faces,
 ``signals.py`` reads them. ``--fetch`` gets the landmark networks.
 """
@@ -18,10 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from figures import Portrait, Scene, Truth, judge_pair, judge_rendered, judge_self
+from figures import Portrait, Scene, Truth, judge_mirrored, judge_pair, judge_rendered, judge_self
 from landmarks import Mesh, fetch
 from signals import measure
-from verdict import Judgement, comparison, table, write
+from verdict import Judgement, at_best, comparison, table, write
 
 from motionkit import faces, media, pipeline
 from motionkit.config import AnimateOptions, ModelConfig
@@ -86,7 +87,10 @@ def _judge(given: argparse.Namespace) -> None:
         truths = [judge_rendered(model, mesh, scene, truth) for scene, truth in rendered]
         judgements.append(Judgement(name, str(path), selves, *figures, truths))
         print(f"{name}: judged after {time.monotonic() - started:.0f} s", file=sys.stderr)
-    text = table(judgements)
+    best = at_best(
+        [judge_mirrored(mesh, scene) for scene in scenes], [judge_mirrored(mesh, scene) for _, scene in crossed]
+    )
+    text = table(judgements, best)
     print(text)
     for judgement in judgements[1:]:
         print(comparison(judgements[0], judgement))
