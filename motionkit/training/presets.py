@@ -104,13 +104,13 @@ HEADS = TrainConfig(
     model=HEADS_MODEL,
     data=DataConfig(repeats=4),
     augmentation=AugmentationConfig(
-        brightness=0.3, contrast=0.4, saturation=0.5, hue=0.08, resize=(0.85, 1.2), shift=0.05, rotation=12.0,
-        degrade=0.7,
+        brightness=0.3, contrast=0.4, saturation=0.5, hue=0.08, resize=(0.85, 1.25), shift=0.05, rotation=12.0,
+        texture=0.3, degrade=0.7,
     ),
     # The renderer's truth does what unsupervised training takes weeks for.
     loss=LossConfig(
         network="none", pixel=10.0, equivariance_value=0.0, equivariance_jacobian=0.0,
-        keypoints=20.0, jacobians=4.0, flow=60.0, visibility=2.0, true_keypoints=0.3,
+        keypoints=10.0, keypoint_motion=40.0, jacobians=4.0, flow=60.0, visibility=2.0, true_keypoints=0.5,
         focus=12.0, focus_keypoints=1.0, hidden=8.0,
     ),
     epochs=100,

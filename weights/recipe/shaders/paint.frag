@@ -48,7 +48,7 @@ Finish finish_of(int what) {
   if (what == EYE) return eye_finish();
   if (what == CLOTH) return cloth_finish();
   if (what == TEETH) return teeth_finish();
-  if (what == INSIDE) return Finish(mix(vec3(.30, .07, .06), vec3(.55, .22, .20), detail) * openness, .25, 20.);
+  if (what == INSIDE) return Finish(mix(vec3(.16, .035, .03), vec3(.40, .13, .12), detail) * openness, .25 * openness, 20.);
   if (what == GLASSES) return Finish(frame_colour, .6, 40.);
   return headwear_finish();
 }
