@@ -64,7 +64,7 @@ class Paint:
         seed: Of the noise.
         mottle, blush, freckles, eye_circles, wrinkles, lid_makeup, lash_makeup: Strengths, shares.
         nostrils, wings, lid_fold, lip_seam: How dark they are, shares.
-        nostril_lift: Metres by which nostrils are seen from the front.
+        nostril_lift: Metres that they reach further up the nose.
         brow_density, beard: Strengths; above 1 they cover.
         strands: Frequency of strands about the head.
         parting, ears_free, scarf: 0 or 1.

@@ -38,6 +38,10 @@ Finish teeth_finish() {
   return Finish(vec3(.80, .77, .70) * (.78 + .22 * gap) * openness, .5, 40.);
 }
 
+Finish inside_finish() {
+  return Finish(mix(vec3(.16, .035, .03), vec3(.40, .13, .12), detail) * openness, .25 * openness, 20.);
+}
+
 Finish headwear_finish() {
   float rib = .6 + .5 * step(.5, fract(rest.z * weave * 2.));
   return Finish(headwear_colour * (.7 + .6 * noise(rest * 260.) * rib), .02, 5.);
@@ -48,7 +52,7 @@ Finish finish_of(int what) {
   if (what == EYE) return eye_finish();
   if (what == CLOTH) return cloth_finish();
   if (what == TEETH) return teeth_finish();
-  if (what == INSIDE) return Finish(mix(vec3(.16, .035, .03), vec3(.40, .13, .12), detail) * openness, .25 * openness, 20.);
+  if (what == INSIDE) return inside_finish();
   if (what == GLASSES) return Finish(frame_colour, .6, 40.);
   return headwear_finish();
 }

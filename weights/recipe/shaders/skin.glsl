@@ -37,15 +37,17 @@ float creases(vec3 r, float x) {
 }
 
 // Share of light that is left where the mesh is smoother than faces are: nostrils, whose dark rims are the firmest mark
-// of a nose seen from the front; the grooves beside its wings; the fold above an upper lid; the line between closed lips.
+// of a nose seen from the front; grooves beside its wings; the fold above an upper lid; the line between closed lips.
 float hollows(vec3 r, float x) {
-  float hole = smoothstep(1.3, .5, length((r - vec3(sign(r.x) * .0098, -.1400, .6072 + nostril_lift)) / vec3(.0042, .0075, .0028)));
+  vec3 to_nostril = vec3(x, r.yz) - vec3(.0098, -.14, .6072 + nostril_lift);
+  float hole = smoothstep(1.3, .5, length(to_nostril / vec3(.0042, .0075, .0028)));
   float groove = bell(length(vec2(x - .0182, r.y + .1295)), .002)
                  * smoothstep(.601, .605, r.z) * smoothstep(.616, .611, r.z);
   float fold = bell(r.z - .6578 + 8. * pow(x - .031, 2.), .0009) * smoothstep(.014, .02, x) * smoothstep(.048, .042, x);
   float seam = bell(r.z - .5805, .0009) * smoothstep(.0245, .021, x);
   float front = step(r.y, -.085), lips = step(r.y, -.112);
-  return (1. - nostrils * hole) * (1. - wings * groove) * (1. - lid_fold * fold * front) * (1. - lip_seam * seam * lips);
+  float nose = (1. - nostrils * hole) * (1. - wings * groove);
+  return nose * (1. - lid_fold * fold * front) * (1. - lip_seam * seam * lips);
 }
 
 // Two arched bands of hairs.
