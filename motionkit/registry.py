@@ -79,7 +79,7 @@ _REGISTERED = (
         domain="face",
         file="heads.safetensors",
         bytes=5_509_026,
-        sha256="9a8091fbde111b83c616c6a78db2378ee7265449b310e83331110891bf3521ec",
+        sha256="963b31ecbe3d5479d1b4f2ed07e29db63be0a6b6765f4a424797c4eee3ed614e",
         licence="MIT",
         note="embedded; trained on rendered heads, no person's face",
     ),
