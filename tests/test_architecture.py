@@ -44,7 +44,7 @@ INSIDE = {
     ],
     "training": [
         "batch config",
-        "clips truth augmentation equivariance perceptual presets processes runs",
+        "clips truth augmentation equivariance perceptual supervision presets processes runs",
         "data objective report prepare",
         "learner",
         "trainer",

@@ -20,8 +20,9 @@ from motionkit.structures import Keypoints
 from motionkit.training.batch import Batch, Truth
 from motionkit.training.config import LossConfig, TrainConfig
 from motionkit.training.equivariance import Transform
-from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses, flow_loss, visibility_loss
+from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses
 from motionkit.training.perceptual import reduce
+from motionkit.training.supervision import flow_loss, visibility_loss
 
 NOTHING: dict[str, Any] = {
     "network": "none",

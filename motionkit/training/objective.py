@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motionkit.errors import ConfigError
@@ -27,6 +26,7 @@ from motionkit.training.batch import Batch, Truth
 from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value, sample_rng
 from motionkit.training.perceptual import features, perceptual_loss, reduce
+from motionkit.training.supervision import flow_loss, hidden, visibility_loss
 
 __all__ = ["DiscriminatorObjective", "GeneratorObjective", "Losses"]
 
@@ -162,7 +162,7 @@ class GeneratorObjective(nn.Module):
             if importance is not None:
                 error = importance * error
             if self.loss.hidden and batch.truth is not None:
-                error = error * (1 + self.loss.hidden * _hidden(batch.truth, batch.driving.shape[2:]))
+                error = error * (1 + self.loss.hidden * hidden(batch.truth, batch.driving.shape[2:]))
             terms["pixel"] = self.loss.pixel * error.mean()
         if self.perceptual is not None:
             terms["perceptual"] = perceptual_loss(
@@ -255,56 +255,6 @@ class DiscriminatorObjective(nn.Module):
             for key in reals
         ]
         return torch.stack(terms).sum()
-
-
-def flow_loss(flow: Tensor, truth: Truth, importance: Tensor | None = None) -> Tensor:
-    """Mean over pairs of the mean |flow - true flow| over what is visible in the source; pairs without flow count 0.
-
-    Args:
-        flow: B h w 2, absolute source coordinates.
-        truth: Its flow and visibility may have another size; they are resized by area, the counterpart of the
-            generator's own resizing of flows, the flow weighted by visibility: hidden places carry no meaning.
-        importance: B 1 H W, factor on the error at each place, or None.
-    """
-    weight = torch.where(truth.has_flow[:, None, None, None], truth.visibility, 0)  # B 1 h' w'
-    planes = truth.flow.permute(0, 3, 1, 2)  # B 2 h' w'
-    # Unknown flow may hold anything, NaN too, which a weight of 0 would let through.
-    weighted = torch.where(weight > 0, planes * weight, 0)
-    weight, weighted = _fit(weight, flow.shape[1:3]), _fit(weighted, flow.shape[1:3])
-    wanted = weighted / weight.clamp(min=1e-6)
-    error = (at_least_float32(flow).permute(0, 3, 1, 2) - wanted).abs().mean(1, keepdim=True)  # B 1 h w
-    if importance is not None:
-        error = error * _fit(importance, flow.shape[1:3])
-    return ((weight * error).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=1e-6)).mean()
-
-
-def visibility_loss(occlusion: Tensor, truth: Truth, importance: Tensor | None = None) -> Tensor:
-    """Mean binary cross-entropy of the occlusion map, B 1 h w, against true visibility; pairs without flow count 0.
-
-    `importance`, B 1 H W, is a factor on the error at each place.
-    """
-    known = truth.has_flow[:, None, None, None]
-    wanted = _fit(torch.where(known, truth.visibility, 0), occlusion.shape[2:]).clamp(0, 1)
-    # Autocast on a GPU refuses this function; its inputs are in float32 already.
-    with torch.autocast(occlusion.device.type, enabled=False):
-        error = F.binary_cross_entropy(at_least_float32(occlusion), wanted, reduction="none")
-    if importance is not None:
-        error = error * _fit(importance, occlusion.shape[2:])
-    return (error * known).mean()
-
-
-def _hidden(truth: Truth, size: torch.Size) -> Tensor:
-    """B 1 H W, 1 where the source does not show what the driving picture shows; 0 where that is not known."""
-    return _fit(torch.where(truth.has_flow[:, None, None, None], 1 - truth.visibility, 0), size)
-
-
-def _fit(maps: Tensor, size: torch.Size) -> Tensor:
-    """B C h' w' to B C h w: by area where that is smaller, bilinearly otherwise."""
-    if maps.shape[2:] == size:
-        return maps
-    if maps.shape[2] >= size[0] and maps.shape[3] >= size[1]:
-        return F.interpolate(maps, size=tuple(size), mode="area")
-    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 def _l1(a: Tensor, b: Tensor) -> Tensor:
