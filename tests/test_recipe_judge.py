@@ -269,8 +269,8 @@ def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> N
     assert "| another person: yaw, correlation | 1 | – | 0.9 |" in text
     assert not any("keypoint error" in line for line in text), "what no model has is no line"
 
-    best = verdict.at_best([{"yaw": 0.2}, {"yaw": 0.4, "pitch": 0.5}], [])
-    text = verdict.table([one], best).splitlines()
+    mirrored = verdict.mirrored_figures([{"yaw": 0.2}, {"yaw": 0.4, "pitch": 0.5}], [])
+    text = verdict.table([one], mirrored).splitlines()
     assert text[0] == "| figure | one | mirrored driver | to reach |"
     assert "| another person: yaw, correlation | 1 | 0.3 | 0.9 |" in text
 

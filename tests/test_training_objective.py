@@ -296,6 +296,8 @@ def test_focus_by_hand() -> None:
     off = ((driving.value - source.value) - (batch.truth.driving.value - batch.truth.source.value)).abs()
     expected = 6 * (off.mean((0, 2)) * torch.tensor([3.0, 1.0, 3.0])).sum().item() / 7
     assert moving.terms["keypoint_motion"].item() == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ConfigError, match="true keypoints are not the model's"):
+        objective(train_config(tiny_config(num_kp=4), keypoint_motion=1.0))(batch)
     with pytest.raises(ConfigError, match="no such keypoint groups; got mouth"):
         objective(train_config(focus=5.0, **losses))(batch)
 

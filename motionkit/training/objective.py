@@ -58,7 +58,7 @@ class GeneratorObjective(nn.Module):
     """Detector and generator, and everything that pulls at them.
 
     Without truth the generator's losses reach the detector, as published. Where the data carries truth and
-    ``LossConfig.keypoints`` asks for it, the detector learns from the truth (and equivariance) alone.
+    ``LossConfig.keypoints`` or ``keypoint_motion`` ask for it, the detector learns from it (and equivariance) alone.
 
     Args:
         config: Of the training run. With ``lr_detector`` 0 the detector is frozen, batch norms included, and
@@ -93,7 +93,7 @@ class GeneratorObjective(nn.Module):
     def forward(self, batch: Batch) -> Losses:
         """Losses of a batch of pairs, in float32 also under autocast."""
         source, driving, transformed, transform = self._detect(batch)
-        truth = batch.truth if self.loss.keypoints else None
+        truth = batch.truth if self.loss.keypoints or self.loss.keypoint_motion else None
         seen_source, seen_driving = source, driving
         if truth is not None:
             _check_truth(truth, driving)

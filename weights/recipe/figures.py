@@ -220,7 +220,9 @@ def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
 
 
 def judge_mirrored(mesh: Mesh, scene: Scene) -> dict[str, float]:
-    """How well the landmarks agree with themselves: the clip's mirror image follows it as no result can do better.
+    """How well the landmarks agree with themselves: the clip's mirror image, another face that follows it perfectly.
+
+    A correlation near or above this one says no more of a model: the landmarks cannot tell.
 
     Returns:
         Correlation of each signal that the driver moves; yaw and roll with their sense in a mirror.

@@ -4,7 +4,8 @@
 
 A model is a name or a file, as ``motionkit.load_model`` takes it; the first is what the others would replace. OUT
 gets ``judge.json`` with every figure of every clip and pair, ``judge.md`` with the table, and contact sheets. The
-column "mirrored driver" tells how well the landmarks agree with themselves, which no model can surpass.
+column "mirrored driver" tells how well the landmarks agree with themselves, where a figure is near
+or above it, they cannot tell.
 ``figures.py`` measures and says what each figure means, ``verdict.py`` sums up, ``landmarks.py`` finds faces,
 ``signals.py`` reads them. ``--fetch`` gets the landmark networks.
 """
@@ -22,7 +23,7 @@ import numpy as np
 from figures import Portrait, Scene, Truth, judge_mirrored, judge_pair, judge_rendered, judge_self
 from landmarks import Mesh, fetch
 from signals import measure
-from verdict import Judgement, at_best, comparison, table, write
+from verdict import Judgement, comparison, mirrored_figures, table, write
 
 from motionkit import faces, media, pipeline
 from motionkit.config import AnimateOptions, ModelConfig
@@ -87,10 +88,10 @@ def _judge(given: argparse.Namespace) -> None:
         truths = [judge_rendered(model, mesh, scene, truth) for scene, truth in rendered]
         judgements.append(Judgement(name, str(path), selves, *figures, truths))
         print(f"{name}: judged after {time.monotonic() - started:.0f} s", file=sys.stderr)
-    best = at_best(
+    mirrored = mirrored_figures(
         [judge_mirrored(mesh, scene) for scene in scenes], [judge_mirrored(mesh, scene) for _, scene in crossed]
     )
-    text = table(judgements, best)
+    text = table(judgements, mirrored)
     print(text)
     for judgement in judgements[1:]:
         print(comparison(judgements[0], judgement))

@@ -15,7 +15,7 @@ from signals import SIGNALS
 from motionkit import media
 from motionkit.collage import Panel, lay_out
 
-__all__ = ["Figure", "Judgement", "at_best", "comparison", "share", "sheet", "summary", "table", "write"]
+__all__ = ["Figure", "Judgement", "comparison", "mirrored_figures", "share", "sheet", "summary", "table", "write"]
 
 TO_REACH = {"mouth": "0.8", "eyes": "0.5", "yaw": "0.9", "pitch": "0.8", "roll": "0.9"}
 TILE = 160  # height of a contact sheet's pictures
@@ -123,28 +123,28 @@ def _reenactment(what: str, figures: Sequence[SelfFigures], targets: tuple[str, 
     return lines
 
 
-def at_best(clips: Sequence[Mapping[str, float]], rendered: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def mirrored_figures(clips: Sequence[Mapping[str, float]], rendered: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The correlations that mirrored drivers reach (``figures.judge_mirrored``), by the names of the table's lines."""
-    best = {}
+    lines = {}
     for what, agreements in (("another person", clips), ("rendered driver", rendered)):
         for name in SIGNALS:
             if values := [agreement[name] for agreement in agreements if name in agreement]:
-                best[f"{what}: {name}, correlation"] = median(values)
-    return best
+                lines[f"{what}: {name}, correlation"] = median(values)
+    return lines
 
 
-def table(judgements: Sequence[Judgement], best: Mapping[str, float] | None = None) -> str:
-    """The models' figures side by side, in Markdown; `best`, from ``at_best``, as a column of its own."""
+def table(judgements: Sequence[Judgement], mirrored: Mapping[str, float] | None = None) -> str:
+    """The models' figures side by side, in Markdown; `mirrored`, from ``mirrored_figures``, as a column of its own."""
     columns = [summary(judgement) for judgement in judgements]
     head = ["figure", *(judgement.name for judgement in judgements), "to reach"]
-    if best is not None:
+    if mirrored is not None:
         head.insert(-1, "mirrored driver")
     rows = [head, ["---"] * len(head)]
     for line in zip(*columns, strict=True):
         if any(figure.value is not None for figure in line):
             values = [figure.value for figure in line]
-            if best is not None:
-                values.append(best.get(line[0].name))
+            if mirrored is not None:
+                values.append(mirrored.get(line[0].name))
             rows.append([line[0].name, *("–" if value is None else f"{value:.3g}" for value in values), line[0].target])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
