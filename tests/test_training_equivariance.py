@@ -8,7 +8,8 @@ import torch
 
 from motionkit.modules.grid import gaussian, identity_grid
 from motionkit.structures import Keypoints
-from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value, sample_rng
+from motionkit.training.batch import sample_rng
+from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
 
 SIGMAS = {"sigma_affine": 0.05, "sigma_tps": 0.005, "points": 5}
 

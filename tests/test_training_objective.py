@@ -16,6 +16,7 @@ from motionkit.config import DiscriminatorConfig, ModelConfig
 from motionkit.errors import ConfigError
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
+from motionkit.motion import transfer
 from motionkit.structures import Keypoints
 from motionkit.training.batch import Batch, Truth
 from motionkit.training.config import LossConfig, TrainConfig
@@ -23,6 +24,7 @@ from motionkit.training.equivariance import Transform
 from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses
 from motionkit.training.perceptual import reduce
 from motionkit.training.supervision import flow_loss, visibility_loss
+from motionkit.training.teacher_forcing import moved_truly
 
 NOTHING: dict[str, Any] = {
     "network": "none",
@@ -396,6 +398,50 @@ def test_who_sees_true_keypoints_depends_on_the_seed_alone() -> None:
     assert 0.3 < np.mean(together) < 0.5
 
 
+def test_true_motion_moves_predicted_points_as_relative_motion_does() -> None:
+    batch = some_batch()
+    assert batch.truth is not None
+    with torch.no_grad():
+        predicted = objective(train_config(keypoints=1.0, true_keypoints=0.0))(batch)
+        moved = objective(train_config(keypoints=1.0, true_keypoints=0.0, true_motion=1.0))(batch)
+    for i in range(4):
+        source, *truth = (kp[i : i + 1] for kp in (predicted.source, batch.truth.driving, batch.truth.source))
+        wanted = transfer(source, *truth, relative=True, adapt_scale=False)
+        torch.testing.assert_close(moved.driving[i : i + 1].value, wanted.value)
+        torch.testing.assert_close(moved.driving[i : i + 1].jacobian, wanted.jacobian)
+    assert torch.equal(moved.source.value, predicted.source.value)
+
+
+def test_true_motion_by_hand() -> None:
+    quarter, twice, flat = [[0.0, -1.0], [1.0, 0.0]], [[2.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 0.0]]
+    predicted = Keypoints(torch.tensor([[[0.1, 0.2], [0.0, 0.0]]]), torch.tensor([[quarter, quarter]]))
+    truth = Truth(
+        Keypoints(torch.tensor([[[0.5, 0.5], [0.0, 0.0]]]), torch.tensor([[twice, flat]])),
+        Keypoints(torch.tensor([[[0.6, 0.25], [0.0, 0.0]]]), torch.tensor([[quarter, quarter]])),
+        torch.zeros(1, 2, 2, 2), torch.zeros(1, 1, 2, 2), torch.tensor([True]),
+    )  # fmt: skip
+    moved = moved_truly(predicted, truth)
+    torch.testing.assert_close(moved.value[0], torch.tensor([[0.2, -0.05], [0.0, 0.0]]))
+    assert moved.jacobian is not None
+    # A quarter turn and half the size, of a quarter turn: half a turn and half the size. The singular frame: unmoved.
+    torch.testing.assert_close(moved.jacobian[0], torch.tensor([[[-0.5, 0.0], [0.0, -0.5]], quarter]))
+
+
+def test_shares_of_true_keypoints_and_true_motion() -> None:
+    shares = {"true_keypoints": 0.2, "true_motion": 0.5}
+    run, batch = objective(train_config(keypoints=1.0, **shares)), some_batch()
+    assert batch.truth is not None
+    truth, counts = batch.truth, np.zeros(3)
+    with torch.no_grad():
+        predicted = objective(train_config(keypoints=1.0, true_keypoints=0.0))(batch)
+        for i in range(50):
+            seen = run(dataclasses.replace(batch, seed=torch.arange(4) + 4 * i))
+            true = (seen.source.value == truth.source.value).flatten(1).all(1)
+            plain = (seen.driving.value == predicted.driving.value).flatten(1).all(1)
+            counts += [int(true.sum()), int((~true & ~plain).sum()), int(plain.sum())]
+    np.testing.assert_allclose(counts / 200, [0.2, 0.5, 0.3], atol=0.08)
+
+
 def gradient_norms(run: GeneratorObjective, losses: Losses) -> tuple[float, float]:
     """Of detector and generator."""
     run.zero_grad()
@@ -404,9 +450,10 @@ def gradient_norms(run: GeneratorObjective, losses: Losses) -> tuple[float, floa
     return tuple(sum(float(p.grad.norm()) for p in net.parameters() if p.grad is not None) for net in parts)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_pictures_do_not_pull_a_supervised_detector(share: float) -> None:
-    run, batch = objective(train_config(pixel=1.0, keypoints=1e-30, true_keypoints=share)), some_batch()
+@pytest.mark.parametrize("shares", [(0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0.0, 1.0)])
+def test_pictures_do_not_pull_a_supervised_detector(shares: tuple[float, float]) -> None:
+    config = train_config(pixel=1.0, keypoints=1e-30, true_keypoints=shares[0], true_motion=shares[1])
+    run, batch = objective(config), some_batch()
     detector, generator = gradient_norms(run, run(batch))
     assert detector < 1e-20 and generator > 1e-4
 

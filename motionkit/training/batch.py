@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_device
 
-__all__ = ["Batch", "Truth"]
+__all__ = ["Batch", "Truth", "sample_rng"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +69,8 @@ class Batch:
         """The same on another device; seeds stay on the CPU, where draws are made."""
         truth = None if self.truth is None else self.truth.to(device)
         return Batch(to_device(self.source, device), to_device(self.driving, device), self.seed, truth)
+
+
+def sample_rng(seed: int, purpose: int) -> np.random.Generator:
+    """Random numbers of one sample for one purpose, the same whichever process draws them."""
+    return np.random.default_rng([purpose, seed & (2**63 - 1)])

@@ -89,6 +89,8 @@ class LossConfig:
         focus_groups: Names of the model's keypoint groups.
         true_keypoints: Share of the pairs with truth whose generator sees the true keypoints; the others see
             predicted ones, detached, so that picture losses do not pull the detector away from the truth.
+        true_motion: Share of the pairs with truth whose generator sees the source's predicted keypoints, moved as the
+            true ones move. So does relative motion: it carries the source's errors along.
     """
 
     network: Literal["vgg19", "efficientnet", "none"] = "vgg19"
@@ -112,6 +114,7 @@ class LossConfig:
     focus_keypoints: float = 0.0
     focus_groups: tuple[str, ...] = ("mouth", "eyes")
     true_keypoints: float = 0.5
+    true_motion: float = 0.0
 
     @property
     def truth(self) -> frozenset[str]:

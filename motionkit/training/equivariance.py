@@ -14,15 +14,11 @@ from torch import Tensor
 from motionkit.modules.dense_motion import inverse
 from motionkit.modules.grid import at_least_float32, identity_grid, warp
 from motionkit.structures import Keypoints
+from motionkit.training.batch import sample_rng
 
-__all__ = ["Transform", "equivariance_jacobian", "equivariance_value", "sample_rng"]
+__all__ = ["Transform", "equivariance_jacobian", "equivariance_value"]
 
 EPSILON = 1e-6  # keeps the logarithm of the kernel finite at a control point
-
-
-def sample_rng(seed: int, purpose: int) -> np.random.Generator:
-    """Random numbers of one sample for one purpose, the same whichever process draws them."""
-    return np.random.default_rng([purpose, seed & (2**63 - 1)])
 
 
 class Transform:

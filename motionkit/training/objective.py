@@ -24,9 +24,10 @@ from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import resize
 from motionkit.training.batch import Batch, Truth
 from motionkit.training.config import TrainConfig
-from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value, sample_rng
+from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
 from motionkit.training.perceptual import features, perceptual_loss, reduce
 from motionkit.training.supervision import flow_loss, hidden, visibility_loss
+from motionkit.training.teacher_forcing import detached, seen_keypoints
 
 __all__ = ["DiscriminatorObjective", "GeneratorObjective", "Losses"]
 
@@ -40,7 +41,7 @@ class Losses:
     Attributes:
         terms: Name to weighted scalar, for the terms of ``LossConfig`` that take part.
         generated: What the generator made; None if no term is about it and the detector alone is trained.
-        source, driving: The keypoints that the generator saw: predicted, or true for some pairs.
+        source, driving: The keypoints that the generator saw: predicted, or for some pairs true or moved truly.
     """
 
     terms: Mapping[str, Tensor]
@@ -97,9 +98,8 @@ class GeneratorObjective(nn.Module):
         seen_source, seen_driving = source, driving
         if truth is not None:
             _check_truth(truth, driving)
-            use = _draw(batch.seed, self.loss.true_keypoints).to(driving.value.device)
-            seen_source = _choose(use, truth.source, source)
-            seen_driving = _choose(use, truth.driving, driving)
+            shares = self.loss.true_keypoints, self.loss.true_motion
+            seen_source, seen_driving = seen_keypoints(source, driving, truth, batch.seed, *shares)
         generated, terms = None, dict[str, Tensor]()
         if self._is_about_pictures():
             generated = self.model.generate(batch.source, seen_source, seen_driving)
@@ -219,7 +219,7 @@ class GeneratorObjective(nn.Module):
         (discriminator,) = self._discriminator
         assert discriminator is not None, "checked when this was made"
         scales = self.model_config.discriminator.scales
-        keypoints = _detached(keypoints)
+        keypoints = detached(keypoints)
         with _without_gradients(discriminator):
             fakes = discriminator(_pyramid(image, scales), keypoints)
             with torch.no_grad():
@@ -247,7 +247,7 @@ class DiscriminatorObjective(nn.Module):
             real, generated: B 3 H W in [0, 1]; no gradients flow into either.
             keypoints: B K, of the driving pictures, for discriminators that see them; no gradients flow into them.
         """
-        keypoints = _detached(keypoints)
+        keypoints = detached(keypoints)
         reals = self.discriminator(_pyramid(real.detach(), self.scales), keypoints)
         fakes = self.discriminator(_pyramid(generated.detach(), self.scales), keypoints)
         terms = [
@@ -263,24 +263,6 @@ def _l1(a: Tensor, b: Tensor) -> Tensor:
 
 def _pyramid(images: Tensor, scales: tuple[float, ...]) -> dict[str, Tensor]:
     return {scale_key(scale): reduce(images, scale) for scale in scales}
-
-
-def _draw(seeds: Tensor, share: float) -> Tensor:
-    """B bool, true for a `share` of all seeds; the same for a seed in any batch."""
-    return torch.tensor([sample_rng(seed, purpose=2).random() < share for seed in seeds.tolist()])
-
-
-def _choose(use: Tensor, true: Keypoints, predicted: Keypoints) -> Keypoints:
-    """True keypoints where `use` (B bool) says so and as far as they are known, predicted ones, detached, elsewhere."""
-    value = torch.where(use[:, None, None], true.value.to(predicted.value), predicted.value.detach())
-    jacobian = _detached(predicted).jacobian
-    if jacobian is not None and true.jacobian is not None:
-        jacobian = torch.where(use[:, None, None, None], true.jacobian.to(value), jacobian)
-    return Keypoints(value, jacobian)
-
-
-def _detached(keypoints: Keypoints) -> Keypoints:
-    return Keypoints(keypoints.value.detach(), None if keypoints.jacobian is None else keypoints.jacobian.detach())
 
 
 def _check_truth(truth: Truth, predicted: Keypoints) -> None:

@@ -1,0 +1,64 @@
+"""Which keypoints the generator sees in training where data carries the true ones: predicted, true, or a mixture.
+
+Legend: B batch, K keypoints.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from motionkit import affine
+from motionkit.structures import Keypoints
+from motionkit.training.batch import Truth, sample_rng
+
+__all__ = ["detached", "moved_truly", "seen_keypoints"]
+
+
+def seen_keypoints(
+    source: Keypoints, driving: Keypoints, truth: Truth, seeds: Tensor, true_keypoints: float, true_motion: float
+) -> tuple[Keypoints, Keypoints]:
+    """Source and driving keypoints for the generator, each B K, none of them with gradients.
+
+    Args:
+        source, driving: Predicted.
+        truth: The pairs' true keypoints; Jacobians that it does not know stay the predicted ones.
+        seeds: B, what decides of a pair; the same for a seed in any batch.
+        true_keypoints: Share of the pairs that get the true ones.
+        true_motion: Share of the pairs whose predicted source keypoints are moved truly; all others get predicted ones.
+    """
+    draw = torch.tensor([sample_rng(seed, purpose=2).random() for seed in seeds.tolist()])
+    draw = draw.to(driving.value.device)
+    source, driving = detached(source), detached(driving)
+    moved = (draw >= true_keypoints) & (draw < true_keypoints + true_motion)
+    driving = _choose(moved, moved_truly(source, truth), driving)
+    true = draw < true_keypoints
+    return _choose(true, truth.source, source), _choose(true, truth.driving, driving)
+
+
+def moved_truly(source: Keypoints, truth: Truth) -> Keypoints:
+    """B K: predicted source keypoints, moved as the true ones move, as relative motion would move them.
+
+    p = p_S + (p*_D - p*_S) and J = (J*_D · J*_S⁻¹) · J_S; a keypoint whose J*_S is singular keeps J_S.
+    """
+    value = source.value + (truth.driving.value - truth.source.value).to(source.value)
+    jacobian = source.jacobian
+    if jacobian is not None and truth.source.jacobian is not None and truth.driving.jacobian is not None:
+        base = truth.source.jacobian.to(value)
+        inverse, _ = affine.inverse(base)
+        jacobian = jacobian + (truth.driving.jacobian.to(value) - base) @ inverse @ jacobian
+    return Keypoints(value, jacobian)
+
+
+def detached(keypoints: Keypoints) -> Keypoints:
+    """The same keypoints, through which no gradients flow."""
+    return Keypoints(keypoints.value.detach(), None if keypoints.jacobian is None else keypoints.jacobian.detach())
+
+
+def _choose(use: Tensor, one: Keypoints, other: Keypoints) -> Keypoints:
+    """`one` where `use` (B bool) says so and as far as it is known, the `other` elsewhere."""
+    value = torch.where(use[:, None, None], one.value.to(other.value), other.value)
+    jacobian = other.jacobian
+    if jacobian is not None and one.jacobian is not None:
+        jacobian = torch.where(use[:, None, None, None], one.jacobian.to(value), jacobian)
+    return Keypoints(value, jacobian)
