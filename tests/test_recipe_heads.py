@@ -22,7 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "weights" / "recipe"))
 import backdrop
 import paint
 import performance
+import scene
 import shaders
+import signals
 
 SIZE = 128
 # What render_heads keeps when it is run as its help says; without it, these tests load anny themselves.
@@ -83,6 +85,58 @@ def test_heads_turn_as_documented_and_shoulders_stay() -> None:
     assert up[0, 2] > nose[2] + 0.04 and up[0, 0] == pytest.approx(0, abs=1e-7)
     np.testing.assert_allclose([left[1], up[1]], [shoulder, shoulder], atol=1e-7)
     np.testing.assert_allclose(leaning - rest, [[0.01, 0, 0.02]] * 2, atol=1e-7)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.3])
+def test_poses_are_about_the_picture_s_axes(tilt: float) -> None:
+    turns = {"yaw": [0, 0.3, 0, 0], "pitch": [0, 0, 0.2, 0], "roll": [0, 0, 0, 0.1]}
+    still = {"actions": np.zeros((4, 0)), "shift": np.zeros((4, 2)), "zoom": np.ones(4), "lean": np.zeros((4, 2))}
+    play = performance.Performance(**still, **{name: np.array(angle) for name, angle in turns.items()})
+    camera = scene.Camera(distance=1e4, half=1.0, centre=(0.0, 0.0), tilt=tilt)  # so far that nothing gets smaller
+    # Where the camera's own matrix puts the world's axes in the picture; what is away is away.
+    drawn = np.c_[np.eye(3), np.ones(3)] @ camera.matrix(np.zeros(3), np.zeros(2), 1.0).T
+    axes = np.stack([drawn[:, 0] / drawn[:, 3], -drawn[:, 1] / drawn[:, 3], [0, 1, 0]])
+    poses = np.stack([camera.seen(play.rotation(frame)) for frame in range(4)])
+    np.testing.assert_allclose(poses, [axes @ play.rotation(frame) @ axes.T for frame in range(4)], atol=1e-3)
+    if not tilt:  # positive is towards the picture's left, down, clockwise
+        wanted = np.degrees([[0, 0, 0], [-0.3, 0, 0], [0, -0.2, 0], [0, 0, 0.1]])
+        np.testing.assert_allclose(signals.euler(poses), wanted, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_teeth_and_lashes_are_lit_from_the_front_and_lashes_close(rendering) -> None:
+    import anatomy
+    import people
+
+    render, cache = rendering
+    head = render._anatomy(cache)
+    person = people.Person.draw(head, np.random.default_rng(0))
+    weights = np.zeros(len(head.actions))
+    weights[head.actions.index("mouthPucker")] = 1e-6
+    resting = person.posed(weights)
+    weights[[i for i, name in enumerate(head.actions) if name.startswith("eyeBlink")]] = 1.0
+    closed = person.posed(weights)
+    normals = anatomy.vertex_normals(resting, person.faces, person.incidence)
+    for kind, bands in ((paint.Kind.TEETH, 2), (paint.Kind.LASHES, 2)):
+        vertices = person.surface[:, 0] == kind
+        assert sum(part.surface[0, 0] == kind for part in person.parts) == bands
+        assert normals[vertices, 1].mean() < -0.3  # the face looks along -y
+        fall = (resting - closed)[vertices, 2]
+        assert fall.max() > 0.006 if kind == paint.Kind.LASHES else np.abs(fall).max() < 1e-4
+
+
+@pytest.mark.slow
+def test_noses_go_where_the_pose_says(clips: list) -> None:
+    names, moved, turned = HEADS_MODEL.keypoint_names, [], []
+    nose, ears = names.index("nose"), [names.index("ear_left"), names.index("ear_right")]
+    for _, shots in clips:
+        offsets = np.stack([shot.keypoints[nose] - shot.keypoints[ears].mean(0) for shot in shots])
+        angles = signals.euler(np.stack([shot.pose @ shots[0].pose.T for shot in shots]))
+        moved.append(offsets[1:] - offsets[0])
+        turned.append(angles[1:])
+    moved, turned = np.concatenate(moved), np.concatenate(turned)
+    assert np.corrcoef(moved[:, 0], turned[:, 0])[0, 1] < -0.9  # yaw is towards the picture's left
+    assert np.corrcoef(moved[:, 1], turned[:, 1])[0, 1] > 0.8  # pitch is down
 
 
 def test_backdrops_and_cameras_give_pictures_of_many_kinds() -> None:

@@ -24,6 +24,7 @@ import figures
 import judge
 import landmarks
 import signals
+import subjects
 import verdict
 from landmarks import Mesh, Track
 
@@ -59,11 +60,11 @@ def track(*faces: np.ndarray) -> Track:
     return Track(np.stack(faces), np.ones(len(faces)))
 
 
-def scene(*faces: np.ndarray, frames: np.ndarray | None = None) -> figures.Scene:
+def scene(*faces: np.ndarray, frames: np.ndarray | None = None) -> subjects.Scene:
     seen = track(*faces)
     if frames is None:
         frames = np.random.default_rng(0).integers(0, 255, (len(faces), SIDE, SIDE, 3), dtype=np.uint8)
-    return figures.Scene("clip", frames, seen, signals.measure(seen.points, seen.found))
+    return subjects.Scene("clip", frames, seen, signals.measure(seen.points, seen.found))
 
 
 def test_pose_is_the_rotation_that_was_made() -> None:
@@ -184,7 +185,7 @@ def test_share_is_of_means() -> None:
 
 
 def test_keypoints_are_compared_by_name() -> None:
-    truth = figures.Truth(np.array([[[0, 0], [0.5, 0], [1, 1]]]), ("chin", "nose", "ear"))
+    truth = subjects.Truth(np.array([[[0, 0], [0.5, 0], [1, 1]]]), ("chin", "nose", "ear"))
     detected = np.array([[[0.5, 0.2], [-0.4, 0.0], [9, 9]]])  # nose, chin, one that the truth does not know
     error = figures.keypoint_error(detected, ("nose", "chin", "free"), truth, 256)
     assert error == pytest.approx((0.2 + 0.4) / 2 * 255 / 2)
@@ -194,11 +195,14 @@ def test_keypoints_are_compared_by_name() -> None:
 def test_truth_is_read_beside_the_clip(tmp_path: Path) -> None:
     keypoints = np.random.default_rng(0).uniform(-1, 1, (3, 2, 2)).astype(np.float32)
     names = json.dumps(["nose", "chin"])
-    save_file({"keypoints": keypoints}, tmp_path / "a.truth.safetensors", metadata={"keypoint_names": names})
-    truth = figures.Truth.read(tmp_path / "a.truth.safetensors")
+    pose = np.tile(np.eye(3, dtype=np.float32), (len(keypoints), 1, 1))
+    known = {"keypoints": keypoints, "pose": pose}
+    save_file(known, tmp_path / "a.truth.safetensors", metadata={"keypoint_names": names})
+    truth = subjects.Truth.read(tmp_path / "a.truth.safetensors")
     assert truth is not None and truth.names == ("nose", "chin")
     np.testing.assert_array_equal(truth.keypoints, keypoints)
-    assert figures.Truth.read(tmp_path / "b.truth.safetensors") is None
+    assert truth.pose is not None and truth.part(slice(1, 2)).pose.shape == (1, 3, 3)  # type: ignore[union-attr]
+    assert subjects.Truth.read(tmp_path / "b.truth.safetensors") is None
 
 
 def test_telling_moments_are_the_extremes() -> None:
@@ -210,7 +214,7 @@ def test_telling_moments_are_the_extremes() -> None:
 def test_a_result_that_is_the_driver_is_perfect() -> None:
     faces = [face((t, t / 2, -t / 3), mouth=abs(5 * np.sin(t)), brows=t / 12) for t in range(16)]
     clip = scene(*faces, frames=np.full((16, SIDE, SIDE, 3), 90, np.uint8) + np.arange(SIDE, dtype=np.uint8)[:, None])
-    portrait = figures.Portrait("portrait", clip.frames[0], faces[0], True)
+    portrait = subjects.Portrait("portrait", clip.frames[0], faces[0], True)
     result = figures.compare(portrait, clip, clip.frames, clip.track)
     assert set(result.correlations or {}) == {"mouth", "brows", "yaw", "pitch", "roll"}
     assert list((result.correlations or {}).values()) == pytest.approx([1] * 5)
@@ -220,7 +224,7 @@ def test_a_result_that_is_the_driver_is_perfect() -> None:
 
 def test_frames_without_a_face_do_not_count_as_followed() -> None:
     faces = [face((2.0 * t, 0, 0)) for t in range(12)]
-    clip, portrait = scene(*faces), figures.Portrait("portrait", np.zeros((SIDE, SIDE, 3), np.uint8), faces[0], True)
+    clip, portrait = scene(*faces), subjects.Portrait("portrait", np.zeros((SIDE, SIDE, 3), np.uint8), faces[0], True)
     half = Track(np.stack(faces), np.where(np.arange(12) < 6, 1.0, 0.1))
     result = figures.compare(portrait, clip, clip.frames, half)
     assert result.found == 0.5 and (result.correlations or {})["yaw"] == pytest.approx(1)
@@ -250,14 +254,14 @@ def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> N
     assert itself.landmarks == 0 < itself.landmarks_still
     first = clip.frames[:1].astype(float)
     assert itself.l1_still == pytest.approx(np.abs(clip.frames[1:] - first).mean() / 255)
-    known = figures.Portrait("known", clip.frames[0], faces[0], True)
+    known = subjects.Portrait("known", clip.frames[0], faces[0], True)
     pairs = [
         figures.judge_pair(model, mesh, portrait, clip)  # type: ignore[arg-type]
-        for portrait in (known, figures.Portrait("unknown", clip.frames[1], faces[0], False))
+        for portrait in (known, subjects.Portrait("unknown", clip.frames[1], faces[0], False))
     ]
     assert pairs[0].figures.score == pytest.approx(1) and pairs[1].figures.score is None
     assert [len(pair.results) for pair in pairs] == [6, 6]
-    truth = figures.Truth(np.zeros((8, 1, 2)), ("nose",))
+    truth = subjects.Truth(np.zeros((8, 1, 2)), ("nose",))
     rendered = figures.judge_rendered(model, mesh, clip, truth)  # type: ignore[arg-type]
     assert rendered.keypoints is None and rendered.seen == 1
 
@@ -290,6 +294,18 @@ def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> N
     assert content[0]["summary"]["another person: mouth, correlation"] == pytest.approx(1)
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written >= {"best.jpg", "worst.jpg", "judge.md", "known-clip.jpg", "unknown-clip.jpg"}
+
+
+def test_landmarks_that_are_right_have_no_error_of_pose() -> None:
+    angles = np.array([(3.0 * t, 5 * np.sin(t), -t) for t in range(12)])
+    pose = Rotation.from_euler("ZYX", angles[:, [2, 0, 1]], degrees=True).as_matrix()
+    # A mesh that sees two thirds of each turn is still in step; one that jumps by 4 degrees of pitch is not.
+    weak = scene(*(face(tuple(turn * 2 / 3)) for turn in angles))
+    assert max(figures.pose_errors(weak, pose).values()) < 0.5
+    jumping = angles + np.where(np.arange(12) % 2, 2, -2)[:, None] * [0, 1, 0]
+    errors = figures.pose_errors(scene(*(face(tuple(turn)) for turn in jumping)), pose)
+    assert errors["pitch"] == pytest.approx(4, abs=0.4) and errors["yaw"] < 0.5 and errors["roll"] < 0.5
+    assert figures.pose_errors(scene(face(), face()), pose[:2]) == {}
 
 
 def test_a_mirrored_clip_turns_the_other_way() -> None:

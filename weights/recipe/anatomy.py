@@ -59,6 +59,8 @@ NEVER = 9.0  # added to a cost, in metres or their squares: more than any true o
 # A local frame is 1 where 12 cm of skin span half the picture: about a face that fills it.
 FRAME = 0.12  # metres
 NEIGHBOURS = 20
+LID_EDGE = 0.00115, 0.00185  # metres above the eyeball: one row of vertices, the foremost that still faces down
+LASH_STEP = 0.0015  # metres
 # Singular values of a local frame are kept above this share of the head's own scale, so that points which are seen
 # edge-on keep a frame that can be inverted.
 FLATTEST = 0.35
@@ -170,10 +172,18 @@ class Anatomy:
         return np.clip(reach / np.quantile(reach[reach > 1e-3], 0.9), 0, 1)
 
     @cached_property
-    def lid_edge(self) -> np.ndarray:
-        """V, how near a vertex is to the edge of an upper lid, 0 to 1: lashes and liner."""
-        left, right = (np.exp(-((self._to_lid(side) / 0.0022) ** 2)) for side in ("Left", "Right"))
-        return np.maximum(left, right)
+    def lash_lines(self) -> tuple[np.ndarray, np.ndarray]:
+        """L vertices each of the edges of the upper lids, the subject's left and right, where lashes grow; by x."""
+        lines = []
+        for side, component in (("Left", EYE_LEFT), ("Right", EYE_RIGHT)):
+            centre = self.eye_centre(self.template, component)
+            radius = np.linalg.norm(self.template[self.component == component] - centre, axis=1).max()
+            above = np.linalg.norm(self.template - centre, axis=1) - radius
+            closes = -self.displacement[self.actions.index(f"eyeBlink{side}")][:, 2]
+            edge = (self.component == SKIN) & (closes > 0.1 * closes.max()) & (self.template[:, 1] < centre[1])
+            line = np.flatnonzero(edge & (above > LID_EDGE[0]) & (above < LID_EDGE[1]))
+            lines.append(_thinned(line[np.argsort(self.template[line, 0])], self.template[:, 0]))
+        return lines[0], lines[1]
 
     def keypoint_vertex(self, name: str) -> int:
         """The vertex nearest to a named point."""
@@ -211,12 +221,6 @@ class Anatomy:
         for column, depth in zip(columns, y, strict=True):
             front[column] = min(front.get(column, NEVER), depth)
         return y - np.array([front[column] for column in columns])
-
-    def _to_lid(self, side: str) -> np.ndarray:
-        """V, metres to the upper lid's edge: to the lid's vertices that close furthest."""
-        reach = self._reach(f"eyeBlink{side}") * (self.component == SKIN)
-        lid = self.template[reach > 0.8 * reach.max()]
-        return np.linalg.norm(self.template[:, None] - lid[None], axis=2).min(1)
 
     def _point(self, name: str) -> _Point:
         centre = self._find(name)
@@ -301,6 +305,15 @@ def _components(faces: np.ndarray, count: int) -> np.ndarray:
         shape=(count, count),
     )
     return connected_components(edges, directed=False)[1]
+
+
+def _thinned(line: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Of vertices `line`, sorted by `x` (V), those at least LASH_STEP from the one before."""
+    kept = [line[0]]
+    for vertex in line[1:]:
+        if x[vertex] - x[kept[-1]] >= LASH_STEP:
+            kept.append(vertex)
+    return np.array(kept)
 
 
 def _load_anny(cache: Path) -> Any:

@@ -5,20 +5,17 @@ Legend: T frames, S side of the pictures in pixels, P = 468 points of the mesh, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from landmarks import Mesh, Track
-from safetensors import safe_open
 from signals import (
     SIGNALS,
-    Signals,
     background_mask,
     colour_change,
     correlation,
+    euler,
     landmark_error,
     likeness,
     mean_colour,
@@ -28,6 +25,7 @@ from signals import (
     skin_mask,
     slope,
 )
+from subjects import Portrait, Scene, Truth
 
 from motionkit.animation import animate, detect_clip
 from motionkit.config import AnimateOptions
@@ -37,71 +35,19 @@ from motionkit.structures import Keypoints
 __all__ = [
     "Pair",
     "PairFigures",
-    "Portrait",
     "RenderedFigures",
-    "Scene",
     "SelfFigures",
-    "Truth",
     "judge_mirrored",
     "judge_pair",
     "judge_rendered",
     "judge_self",
+    "pose_errors",
     "telling_moments",
 ]
 
 
+POSE = ("yaw", "pitch", "roll")  # the order of ``signals.euler``
 TURNED_IN_A_MIRROR = ("yaw", "roll")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A clip as it is judged.
-
-    Attributes:
-        name: The file's.
-        frames: T S S 3 uint8.
-        track: The mesh in them.
-        signals: What the face does.
-    """
-
-    name: str
-    frames: np.ndarray
-    track: Track
-    signals: Signals
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """A picture that clips drive.
-
-    Attributes:
-        name: The file's.
-        picture: S S 3 uint8.
-        points: P 3, the mesh in it.
-        found: Whether the mesh sees a face in it; else it cannot be judged.
-    """
-
-    name: str
-    picture: np.ndarray
-    points: np.ndarray
-    found: bool
-
-
-@dataclass(frozen=True)
-class Truth:
-    """True keypoints of a rendered clip: T K 2 in [-1, 1], and their K names (none if the file has none)."""
-
-    keypoints: np.ndarray
-    names: tuple[str, ...]
-
-    @staticmethod
-    def read(path: Path) -> Truth | None:
-        """From the file beside a clip: tensor ``keypoints``, metadata ``keypoint_names`` (JSON); None without one."""
-        if not path.is_file():
-            return None
-        with safe_open(str(path), "np") as file:
-            names = tuple(json.loads((file.metadata() or {}).get("keypoint_names", "[]")))
-            return Truth(file.get_tensor("keypoints").astype(np.float64), names)
 
 
 @dataclass(frozen=True)
@@ -193,11 +139,13 @@ class RenderedFigures:
         keypoints: Mean distance of the model's keypoints from the true ones of the same names, in pixels of a picture
             of S; None if no name agrees.
         seen: Share of the frames in which the mesh finds the rendered face.
+        pose_errors: How wrong the mesh itself is about yaw, pitch and roll; see ``pose_errors``.
     """
 
     reenactment: SelfFigures
     keypoints: float | None
     seen: float
+    pose_errors: dict[str, float]
 
 
 def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
@@ -254,7 +202,8 @@ def judge_rendered(model: Model, mesh: Mesh, scene: Scene, truth: Truth | None) 
         detected = Keypoints.cat([part.to("cpu") for part in detect_clip(scene.frames, model=model)])
         found = detected.value.double().numpy()
         error = keypoint_error(found, model.config.keypoint_names, truth, scene.frames.shape[1])
-    return RenderedFigures(judge_self(model, mesh, scene), error, _mean(scene.track.found))
+    wrong = {} if truth is None or truth.pose is None else pose_errors(scene, truth.pose)
+    return RenderedFigures(judge_self(model, mesh, scene), error, _mean(scene.track.found), wrong)
 
 
 def compare(portrait: Portrait, scene: Scene, results: np.ndarray, track: Track) -> PairFigures:
@@ -310,6 +259,26 @@ def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: Truth, sid
     mine = detected[:, [list(names).index(name) for name in known]]
     true = truth.keypoints[:, [truth.names.index(name) for name in known]]
     return float(np.linalg.norm(mine - true, axis=-1).mean() * (side - 1) / 2)
+
+
+def pose_errors(scene: Scene, pose: np.ndarray) -> dict[str, float]:
+    """What the mesh's yaw, pitch and roll have that the true pose (T 3 3) does not explain, in degrees.
+
+    Returns:
+        Of each angle the span from the 5th to the 95th percentile, over the frames that show a face, of what is left
+        when a straight line in the true angle is taken off: what no model can follow. Empty for fewer than three.
+    """
+    found = np.flatnonzero(scene.track.found)
+    if len(found) < 3:
+        return {}
+    true = euler(pose[found] @ pose[found[0]].T)
+    spans = {}
+    for i, name in enumerate(POSE):
+        measured = getattr(scene.signals, name)[found]
+        line = np.c_[true[:, i], np.ones(len(found))]
+        left = measured - line @ np.linalg.lstsq(line, measured, rcond=None)[0]
+        spans[name] = float(np.ptp(np.percentile(left, [5, 95])))
+    return spans
 
 
 def telling_moments(scene: Scene) -> dict[str, int]:

@@ -6,8 +6,8 @@ A model is a name or a file, as ``motionkit.load_model`` takes it; the first is 
 gets ``judge.json`` with every figure of every clip and pair, ``judge.md`` with the table, and contact sheets. The
 column "mirrored driver" tells how well the landmarks agree with themselves, where a figure is near
 or above it, they cannot tell.
-``figures.py`` measures and says what each figure means, ``verdict.py`` sums up, ``landmarks.py`` finds faces,
-``signals.py`` reads them. ``--fetch`` gets the landmark networks.
+``subjects.py`` holds what is judged, ``figures.py`` measures and says what each figure means, ``verdict.py`` sums up,
+``landmarks.py`` finds faces, ``signals.py`` reads them. ``--fetch`` gets the landmark networks.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from figures import Portrait, Scene, Truth, judge_mirrored, judge_pair, judge_rendered, judge_self
+from figures import judge_mirrored, judge_pair, judge_rendered, judge_self
 from landmarks import Mesh, fetch
 from signals import measure
+from subjects import Portrait, Scene, Truth
 from verdict import Judgement, comparison, mirrored_figures, table, write
 
 from motionkit import faces, media, pipeline
@@ -128,7 +129,7 @@ def read_rendered(path: Path, mesh: Mesh, given: argparse.Namespace) -> tuple[Sc
             frames.append(faces.crop(frame, faces.centred_square(frame.shape[1], frame.shape[0]), size=given.size))
     truth = Truth.read(path.with_suffix(".truth.safetensors"))
     if truth is not None:
-        truth = Truth(truth.keypoints[:: given.every][: len(frames)], truth.names)
+        truth = truth.part(slice(None, None, given.every)).part(slice(len(frames)))
         if len(truth.keypoints) < len(frames):
             raise InputError("The truth is shorter than its clip", got=str(path))
     return _scene(path.stem, frames, mesh), truth

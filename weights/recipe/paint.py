@@ -31,6 +31,7 @@ class Kind(IntEnum):
     GLASSES = 6
     HEADWEAR = 7
     HANGING_HAIR = 8
+    LASHES = 9
 
 
 def surface(
@@ -41,13 +42,14 @@ def surface(
     Args:
         count: M.
         kind: What they belong to.
-        detail: M or one; teeth: place along the row in [-1, 1]; inside of the mouth: 1 on the tongue.
+        detail: M or one; teeth: place along the row in [-1, 1]; inside of the mouth: 1 on the tongue; lashes: 0 at
+            their roots, 1 at their tips.
         openness: M or one, how much of the sky a place sees, in [0, 1].
 
     Returns:
-        M 4: kind, detail, nearness of an upper lid's edge (here 0), openness.
+        M 3: kind, detail, openness.
     """
-    columns = np.broadcast_arrays(np.full(count, float(kind)), detail, 0.0, openness)
+    columns = np.broadcast_arrays(np.full(count, float(kind)), detail, openness)
     return np.stack(columns, axis=1)
 
 
@@ -62,7 +64,8 @@ class Paint:
         skin_gloss, hair_gloss, skin_tightness: Strength of highlights; the exponent of the skin's.
         rim: How strongly edges reflect the sky.
         seed: Of the noise.
-        mottle, blush, freckles, eye_circles, wrinkles, lid_makeup, lash_makeup: Strengths, shares.
+        mottle, blush, freckles, eye_circles, wrinkles, lid_makeup: Strengths, shares.
+        lash_colour: Of the darkest lashes; linear RGB.
         nostrils, wings, lid_fold, lip_seam: How dark they are, shares.
         nostril_lift: Metres that they reach further up the nose.
         brow_density, beard: Strengths; above 1 they cover.
@@ -85,6 +88,7 @@ class Paint:
     stripe_colour: np.ndarray
     headwear_colour: np.ndarray
     frame_colour: np.ndarray
+    lash_colour: np.ndarray
     seed: float
     strands: float
     parting: float
@@ -101,7 +105,6 @@ class Paint:
     freckles: float
     eye_circles: float
     lid_makeup: float
-    lash_makeup: float
     lip_fullness: float
     brow_arch: float
     brow_thickness: float
@@ -148,6 +151,7 @@ class Paint:
             stripe_colour=_dye(rng),
             headwear_colour=_dye(rng),
             frame_colour=rng.uniform(0.0, 0.25, 3) ** 1.5,
+            lash_colour=np.minimum(hair * 0.3, skin * (0.06 if made_up else rng.uniform(0.06, 0.5))),
             seed=rng.uniform(0, 50),
             strands=rng.uniform(14, 42),
             parting=float(rng.random() < 0.5),
@@ -158,7 +162,6 @@ class Paint:
             freckles=float(rng.random() < 0.2) * rng.uniform(),
             eye_circles=rng.uniform(),
             lid_makeup=float(made_up) * rng.uniform(0, 0.8),
-            lash_makeup=rng.uniform(0.5, 0.95) if made_up else rng.uniform(0.1, 0.75),
             lip_fullness=rng.uniform(0.7, 1.35),
             brow_arch=rng.uniform(-0.2, 0.9),
             brow_thickness=rng.uniform(0.7, 1.9),

@@ -12,7 +12,7 @@ import numpy as np
 from anatomy import EYE_LEFT, EYE_RIGHT, SKIN, Anatomy
 from paint import Kind, surface
 
-__all__ = ["Bust", "Part", "glasses", "hair", "hanging_hair", "headwear", "teeth"]
+__all__ = ["Bust", "Part", "glasses", "hair", "hanging_hair", "headwear", "lashes", "teeth"]
 
 SHELLS = 6  # of hair, above the one on the scalp
 SHEETS = 4  # of hanging hair
@@ -26,7 +26,7 @@ class Part:
     Attributes:
         rest: M 3, template coordinates, for painting.
         faces: F 3 int into this part's vertices.
-        surface: M 4, as ``paint.surface`` gives it.
+        surface: M 3, as ``paint.surface`` gives it.
         place: M 3, position on this person at rest.
         follow: M int, mesh vertex whose facial movement is shared, -1 for none.
         layer: Height of a shell of hair from 0 to 1; -1 for what is no hair.
@@ -137,7 +137,7 @@ def teeth(bust: Bust, rng: np.random.Generator) -> list[Part]:
     bright = rng.uniform(0.65, 1.0)
     front = -0.1285 + rng.uniform(0, 0.004)
     chin = bust.anatomy.keypoint_vertex("chin")
-    along, down = _grid(np.linspace(-1, 1, columns), np.linspace(0, 1, rows))
+    along, down = _grid(np.linspace(1, -1, columns), np.linspace(0, 1, rows))
     bands = []
     for top, bottom, lower in ((0.5905, 0.5815 - rng.uniform(0, 0.002), False), (0.5785, 0.570, True)):
         x = 0.0225 * np.sin(along * 1.45) * (0.93 if lower else 1.0)
@@ -149,11 +149,28 @@ def teeth(bust: Bust, rng: np.random.Generator) -> list[Part]:
     return bands
 
 
+def lashes(bust: Bust, rng: np.random.Generator) -> list[Part]:
+    """A dark band along the edge of each upper lid, with which it closes: what tells a closed eye from bare skin."""
+    length, root = rng.uniform(0.0005, 0.0024), rng.uniform(0.0003, 0.0009)
+    bands = []
+    for line, component in zip(bust.anatomy.lash_lines, (EYE_LEFT, EYE_RIGHT), strict=True):
+        out = bust.shape[line] - bust.anatomy.eye_centre(bust.shape, component)
+        out /= np.linalg.norm(out, axis=1, keepdims=True)
+        taper = np.interp(np.linspace(-1, 1, len(line)), [-1, -0.7, 0.7, 1], [0.3, 1, 1, 0.3])[:, None]
+        up = np.array([0, 0, 1.0])
+        tips, roots = (0.001 + 0.4 * length) * out - length * taper * up, 0.0006 * out + root * taper * up
+        offset, follow = np.concatenate([tips, roots]), np.tile(line, 2)
+        look = surface(len(follow), Kind.LASHES, detail=np.repeat([1.0, 0.0], len(line)))
+        place, rest = bust.shape[follow] + offset, bust.anatomy.template[follow] + offset
+        bands.append(Part(rest, _grid_faces(2, len(line)), look, place, follow))
+    return bands
+
+
 def glasses(bust: Bust, rng: np.random.Generator) -> list[Part]:
     """Two rims between circle and rectangle, a bridge, two temples."""
     thickness, roundness = rng.uniform(0.0009, 0.0028), rng.uniform(2.0, 4.5)
     width, height, drop = rng.uniform(0.021, 0.028), rng.uniform(0.015, 0.023), rng.uniform(-0.003, 0.003)
-    lids = bust.shape[bust.anatomy.lid_edge > 0.3]
+    lids = bust.shape[np.concatenate(bust.anatomy.lash_lines)]
     front = lids[:, 1].min() - rng.uniform(0.010, 0.018)
     lines, inner = [], []
     for component, side in ((EYE_LEFT, 1), (EYE_RIGHT, -1)):
@@ -203,7 +220,10 @@ def _grid(columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _grid_faces(rows: int, columns: int) -> np.ndarray:
-    """F 3 int, two triangles for every cell of a grid of vertices that are numbered row by row."""
+    """F 3 int, two triangles for every cell of a grid of vertices that are numbered row by row.
+
+    They face whoever sees the rows one below the other and their vertices from right to left.
+    """
     corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
     upper = np.stack([corner, corner + 1, corner + columns], 1)
     lower = np.stack([corner + 1, corner + columns + 1, corner + columns], 1)

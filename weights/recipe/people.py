@@ -54,7 +54,7 @@ class Person:
         bust = Bust(anatomy, anatomy.identity(rng))
         paint = Paint.draw(rng)
         style = rng.choice(["short", "long", "bald", "hat", "scarf"], p=[0.42, 0.34, 0.08, 0.10, 0.06])
-        worn = parts.teeth(bust, rng)
+        worn = parts.teeth(bust, rng) + parts.lashes(bust, rng)
         if style in ("short", "long", "hat"):
             worn += parts.hair(bust, rng, hairline=paint.hairline_front, thin=style == "hat")
         if style == "long" or (style == "hat" and rng.random() < 0.4):
@@ -93,14 +93,14 @@ class Person:
 
     @cached_property
     def surface(self) -> np.ndarray:
-        """N 4 float32, kind, detail, nearness of an upper lid's edge, openness of everything; see ``paint.surface``."""
+        """N 3 float32, kind, detail, openness of everything; see ``paint.surface``."""
         anatomy = self.anatomy
         kind = np.full(len(self.shape), Kind.SKIN, np.float32)
         kind[np.isin(anatomy.component, (EYE_LEFT, EYE_RIGHT))] = Kind.EYE
         kind[anatomy.inside > 0] = Kind.INSIDE
         depth = np.clip((anatomy.template[:, 1] + 0.125) / 0.05, 0, 1)  # 0 at the lips, 1 five centimetres behind
         openness = np.where(anatomy.inside > 0, 0.4 * (1 - depth) ** 2.5 + 0.02, _openness(anatomy, self.shape))
-        mesh = np.stack([kind, anatomy.component == TONGUE, anatomy.lid_edge, openness], 1)
+        mesh = np.stack([kind, anatomy.component == TONGUE, openness], 1)
         return np.concatenate([mesh, *(part.surface for part in self.parts)]).astype(np.float32)
 
     @cached_property

@@ -89,6 +89,16 @@ class Performance:
             lean=np.stack([_drift(rng, t, 0.3), _drift(rng, t, 0.3)], 1) * 0.006 * lively,
         )
 
+    def rotation(self, frame: int) -> np.ndarray:
+        """3 3, how the head is turned from looking straight ahead: yaw, then pitch, then roll."""
+        cy, sy = np.cos(self.yaw[frame]), np.sin(self.yaw[frame])
+        cp, sp = np.cos(self.pitch[frame]), np.sin(self.pitch[frame])
+        cr, sr = np.cos(self.roll[frame]), np.sin(self.roll[frame])
+        yaw = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
+        pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+        roll = np.array([[cr, 0, sr], [0, 1, 0], [-sr, 0, cr]])
+        return roll @ pitch @ yaw
+
     def turned(self, frame: int, place: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """Turn the head about the neck, lean the person; what lies between head and shoulders follows smoothly.
 
@@ -100,14 +110,8 @@ class Performance:
         Returns:
             N 3 float32.
         """
-        cy, sy = np.cos(self.yaw[frame]), np.sin(self.yaw[frame])
-        cp, sp = np.cos(self.pitch[frame]), np.sin(self.pitch[frame])
-        cr, sr = np.cos(self.roll[frame]), np.sin(self.roll[frame])
-        yaw = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
-        pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
-        roll = np.array([[cr, 0, sr], [0, 1, 0], [-sr, 0, cr]])
         share = _ease(np.clip((rest[:, 2:] - 0.45) / 0.12, 0, 1))  # 0 at the shoulders, 1 at the head
-        turned = (place - NECK) @ (roll @ pitch @ yaw).T + NECK
+        turned = (place - NECK) @ self.rotation(frame).T + NECK
         lean = np.array([self.lean[frame, 0], 0, self.lean[frame, 1]])
         return (place * (1 - share) + turned * share + lean).astype(np.float32)
 

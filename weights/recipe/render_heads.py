@@ -75,6 +75,7 @@ def write(path: Path, frames: list[np.ndarray], taken: list[Shot], fps: float) -
         "jacobians": np.stack([shot.jacobians for shot in taken]),
         "flow": np.clip(np.round(flow * FLOW_UNIT), -32768, 32767).astype(np.int16),
         "visibility": np.stack([shot.visibility for shot in taken]).astype(np.uint8) * 255,
+        "pose": np.stack([shot.pose for shot in taken]),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(truth, path.with_suffix(".truth.safetensors"), {"keypoint_names": json.dumps(KEYPOINT_NAMES)})

@@ -40,6 +40,8 @@ class Shot:
         jacobians: K 2 2 float32; see ``Anatomy.keypoints``.
         flow: h w 2 float32, absolute (x, y) in the first frame of what is seen at each place; the background stays.
         visibility: h w bool, whether the first frame shows it.
+        pose: 3 3 float32, how the head is turned from looking straight ahead, about the picture's x (right), y (down)
+            and z (away).
     """
 
     image: np.ndarray
@@ -47,6 +49,7 @@ class Shot:
     jacobians: np.ndarray
     flow: np.ndarray
     visibility: np.ndarray
+    pose: np.ndarray
 
 
 class Renderer:
@@ -96,7 +99,8 @@ class Renderer:
                 mesh = clip[: len(person.shape)]
                 screen = mesh[:, :2] / mesh[:, 3:] * [1, -1] * self._to_centres
                 points, jacobians = person.anatomy.keypoints(screen)
-                yield Shot(image, points, jacobians, flow, visibility)
+                pose = camera.seen(play.rotation(frame)).astype(np.float32)
+                yield Shot(image, points, jacobians, flow, visibility, pose)
 
     def _painted(
         self, draw: _Drawing, matrix: np.ndarray, from_light: np.ndarray, background: np.ndarray
@@ -182,7 +186,7 @@ class _Drawing:
         bindings = []
         for buffer, fields in (
             (self._moving, {"vertex": 3, "vertex_normal": 3, "vertex_before": 4}),
-            (self._fixed, {"vertex_rest": 3, "vertex_surface": 4}),
+            (self._fixed, {"vertex_rest": 3, "vertex_surface": 3}),
         ):
             layout = " ".join(f"{n}f" if name in program else f"{n}x4" for name, n in fields.items())
             bindings.append((buffer, layout, *(name for name in fields if name in program)))

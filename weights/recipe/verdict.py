@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from figures import Pair, PairFigures, RenderedFigures, SelfFigures
+from figures import POSE, Pair, PairFigures, RenderedFigures, SelfFigures
 from signals import SIGNALS
 
 from motionkit import media
@@ -71,6 +71,7 @@ def share(values: Sequence[float], still: Sequence[float]) -> float | None:
 
 def summary(judgement: Judgement) -> list[Figure]:
     """The lines of the table, the same for every model. Medians are over the pairs of portrait and clip that count."""
+    wrong = {name: [f.pose_errors[name] for f in judgement.rendered if name in f.pose_errors] for name in POSE}
     errors = [figures.keypoints for figures in judgement.rendered if figures.keypoints is not None]
     return [
         *_reenactment("real clips", judgement.selves, ("0.70", "0.20")),
@@ -78,6 +79,7 @@ def summary(judgement: Judgement) -> list[Figure]:
         *_transfer("rendered driver", judgement.rendered_pairs),
         *_reenactment("rendered", [figures.reenactment for figures in judgement.rendered], ("", "")),
         Figure("rendered: keypoint error, px", _average(errors)),
+        *(Figure(f"rendered: the landmarks' own error of {name}, degrees", _middle(v)) for name, v in wrong.items()),
     ]
 
 

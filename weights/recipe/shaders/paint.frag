@@ -2,7 +2,7 @@
 
 in float detail;  // teeth: place along the row in [-1, 1]; inside of the mouth: 1 on the tongue
 
-uniform vec3 iris_colour, cloth_colour, stripe_colour, headwear_colour, frame_colour;
+uniform vec3 iris_colour, cloth_colour, stripe_colour, headwear_colour, frame_colour, lash_colour;
 uniform vec3 eye_left, eye_right;  // centres of the eyeballs, template coordinates
 uniform float skin_gloss, skin_tightness;
 uniform float weave;               // frequency of stripes, 0 for none
@@ -53,6 +53,7 @@ Finish finish_of(int what) {
   if (what == CLOTH) return cloth_finish();
   if (what == TEETH) return teeth_finish();
   if (what == INSIDE) return inside_finish();
+  if (what == LASHES) return Finish(lash_colour * (.7 + .6 * noise(rest * 900.)), 0., 1.);
   if (what == GLASSES) return Finish(frame_colour, .6, 40.);
   return headwear_finish();
 }

@@ -1,12 +1,10 @@
 // Skin and what is on it, at a place r in template coordinates (metres): x = 0 halves the face, x here is |r.x|; the
 // face's front has r.y < -.085, the lips meet at r.z = .5805. A smoothstep with swapped edges falls.
 
-in float lashes;  // nearness of an upper lid's edge, [0, 1]
-
 uniform vec3 skin_colour, lip_colour, brow_colour, hair_colour;
 uniform float mottle, blush, freckles, eye_circles, wrinkles;
 uniform float nostrils, nostril_lift, wings, lid_fold, lip_seam;
-uniform float lid_makeup, lash_makeup, lip_fullness;
+uniform float lid_makeup, lip_fullness;
 uniform float brow_arch, brow_thickness, brow_density, brow_slant;
 uniform float beard;
 
@@ -90,6 +88,5 @@ vec3 skin(vec3 r) {
     colour = mix(colour, lip_colour * (.82 + .36 * noise(vec3(r.x * 700., r.z * 90., 7.))), lip * .9);
   float lid = lid_makeup * smoothstep(.012, .004, abs(r.z - .6575)) * smoothstep(.022, .012, abs(x - .03));
   colour = mix(colour, colour * vec3(.55, .45, .5), front ? lid : 0.);
-  colour *= 1. - lashes * lash_makeup;
   return with_beard(colour, r, x, lip) * hollows(r, x);
 }

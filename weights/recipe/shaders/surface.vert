@@ -3,13 +3,13 @@
 in vec3 vertex;          // metres, posed
 in vec3 vertex_normal;
 in vec3 vertex_rest;     // template coordinates, metres
-in vec4 vertex_surface;  // kind, detail, lashes, openness: see paint.py
+in vec3 vertex_surface;  // kind, detail, openness: see paint.py
 in vec4 vertex_before;   // clip coordinates in the first frame
 
 uniform mat4 world_to_clip, world_to_light;
 
 out vec3 position, normal, rest;
-out float detail, lashes, openness;
+out float detail, openness;
 out vec4 in_light, before;
 flat out int kind;
 // Two programs must agree on depth to the last bit: what was not foremost in the first is not painted by the second.
@@ -22,8 +22,7 @@ void main() {
   rest = vertex_rest;
   kind = int(vertex_surface.x);
   detail = vertex_surface.y;
-  lashes = vertex_surface.z;
-  openness = vertex_surface.w;
+  openness = vertex_surface.z;
   in_light = world_to_light * vec4(vertex, 1.);
   before = vertex_before;
 }
