@@ -48,6 +48,8 @@ def test_what_is_not_given_is_defaulted() -> None:
         ({"lr_generator": 0}, "lr_generator is out of range"),
         ({"lr_detector": -1}, "lr_detector is out of range"),
         ({"batch_size": 5, "accumulate": 2}, "equal parts"),
+        ({"loss": {"true_keypoints": 0.6, "true_motion": 0.5}}, "true_motion 0.5; expected from 0, in all at most 1"),
+        ({"loss": {"true_motion": -0.1}}, "Shares of the pairs are out of range"),
         ({"data": {"size": 30}}, "cannot see a picture of this size"),
         ({"model": 3}, "needs a model"),
     ],

@@ -116,6 +116,12 @@ class LossConfig:
     true_keypoints: float = 0.5
     true_motion: float = 0.0
 
+    def __post_init__(self) -> None:
+        shares = self.true_keypoints, self.true_motion
+        if min(shares) < 0 or sum(shares) > 1:
+            got = f"true_keypoints {shares[0]:g}, true_motion {shares[1]:g}"
+            raise ConfigError("Shares of the pairs are out of range", got=got, expected="from 0, in all at most 1")
+
     @property
     def truth(self) -> frozenset[str]:
         """Parts of the data's truth that a term asks for; unsupervised training asks for none."""
