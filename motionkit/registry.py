@@ -79,7 +79,7 @@ _REGISTERED = (
         domain="face",
         file="heads.safetensors",
         bytes=5_509_026,
-        sha256="963b31ecbe3d5479d1b4f2ed07e29db63be0a6b6765f4a424797c4eee3ed614e",
+        sha256="c98b7cabd676cbbbdc619168ed5e3126b3dce7b08f700a8005978a4aaa81ff45",
         licence="MIT",
         note="embedded; trained on rendered heads, no person's face",
     ),
