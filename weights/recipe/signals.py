@@ -76,8 +76,8 @@ class Signals:
 SIGNALS = tuple(f.name for f in fields(Signals))
 # A signal counts where the driver's own spans at least this much between its 5th and 95th percentile; below that it is
 # little but noise. The mesh gives up to 5 degrees of yaw to a face that only talks and looks around: in mirrored frames
-# it does not come out mirrored, as pitch and roll do. On rendered heads its own error spans 3 degrees of yaw, 4 of pitch
-# and 2 of roll (``figures.pose_errors``), so a pitch that just counts says little.
+# it does not come out mirrored, as pitch and roll do. On rendered heads its own error spans 3 degrees of yaw, 4 of
+# pitch and 2 of roll (``figures.pose_errors``), so a pitch that just counts says little.
 LEAST_SPAN = {"mouth": 0.08, "brows": 0.035, "yaw": 6.0, "pitch": 3.0, "roll": 2.0}
 # The driver blinks where its eyes open less than this share of what they do in the median.
 BLINK = 0.6
