@@ -1,4 +1,4 @@
-"""Which keypoints the generator sees in training where data carries the true ones: predicted, true, or a mixture.
+"""Which keypoints the generator sees in training where data carries the true ones: predicted, true, or moved truly.
 
 Legend: B batch, K keypoints.
 """

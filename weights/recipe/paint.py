@@ -42,8 +42,7 @@ def surface(
     Args:
         count: M.
         kind: What they belong to.
-        detail: M or one; teeth: place along the row in [-1, 1]; inside of the mouth: 1 on the tongue; lashes: 0 at
-            their roots, 1 at their tips.
+        detail: M or one; teeth: place along the row in [-1, 1]; inside of the mouth: 1 on the tongue.
         openness: M or one, how much of the sky a place sees, in [0, 1].
 
     Returns:
@@ -65,7 +64,6 @@ class Paint:
         rim: How strongly edges reflect the sky.
         seed: Of the noise.
         mottle, blush, freckles, eye_circles, wrinkles, lid_makeup: Strengths, shares.
-        lash_colour: Of the darkest lashes; linear RGB.
         nostrils, wings, lid_fold, lip_seam: How dark they are, shares.
         nostril_lift: Metres that they reach further up the nose.
         brow_density, beard: Strengths; above 1 they cover.

@@ -160,8 +160,8 @@ def lashes(bust: Bust, rng: np.random.Generator) -> list[Part]:
         up = np.array([0, 0, 1.0])
         tips, roots = (0.001 + 0.4 * length) * out - length * taper * up, 0.0006 * out + root * taper * up
         offset, follow = np.concatenate([tips, roots]), np.tile(line, 2)
-        look = surface(len(follow), Kind.LASHES, detail=np.repeat([1.0, 0.0], len(line)))
         place, rest = bust.shape[follow] + offset, bust.anatomy.template[follow] + offset
+        look = surface(len(follow), Kind.LASHES)
         bands.append(Part(rest, _grid_faces(2, len(line)), look, place, follow))
     return bands
 
