@@ -42,6 +42,10 @@ class Keypoints:
             self.value.to(*args, **kwargs), None if self.jacobian is None else self.jacobian.to(*args, **kwargs)
         )
 
+    def detach(self) -> Keypoints:
+        """The same keypoints, through which no gradients flow."""
+        return Keypoints(self.value.detach(), None if self.jacobian is None else self.jacobian.detach())
+
     @staticmethod
     def cat(parts: list[Keypoints]) -> Keypoints:
         """Join batches. Raises ValueError for an empty list."""

@@ -306,6 +306,8 @@ def test_landmarks_that_are_right_have_no_error_of_pose() -> None:
     errors = figures.pose_errors(scene(*(face(tuple(turn)) for turn in jumping)), pose)
     assert errors["pitch"] == pytest.approx(4, abs=0.4) and errors["yaw"] < 0.5 and errors["roll"] < 0.5
     assert figures.pose_errors(scene(face(), face()), pose[:2]) == {}
+    line = verdict.own_errors([{"yaw": 1.0, "pitch": 2.0}, {"yaw": 3.0}, {}])
+    assert line.endswith("in degrees: yaw 2, pitch 2") and verdict.own_errors([{}]) == ""
 
 
 def test_a_mirrored_clip_turns_the_other_way() -> None:

@@ -27,7 +27,7 @@ from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
 from motionkit.training.perceptual import features, perceptual_loss, reduce
 from motionkit.training.supervision import flow_loss, hidden, visibility_loss
-from motionkit.training.teacher_forcing import detached, seen_keypoints
+from motionkit.training.teacher_forcing import seen_keypoints
 
 __all__ = ["DiscriminatorObjective", "GeneratorObjective", "Losses"]
 
@@ -219,7 +219,7 @@ class GeneratorObjective(nn.Module):
         (discriminator,) = self._discriminator
         assert discriminator is not None, "checked when this was made"
         scales = self.model_config.discriminator.scales
-        keypoints = detached(keypoints)
+        keypoints = keypoints.detach()
         with _without_gradients(discriminator):
             fakes = discriminator(_pyramid(image, scales), keypoints)
             with torch.no_grad():
@@ -247,7 +247,7 @@ class DiscriminatorObjective(nn.Module):
             real, generated: B 3 H W in [0, 1]; no gradients flow into either.
             keypoints: B K, of the driving pictures, for discriminators that see them; no gradients flow into them.
         """
-        keypoints = detached(keypoints)
+        keypoints = keypoints.detach()
         reals = self.discriminator(_pyramid(real.detach(), self.scales), keypoints)
         fakes = self.discriminator(_pyramid(generated.detach(), self.scales), keypoints)
         terms = [

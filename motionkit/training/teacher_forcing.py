@@ -12,7 +12,7 @@ from motionkit import affine
 from motionkit.structures import Keypoints
 from motionkit.training.batch import Truth, sample_rng
 
-__all__ = ["detached", "moved_truly", "seen_keypoints"]
+__all__ = ["moved_truly", "seen_keypoints"]
 
 
 def seen_keypoints(
@@ -29,7 +29,7 @@ def seen_keypoints(
     """
     draw = torch.tensor([sample_rng(seed, purpose=2).random() for seed in seeds.tolist()])
     draw = draw.to(driving.value.device)
-    source, driving = detached(source), detached(driving)
+    source, driving = source.detach(), driving.detach()
     moved = (draw >= true_keypoints) & (draw < true_keypoints + true_motion)
     driving = _choose(moved, moved_truly(source, truth), driving)
     true = draw < true_keypoints
@@ -37,8 +37,9 @@ def seen_keypoints(
 
 
 def moved_truly(source: Keypoints, truth: Truth) -> Keypoints:
-    """B K: predicted source keypoints, moved as the true ones move, as relative motion would move them.
+    """B K: predicted source keypoints, moved as the true ones move.
 
+    What ``motion.transfer`` does with one reference for all, here with one for each pair and without adapting scales:
     p = p_S + (p*_D - p*_S) and J = (J*_D · J*_S⁻¹) · J_S; a keypoint whose J*_S is singular keeps J_S.
     """
     value = source.value + (truth.driving.value - truth.source.value).to(source.value)
@@ -48,11 +49,6 @@ def moved_truly(source: Keypoints, truth: Truth) -> Keypoints:
         inverse, _ = affine.inverse(base)
         jacobian = jacobian + (truth.driving.jacobian.to(value) - base) @ inverse @ jacobian
     return Keypoints(value, jacobian)
-
-
-def detached(keypoints: Keypoints) -> Keypoints:
-    """The same keypoints, through which no gradients flow."""
-    return Keypoints(keypoints.value.detach(), None if keypoints.jacobian is None else keypoints.jacobian.detach())
 
 
 def _choose(use: Tensor, one: Keypoints, other: Keypoints) -> Keypoints:

@@ -139,13 +139,11 @@ class RenderedFigures:
         keypoints: Mean distance of the model's keypoints from the true ones of the same names, in pixels of a picture
             of S; None if no name agrees.
         seen: Share of the frames in which the mesh finds the rendered face.
-        pose_errors: How wrong the mesh itself is about yaw, pitch and roll; see ``pose_errors``.
     """
 
     reenactment: SelfFigures
     keypoints: float | None
     seen: float
-    pose_errors: dict[str, float]
 
 
 def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
@@ -202,8 +200,7 @@ def judge_rendered(model: Model, mesh: Mesh, scene: Scene, truth: Truth | None) 
         detected = Keypoints.cat([part.to("cpu") for part in detect_clip(scene.frames, model=model)])
         found = detected.value.double().numpy()
         error = keypoint_error(found, model.config.keypoint_names, truth, scene.frames.shape[1])
-    wrong = {} if truth is None or truth.pose is None else pose_errors(scene, truth.pose)
-    return RenderedFigures(judge_self(model, mesh, scene), error, _mean(scene.track.found), wrong)
+    return RenderedFigures(judge_self(model, mesh, scene), error, _mean(scene.track.found))
 
 
 def compare(portrait: Portrait, scene: Scene, results: np.ndarray, track: Track) -> PairFigures:

@@ -4,8 +4,8 @@
 
 A model is a name or a file, as ``motionkit.load_model`` takes it; the first is what the others would replace. OUT
 gets ``judge.json`` with every figure of every clip and pair, ``judge.md`` with the table, and contact sheets. The
-column "mirrored driver" tells how well the landmarks agree with themselves, where a figure is near
-or above it, they cannot tell.
+column "mirrored driver" tells how well the landmarks agree with themselves: where a figure is near or above it, they
+cannot tell. How wrong they are about the known pose of rendered heads stands below the table.
 ``subjects.py`` holds what is judged, ``figures.py`` measures and says what each figure means, ``verdict.py`` sums up,
 ``landmarks.py`` finds faces, ``signals.py`` reads them. ``--fetch`` gets the landmark networks.
 """
@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from figures import judge_mirrored, judge_pair, judge_rendered, judge_self
+from figures import judge_mirrored, judge_pair, judge_rendered, judge_self, pose_errors
 from landmarks import Mesh, fetch
 from signals import measure
 from subjects import Portrait, Scene, Truth
-from verdict import Judgement, comparison, mirrored_figures, table, write
+from verdict import Judgement, comparison, mirrored_figures, own_errors, table, write
 
 from motionkit import faces, media, pipeline
 from motionkit.config import AnimateOptions, ModelConfig
@@ -92,7 +92,8 @@ def _judge(given: argparse.Namespace) -> None:
     mirrored = mirrored_figures(
         [judge_mirrored(mesh, scene) for scene in scenes], [judge_mirrored(mesh, scene) for _, scene in crossed]
     )
-    text = table(judgements, mirrored)
+    known = [(scene, truth.pose) for scene, truth in rendered if truth is not None and truth.pose is not None]
+    text = table(judgements, mirrored) + own_errors([pose_errors(scene, pose) for scene, pose in known])
     print(text)
     for judgement in judgements[1:]:
         print(comparison(judgements[0], judgement))

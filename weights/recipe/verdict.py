@@ -15,7 +15,18 @@ from signals import SIGNALS
 from motionkit import media
 from motionkit.collage import Panel, lay_out
 
-__all__ = ["Figure", "Judgement", "comparison", "mirrored_figures", "share", "sheet", "summary", "table", "write"]
+__all__ = [
+    "Figure",
+    "Judgement",
+    "comparison",
+    "mirrored_figures",
+    "own_errors",
+    "share",
+    "sheet",
+    "summary",
+    "table",
+    "write",
+]
 
 TO_REACH = {"mouth": "0.8", "eyes": "0.5", "yaw": "0.9", "pitch": "0.8", "roll": "0.9"}
 TILE = 160  # height of a contact sheet's pictures
@@ -71,7 +82,6 @@ def share(values: Sequence[float], still: Sequence[float]) -> float | None:
 
 def summary(judgement: Judgement) -> list[Figure]:
     """The lines of the table, the same for every model. Medians are over the pairs of portrait and clip that count."""
-    wrong = {name: [f.pose_errors[name] for f in judgement.rendered if name in f.pose_errors] for name in POSE}
     errors = [figures.keypoints for figures in judgement.rendered if figures.keypoints is not None]
     return [
         *_reenactment("real clips", judgement.selves, ("0.70", "0.20")),
@@ -79,7 +89,6 @@ def summary(judgement: Judgement) -> list[Figure]:
         *_transfer("rendered driver", judgement.rendered_pairs),
         *_reenactment("rendered", [figures.reenactment for figures in judgement.rendered], ("", "")),
         Figure("rendered: keypoint error, px", _average(errors)),
-        *(Figure(f"rendered: the landmarks' own error of {name}, degrees", _middle(v)) for name, v in wrong.items()),
     ]
 
 
@@ -133,6 +142,13 @@ def mirrored_figures(clips: Sequence[Mapping[str, float]], rendered: Sequence[Ma
             if values := [agreement[name] for agreement in agreements if name in agreement]:
                 lines[f"{what}: {name}, correlation"] = median(values)
     return lines
+
+
+def own_errors(clips: Sequence[Mapping[str, float]]) -> str:
+    """A line on how wrong the landmarks themselves are, from what ``figures.pose_errors`` gives of rendered clips."""
+    middles = [(name, _middle([spans[name] for spans in clips if name in spans])) for name in POSE]
+    told = ", ".join(f"{name} {value:.3g}" for name, value in middles if value is not None)
+    return f"\n\nThe landmarks' own error on the rendered clips, median span in degrees: {told}" if told else ""
 
 
 def table(judgements: Sequence[Judgement], mirrored: Mapping[str, float] | None = None) -> str:

@@ -42,7 +42,7 @@ vec4 lit(int what, Finish finish, vec3 n) {
     float mirrored = max(dot(n, normalize(light_direction[i] + to_camera)), 0.);
     shine += light_colour[i] * pow(mirrored, finish.tightness) * finish.gloss * visible;
   }
-  bool dull = what == INSIDE || what == LASHES;  // no sky shines into a mouth
+  bool dull = what == INSIDE || what == LASHES;  // no sky shines into a mouth, and lashes are no surface
   float edge = dull ? 0. : pow(1. - max(dot(n, to_camera), 0.), 4.);
   vec3 rgb = finish.colour * diffuse + shine + edge * rim * sky * .25;
   rgb = rgb / (1. + .25 * rgb);  // a camera's shoulder
