@@ -44,7 +44,7 @@ INSIDE = {
     ],
     "training": [
         "batch config",
-        "clips truth augmentation equivariance perceptual supervision teacher_forcing presets processes runs",
+        "clips truth augmentation equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
         "data objective report prepare",
         "learner",
         "trainer",

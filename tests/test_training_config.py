@@ -10,6 +10,7 @@ from training_runs import small_run
 
 from motionkit.config import PUBLISHED
 from motionkit.errors import ConfigError
+from motionkit.model import load_model
 from motionkit.training import PRESETS, STARTS, TrainConfig
 
 
@@ -98,4 +99,8 @@ def test_published_recipes(row: str) -> None:
 
 
 def test_adversarial_presets_begin_with_the_plain_ones() -> None:
-    assert STARTS == {"vox-adv": "vox", "taichi-adv": "taichi"}
+    assert STARTS == {"vox-adv": "vox", "taichi-adv": "taichi", "heads-adv": "heads"}
+    adversarial, plain = PRESETS["heads-adv"], PRESETS["heads"]
+    assert adversarial.loss.gan and not plain.loss.gan and adversarial.lr_detector == 0
+    assert adversarial.model.replace(discriminator=plain.model.discriminator) == plain.model
+    assert load_model("heads").config == plain.model

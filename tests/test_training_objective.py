@@ -19,9 +19,10 @@ from motionkit.modules.first_order import FirstOrderModel
 from motionkit.motion import transfer
 from motionkit.structures import Keypoints
 from motionkit.training.batch import Batch, Truth
+from motionkit.training.close_ups import close_ups
 from motionkit.training.config import LossConfig, TrainConfig
 from motionkit.training.equivariance import Transform
-from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses
+from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses, Shown
 from motionkit.training.perceptual import reduce
 from motionkit.training.supervision import flow_loss, visibility_loss
 from motionkit.training.teacher_forcing import moved_truly
@@ -320,7 +321,7 @@ def test_adversarial_terms_from_known_outputs() -> None:
     assert not any(keypoints.value.requires_grad for keypoints in toy.seen)
 
     judge = DiscriminatorObjective(config, toy)  # type: ignore[arg-type]
-    loss = judge(real, losses.generated.image, losses.driving)
+    loss = judge(losses.shown)
     expected = sum(
         ((1 - 2 * reduce(real, s).mean((1, 2, 3))) ** 2).mean().item()
         + ((2 * reduce(image, s).mean((1, 2, 3))) ** 2).mean().item()
@@ -342,16 +343,64 @@ def test_real_discriminators_take_turns(use_kp: bool, sn: bool) -> None:
     assert all(p.grad is None and p.requires_grad for p in discriminator.parameters())
     before = [p.grad.clone() for p in run.model.parameters() if p.grad is not None]
     judge = DiscriminatorObjective(config, discriminator)
-    loss = judge(batch.driving, losses.generated.image, losses.driving)
+    loss = judge(losses.shown)
     loss.backward()
     after = [p.grad for p in run.model.parameters() if p.grad is not None]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(p.grad is not None and p.grad.isfinite().all() for p in discriminator.parameters())
     other = Keypoints(losses.driving.value + 0.3, losses.driving.jacobian)
-    moved = judge(batch.driving, losses.generated.image, other)
+    moved = judge(Shown(batch.driving, losses.generated.image, other))
     assert (moved.item() == loss.item()) != use_kp
     # No parameter of the discriminator's is this module's: it is wrapped and saved on its own.
     assert {*run.state_dict()} == {f"model.{key}" for key in run.model.state_dict()}
+
+
+def test_close_ups_by_hand() -> None:
+    """A pixel's value tells its place; corners stay inside the picture; keypoints lie on the same pixels."""
+    places = torch.arange(2 * 20 * 30.0).reshape(2, 1, 20, 30)
+    #                       middle of the picture   upper left corner    lower right corner
+    value = torch.tensor([[[1 / 29, 1 / 19], [-1.0, -1.0], [-0.8, -0.9], [1.0, 1.0]]]).repeat(2, 1, 1)
+    jacobian = torch.rand(2, 4, 2, 2)
+    cut, keypoints = close_ups([places, -places], Keypoints(value, jacobian), [[0], [1, 2], [3]], 0.4)
+    assert [tuple(one.shape) for one in cut] == [(6, 1, 8, 8)] * 2 and torch.equal(cut[0], -cut[1])
+    # The middle pixel (15, 10) has four of the eight columns before it or three, as rounding has it.
+    corners = [(int(one[0, 0, 0]) % 600 % 30, int(one[0, 0, 0]) % 600 // 30) for one in cut[0]]
+    assert corners[:3] == corners[3:] and corners[0][0] in (11, 12) and corners[0][1] in (6, 7)
+    assert corners[1:3] == [(0, 0), (22, 12)]
+    assert torch.equal(cut[0][4, 0], places[1, 0, :8, :8]) and torch.equal(cut[0][2, 0], places[0, 0, 12:, 22:])
+    pixels = (keypoints.value + 1) / 2 * 7
+    for square, (x, y) in enumerate(corners):
+        for point, (column, row) in enumerate([(15.0, 10.0), (0.0, 0.0), (2.9, 0.95), (29.0, 19.0)]):
+            assert torch.allclose(pixels[square, point], torch.tensor([column - x, row - y]), atol=1e-4)
+    assert torch.equal(keypoints.jacobian[4], jacobian[1])
+
+
+def test_a_discriminator_of_close_ups_sees_true_keypoints_and_no_more() -> None:
+    names = {"keypoint_names": ("a", "b", "c"), "keypoint_groups": {"mouth": ("a", "c"), "eyes": ("b",)}}
+    losses = {"gan": 1.0, "feature_matching": 0.0, "close_ups": ("eyes", "mouth"), "close_up": 0.5}
+    config = train_config(small_discriminator(use_kp=True).replace(**names), **losses)
+    assert "keypoints" in config.loss.truth
+    run, batch = objective(config, seeded_discriminator(config.model)), some_batch()
+    got = run(batch)
+    assert batch.truth is not None and got.shown is not None and got.generated is not None
+    pictures = [batch.driving, got.generated.image]
+    (real, made), keypoints = close_ups(pictures, batch.truth.driving, [[1], [0, 2]], 0.5)
+    assert torch.equal(got.shown.real, real) and torch.equal(got.shown.made, made)
+    assert torch.equal(got.shown.keypoints.value, keypoints.value) and real.shape == (8, 3, 16, 16)
+    # Outside of the squares pictures get no gradient from it.
+    inside = torch.zeros_like(batch.driving, requires_grad=True)
+    close_ups([inside], batch.truth.driving, [[1], [0, 2]], 0.5)[0][0].sum().backward()
+    got.generated.image.retain_grad()
+    got.terms["gan"].backward()
+    pulled, reached = got.generated.image.grad != 0, inside.grad > 0
+    assert not (pulled & ~reached).any() and pulled[reached].float().mean() > 0.5
+    with pytest.raises(ConfigError, match="Close-ups need true keypoints; got data without truth"):
+        run(some_batch(truth=False))
+    with pytest.raises(ConfigError, match="no such keypoint groups; got eyes, mouth"):
+        plain = small_discriminator()
+        objective(train_config(plain, **losses), seeded_discriminator(plain))(batch)
+    with pytest.raises(ConfigError, match="close_up is out of range; got 0"):
+        LossConfig(close_up=0.0)
 
 
 def test_a_discriminator_learns_to_tell() -> None:
@@ -362,7 +411,7 @@ def test_a_discriminator_learns_to_tell() -> None:
     real, fake, keypoints = torch.rand(4, 3, 32, 32), torch.full((4, 3, 32, 32), 0.5), Keypoints(torch.zeros(4, 3, 2))
     for _ in range(40):
         optimizer.zero_grad()
-        loss = judge(real, fake, keypoints)
+        loss = judge(Shown(real, fake, keypoints))
         loss.backward()
         optimizer.step()
     assert loss < 0.1

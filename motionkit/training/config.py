@@ -74,6 +74,9 @@ class LossConfig:
         pixel: L1 between the pictures themselves.
         gan: Least-squares GAN; also switches feature matching on.
         feature_matching: L1 between the discriminator's maps.
+        close_ups: Names of keypoint groups whose surroundings the discriminator sees, instead of whole pictures: mouths
+            and eyes, where what is likely must be told from what is certain. Needs true keypoints.
+        close_up: Side of such a square, as a share of the picture's.
         equivariance_value, equivariance_jacobian: Under random affine and thin-plate-spline transforms.
         sigma_affine, sigma_tps, points_tps: Of those transforms.
         keypoints, jacobians: L1 to true keypoints, where the data carries them.
@@ -99,6 +102,8 @@ class LossConfig:
     pixel: float = 0.0
     gan: float = 0.0
     feature_matching: float = 10.0
+    close_ups: tuple[str, ...] = ()
+    close_up: float = 0.4
     equivariance_value: float = 10.0
     equivariance_jacobian: float = 10.0
     sigma_affine: float = 0.05
@@ -121,12 +126,14 @@ class LossConfig:
         if min(shares) < 0 or sum(shares) > 1:
             got = f"true_keypoints {shares[0]:g}, true_motion {shares[1]:g}"
             raise ConfigError("Shares of the pairs are out of range", got=got, expected="from 0, in all at most 1")
+        if not 0 < self.close_up <= 1:
+            raise ConfigError("close_up is out of range", got=self.close_up, expected="above 0, at most 1")
 
     @property
     def truth(self) -> frozenset[str]:
         """Parts of the data's truth that a term asks for; unsupervised training asks for none."""
         asked = {
-            "keypoints": self.keypoints or self.keypoint_motion or self.focus,
+            "keypoints": self.keypoints or self.keypoint_motion or self.focus or (self.gan and self.close_ups),
             "jacobians": self.jacobians,
             "flow": self.flow,
             "visibility": self.visibility or self.hidden,

@@ -92,7 +92,7 @@ class Learner:
         if self._average is not None:
             _move_average(self._average, self.model, min(self.config.ema, (1 + step) / (10 + step)))
         if self.discriminator is not None:
-            terms["discriminator"] = self._step_discriminator(parts, seen, factor)
+            terms["discriminator"] = self._step_discriminator(seen, factor)
         return terms
 
     def _step_model(self, parts: list[Batch], factor: float) -> tuple[dict[str, Tensor], list[Losses]]:
@@ -110,16 +110,15 @@ class Learner:
         self._apply(self._optimizer, self._rates, factor)
         return terms, seen
 
-    def _step_discriminator(self, parts: list[Batch], seen: list[Losses], factor: float) -> Tensor:
+    def _step_discriminator(self, seen: list[Losses], factor: float) -> Tensor:
         """After the model, on the pictures that it made before its own step, as in the published training."""
         assert self.discriminator is not None
         total = torch.zeros((), device=self.accelerator.device)
-        for i, (part, losses) in enumerate(zip(parts, seen, strict=True)):
-            assert losses.generated is not None, "the adversarial loss is about pictures"
-            with self._together(self._judged, last=i == len(parts) - 1):
-                loss = self._judged(part.driving, losses.generated.image.detach(), losses.driving)
-                self.accelerator.backward(loss / len(parts))
-            total = total + loss.detach() / len(parts)
+        for i, losses in enumerate(seen):
+            with self._together(self._judged, last=i == len(seen) - 1):
+                loss = self._judged(losses.shown)
+                self.accelerator.backward(loss / len(seen))
+            total = total + loss.detach() / len(seen)
         self._apply(self._judge_optimizer, [(self.discriminator, self.config.lr_discriminator)], factor)
         return total
 

@@ -9,7 +9,7 @@ Legend: B batch, K keypoints, H W picture size, h w size of the motion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,15 +23,30 @@ from motionkit.modules.grid import at_least_float32, gaussian, identity_grid
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import resize
 from motionkit.training.batch import Batch, Truth
+from motionkit.training.close_ups import close_ups
 from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
 from motionkit.training.perceptual import features, perceptual_loss, reduce
 from motionkit.training.supervision import flow_loss, hidden, visibility_loss
 from motionkit.training.teacher_forcing import seen_keypoints
 
-__all__ = ["DiscriminatorObjective", "GeneratorObjective", "Losses"]
+__all__ = ["DiscriminatorObjective", "GeneratorObjective", "Losses", "Shown"]
 
 FOCUS_VARIANCE = 0.006  # squared units of the picture's half: a mouth or an eye around its points
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the discriminator is shown of a batch: whole pictures, or close-ups of them.
+
+    Attributes:
+        real, made: N 3 H W in [0, 1]; `made` with the generator's gradients.
+        keypoints: N K of both, without gradients.
+    """
+
+    real: Tensor
+    made: Tensor
+    keypoints: Keypoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +57,14 @@ class Losses:
         terms: Name to weighted scalar, for the terms of ``LossConfig`` that take part.
         generated: What the generator made; None if no term is about it and the detector alone is trained.
         source, driving: The keypoints that the generator saw: predicted, or for some pairs true or moved truly.
+        shown: What the discriminator saw; None without an adversarial loss.
     """
 
     terms: Mapping[str, Tensor]
     generated: Generated | None
     source: Keypoints
     driving: Keypoints
+    shown: Shown | None = None
 
     @property
     def total(self) -> Tensor:
@@ -100,7 +117,7 @@ class GeneratorObjective(nn.Module):
             _check_truth(truth, driving)
             shares = self.loss.true_keypoints, self.loss.true_motion
             seen_source, seen_driving = seen_keypoints(source, driving, truth, batch.seed, *shares)
-        generated, terms = None, dict[str, Tensor]()
+        generated, shown, terms = None, None, dict[str, Tensor]()
         if self._is_about_pictures():
             generated = self.model.generate(batch.source, seen_source, seen_driving)
             importance = self._importance(batch)
@@ -108,7 +125,8 @@ class GeneratorObjective(nn.Module):
             if batch.truth is not None:
                 terms |= self._motion_terms(generated, batch.truth, importance)
             if self.loss.gan:
-                terms |= self._adversarial_terms(generated.image, batch.driving, seen_driving)
+                shown = self._shown(generated.image, batch, seen_driving)
+                terms |= self._adversarial_terms(shown)
         if transform is not None and transformed is not None:
             terms |= self._equivariance_terms(driving, transformed, transform)
         if batch.truth is not None:
@@ -116,7 +134,7 @@ class GeneratorObjective(nn.Module):
         if not terms:
             todo = "Give a term of the LossConfig a weight, and supervised ones data with truth"
             raise ConfigError("No loss takes part", todo=todo)
-        return Losses(terms, generated, seen_source, seen_driving)
+        return Losses(terms, generated, seen_source, seen_driving, shown)
 
     def _detect(self, batch: Batch) -> tuple[Keypoints, Keypoints, Keypoints | None, Transform | None]:
         """Keypoints of source, driving and transformed driving pictures, from one pass over them all."""
@@ -149,11 +167,14 @@ class GeneratorObjective(nn.Module):
 
     def _focused(self) -> list[int]:
         """Indices of the keypoints of ``LossConfig.focus_groups``."""
+        return sorted({i for group in self._groups(self.loss.focus_groups) for i in group})
+
+    def _groups(self, names: Sequence[str]) -> list[list[int]]:
+        """Indices of the keypoints of each of the model's groups that are named."""
         config = self.model_config
-        if unknown := set(self.loss.focus_groups) - set(config.keypoint_groups):
+        if unknown := set(names) - set(config.keypoint_groups):
             raise ConfigError("The model has no such keypoint groups", got=", ".join(sorted(unknown)))
-        names = {name for group in self.loss.focus_groups for name in config.keypoint_groups[group]}
-        return [i for i, name in enumerate(config.keypoint_names) if name in names]
+        return [[config.keypoint_names.index(name) for name in config.keypoint_groups[group]] for group in names]
 
     def _picture_terms(self, generated: Generated, batch: Batch, importance: Tensor | None) -> dict[str, Tensor]:
         terms = {}
@@ -215,15 +236,28 @@ class GeneratorObjective(nn.Module):
             terms["visibility"] = weight * visibility_loss(generated.occlusion, truth, importance)
         return terms
 
-    def _adversarial_terms(self, image: Tensor, real: Tensor, keypoints: Keypoints) -> dict[str, Tensor]:
+    def _shown(self, image: Tensor, batch: Batch, keypoints: Keypoints) -> Shown:
+        """Whole pictures with the keypoints that the generator saw, or close-ups with the true ones."""
+        if not self.loss.close_ups:
+            return Shown(batch.driving, image, keypoints.detach())
+        if batch.truth is None:
+            raise ConfigError(
+                "Close-ups need true keypoints",
+                got="data without truth",
+                todo="Leave close_ups out of the LossConfig, so that the discriminator sees whole pictures",
+            )
+        groups = self._groups(self.loss.close_ups)
+        (real, made), moved = close_ups((batch.driving, image), batch.truth.driving, groups, self.loss.close_up)
+        return Shown(real, made, moved)
+
+    def _adversarial_terms(self, shown: Shown) -> dict[str, Tensor]:
         (discriminator,) = self._discriminator
         assert discriminator is not None, "checked when this was made"
         scales = self.model_config.discriminator.scales
-        keypoints = keypoints.detach()
         with _without_gradients(discriminator):
-            fakes = discriminator(_pyramid(image, scales), keypoints)
+            fakes = discriminator(_pyramid(shown.made, scales), shown.keypoints)
             with torch.no_grad():
-                reals = discriminator(_pyramid(real, scales), keypoints)
+                reals = discriminator(_pyramid(shown.real, scales), shown.keypoints)
         gan = torch.stack([(1 - at_least_float32(realness)).square().mean() for _, realness in fakes.values()])
         terms = {"gan": self.loss.gan * gan.sum()}
         if weight := self.loss.feature_matching:
@@ -240,16 +274,10 @@ class DiscriminatorObjective(nn.Module):
         self.scales = config.model.discriminator.scales
         self.discriminator = discriminator
 
-    def forward(self, real: Tensor, generated: Tensor, keypoints: Keypoints) -> Tensor:
-        """Scalar loss.
-
-        Args:
-            real, generated: B 3 H W in [0, 1]; no gradients flow into either.
-            keypoints: B K, of the driving pictures, for discriminators that see them; no gradients flow into them.
-        """
-        keypoints = keypoints.detach()
-        reals = self.discriminator(_pyramid(real.detach(), self.scales), keypoints)
-        fakes = self.discriminator(_pyramid(generated.detach(), self.scales), keypoints)
+    def forward(self, shown: Shown) -> Tensor:
+        """Scalar loss; no gradients flow into what is shown."""
+        reals = self.discriminator(_pyramid(shown.real.detach(), self.scales), shown.keypoints)
+        fakes = self.discriminator(_pyramid(shown.made.detach(), self.scales), shown.keypoints)
         terms = [
             (1 - at_least_float32(reals[key][1])).square().mean() + at_least_float32(fakes[key][1]).square().mean()
             for key in reals

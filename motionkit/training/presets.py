@@ -1,4 +1,4 @@
-"""The recipes of the eight published models, and the one of the embedded weights.
+"""The recipes of the eight published models, and the two of the embedded weights.
 
 Figures of the published ones: arXiv 2003.00196, supplementary material, and the YAML files beside the published code.
 Their batches of 256² pictures ask for much memory; ``accumulate`` sees fewer pairs at once.
@@ -7,18 +7,26 @@ Their batches of 256² pictures ask for much memory; ``accumulate`` sees fewer p
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from motionkit.config import PUBLISHED, DenseMotionConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
+from motionkit.config import (
+    PUBLISHED,
+    DenseMotionConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    KpDetectorConfig,
+    ModelConfig,
+)
 from motionkit.training.config import AugmentationConfig, DataConfig, LossConfig, TrainConfig
 
-__all__ = ["HEADS", "HEADS_MODEL", "PRESETS", "STARTS"]
+__all__ = ["HEADS", "HEADS_ADV", "HEADS_MODEL", "PRESETS", "STARTS"]
 
 JITTER: dict[str, Any] = {"brightness": 0.1, "contrast": 0.1, "saturation": 0.1, "hue": 0.1}
 MILESTONES = (60, 90)
 
-STARTS: Mapping[str, str] = MappingProxyType({"vox-adv": "vox", "taichi-adv": "taichi"})
+STARTS: Mapping[str, str] = MappingProxyType({"vox-adv": "vox", "taichi-adv": "taichi", "heads-adv": "heads"})
 """Presets that begin with another's weights."""
 
 
@@ -125,5 +133,24 @@ HEADS = TrainConfig(
 )  # fmt: skip
 """The recipe of the embedded weights; ``weights/README.md`` tells how it was run."""
 
-PRESETS: Mapping[str, TrainConfig] = MappingProxyType({**_faces_and_bodies(), **_others(), "heads": HEADS})
+# L1 alone paints the median of all that an opened mouth may show, a grey blur. A discriminator of close-ups, which is
+# told where the lips are, asks for one of them: dark, and teeth.
+HEADS_ADV = HEADS.replace(
+    model=HEADS_MODEL.replace(
+        discriminator=DiscriminatorConfig(block_expansion=24, max_features=128, num_blocks=3, use_kp=True)
+    ),
+    augmentation=replace(HEADS.augmentation, texture=0.1),
+    loss=replace(
+        HEADS.loss,
+        pixel=6.0, gan=10.0, feature_matching=6.0, close_ups=("mouth", "eyes"),
+        keypoints=0.001, keypoint_motion=0.0, hidden=10.0,
+    ),
+    lr_detector=0.0,
+    lr_generator=4e-4,
+    lr_discriminator=1e-3,
+)  # fmt: skip
+
+PRESETS: Mapping[str, TrainConfig] = MappingProxyType(
+    {**_faces_and_bodies(), **_others(), "heads": HEADS, "heads-adv": HEADS_ADV}
+)
 """Recipe by name."""
