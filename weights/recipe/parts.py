@@ -134,7 +134,7 @@ def headwear(bust: Bust, rng: np.random.Generator, *, scarf: bool) -> tuple[Part
 def teeth(bust: Bust, rng: np.random.Generator) -> list[Part]:
     """Two curved bands; the lower one follows the chin."""
     rows, columns = 4, 25
-    bright = rng.uniform(0.65, 1.0)
+    bright = rng.uniform(0.35, 0.95)
     front = -0.1285 + rng.uniform(0, 0.004)
     chin = bust.anatomy.keypoint_vertex("chin")
     along, down = _grid(np.linspace(1, -1, columns), np.linspace(0, 1, rows))
@@ -143,7 +143,8 @@ def teeth(bust: Bust, rng: np.random.Generator) -> list[Part]:
         x = 0.0225 * np.sin(along * 1.45) * (0.93 if lower else 1.0)
         y = front + (0.002 if lower else 0.0) + 0.026 * (1 - np.cos(along * 1.45))
         rest = np.stack([x, y, top + (bottom - top) * down], 1)
-        look = surface(len(rest), Kind.TEETH, detail=along * 0.9, openness=bright * (1 - 0.75 * np.abs(along) ** 2.5))
+        openness = bright * (0.7 if lower else 1.0) * (1 - 0.75 * np.abs(along) ** 2.5)
+        look = surface(len(rest), Kind.TEETH, detail=along * 0.9, openness=openness)
         follow = np.full(len(rest), chin if lower else -1)
         bands.append(Part(rest, _grid_faces(rows, columns), look, bust.fitted(rest), follow))
     return bands

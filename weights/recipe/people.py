@@ -99,7 +99,7 @@ class Person:
         kind[np.isin(anatomy.component, (EYE_LEFT, EYE_RIGHT))] = Kind.EYE
         kind[anatomy.inside > 0] = Kind.INSIDE
         depth = np.clip((anatomy.template[:, 1] + 0.125) / 0.05, 0, 1)  # 0 at the lips, 1 five centimetres behind
-        openness = np.where(anatomy.inside > 0, 0.4 * (1 - depth) ** 2.5 + 0.02, _openness(anatomy, self.shape))
+        openness = np.where(anatomy.inside > 0, 0.28 * (1 - depth) ** 2.5 + 0.02, _openness(anatomy, self.shape))
         mesh = np.stack([kind, anatomy.component == TONGUE, openness], 1)
         return np.concatenate([mesh, *(part.surface for part in self.parts)]).astype(np.float32)
 

@@ -39,7 +39,7 @@ Finish teeth_finish() {
 }
 
 Finish inside_finish() {
-  return Finish(mix(vec3(.16, .035, .03), vec3(.40, .13, .12), detail) * openness, .25 * openness, 20.);
+  return Finish(mix(vec3(.16, .035, .03), vec3(.34, .11, .10), detail) * openness, .25 * openness, 20.);
 }
 
 Finish headwear_finish() {
