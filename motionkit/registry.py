@@ -79,7 +79,7 @@ _REGISTERED = (
         domain="face",
         file="heads.safetensors",
         bytes=5_509_026,
-        sha256="c98b7cabd676cbbbdc619168ed5e3126b3dce7b08f700a8005978a4aaa81ff45",
+        sha256="6a15fb55ffcfdc4962977386cb7659c8a1ad6160cfa2133b423b631d76a26344",
         licence="MIT",
         note="embedded; trained on rendered heads, no person's face",
     ),
