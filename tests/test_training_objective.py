@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from motionkit.config import DiscriminatorConfig, ModelConfig
 from motionkit.errors import ConfigError
-from motionkit.modules.discriminator import Discriminator
+from motionkit.modules.discriminator import Discriminator, least_size
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.motion import transfer
 from motionkit.structures import Keypoints
 from motionkit.training.batch import Batch, Truth
 from motionkit.training.close_ups import close_ups
-from motionkit.training.config import LossConfig, TrainConfig
+from motionkit.training.config import DataConfig, LossConfig, TrainConfig
 from motionkit.training.equivariance import Transform
 from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses, Shown
 from motionkit.training.perceptual import reduce
@@ -401,6 +401,19 @@ def test_a_discriminator_of_close_ups_sees_true_keypoints_and_no_more() -> None:
         objective(train_config(plain, **losses), seeded_discriminator(plain))(batch)
     with pytest.raises(ConfigError, match="close_up is out of range; got 0"):
         LossConfig(close_up=0.0)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 4])
+def test_pictures_too_small_for_a_discriminator_are_refused(blocks: int) -> None:
+    part = DiscriminatorConfig(block_expansion=4, num_blocks=blocks)
+    least, discriminator = least_size(part), Discriminator(tiny_config(discriminator=part))
+    _, realness = discriminator({"1": torch.rand(1, 3, least, least)})["1"]
+    assert realness.isfinite().all()
+    with pytest.raises((RuntimeError, ValueError)):
+        discriminator({"1": torch.rand(1, 3, least - 1, least - 1)})
+    config = train_config(tiny_config(discriminator=part), gan=1.0, close_ups=("mouth",), close_up=(least - 1) / 64)
+    with pytest.raises(ConfigError, match=f"too small for it; got {least - 1} pixels; expected at least {least}"):
+        objective(config.replace(data=DataConfig(size=64)), discriminator)
 
 
 def test_a_discriminator_learns_to_tell() -> None:

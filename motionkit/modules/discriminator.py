@@ -12,17 +12,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import spectral_norm
 
-from motionkit.config import ModelConfig
+from motionkit.config import DiscriminatorConfig, ModelConfig
 from motionkit.modules.blocks import width
 from motionkit.modules.grid import gaussian, identity_grid
 from motionkit.structures import Keypoints
 
-__all__ = ["Discriminator", "scale_key"]
+__all__ = ["Discriminator", "least_size", "scale_key"]
 
 
 def scale_key(scale: float) -> str:
     """The name of a scale in checkpoints and dicts: "1", "0-5" (a module's name must not hold a full stop)."""
     return f"{scale:g}".replace(".", "-")
+
+
+def least_size(config: DiscriminatorConfig) -> int:
+    """Side in pixels of the smallest picture, at a scale of 1, of which enough is left for all blocks."""
+    side = 1 if config.num_blocks == 1 else 2  # instance norm, which the first block lacks, needs more than one place
+    for i in range(config.num_blocks):
+        side = (side if i == 0 else 2 * side) + 3  # from the last block, which does not halve, to the first
+    return side
 
 
 def _conv(channels_in: int, channels_out: int, kernel: int, *, sn: bool) -> nn.Module:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from motionkit.errors import ConfigError
-from motionkit.modules.discriminator import Discriminator, scale_key
+from motionkit.modules.discriminator import Discriminator, least_size, scale_key
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import at_least_float32, gaussian, identity_grid
 from motionkit.structures import Generated, Keypoints
@@ -85,8 +85,9 @@ class GeneratorObjective(nn.Module):
         discriminator: Needed if ``LossConfig.gan`` is set. Not a sub-module: it is trained and moved on its own.
 
     Raises:
-        ConfigError: No discriminator where one is needed; ``forward`` raises it where no term takes part, where true
-            keypoints are not the model's, and for pictures of a size that the model cannot see.
+        ConfigError: No discriminator where one is needed, or one that sees nothing in pictures so small; ``forward``
+            raises it where no term takes part, where true keypoints are missing or not the model's, and for pictures of
+            a size that the model cannot see.
         DownloadError, MissingPackageError: The perceptual network is not to be had.
     """
 
@@ -94,6 +95,8 @@ class GeneratorObjective(nn.Module):
         super().__init__()
         if config.loss.gan and discriminator is None:
             raise ConfigError("The adversarial loss needs a discriminator", got=f"gan {config.loss.gan:g}")
+        if config.loss.gan:
+            _check_size(config)
         self.loss, self.model_config = config.loss, config.model
         self.model = model
         self.frozen_detector = config.lr_detector == 0
@@ -283,6 +286,18 @@ class DiscriminatorObjective(nn.Module):
             for key in reals
         ]
         return torch.stack(terms).sum()
+
+
+def _check_size(config: TrainConfig) -> None:
+    shown = config.size * (config.loss.close_up if config.loss.close_ups else 1)
+    side = round(shown * min(config.model.discriminator.scales))
+    if side < (least := least_size(config.model.discriminator)):
+        raise ConfigError(
+            "The discriminator's pictures are too small for it",
+            got=f"{side} pixels",
+            expected=f"at least {least}",
+            todo="Give larger ones (data.size, loss.close_up) or fewer blocks (model.discriminator_params.num_blocks)",
+        )
 
 
 def _l1(a: Tensor, b: Tensor) -> Tensor:
