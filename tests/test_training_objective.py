@@ -399,6 +399,9 @@ def test_a_discriminator_of_close_ups_sees_true_keypoints_and_no_more() -> None:
     with pytest.raises(ConfigError, match="no such keypoint groups; got eyes, mouth"):
         plain = small_discriminator()
         objective(train_config(plain, **losses), seeded_discriminator(plain))(batch)
+    with pytest.raises(ConfigError, match="true keypoints are not the model's; got 3 of them"):
+        other = config.model.replace(num_kp=4, keypoint_names=("a", "b", "c", "d"))
+        objective(train_config(other, **losses), seeded_discriminator(other))(batch)
     with pytest.raises(ConfigError, match="close_up is out of range; got 0"):
         LossConfig(close_up=0.0)
 

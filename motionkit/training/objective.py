@@ -249,6 +249,7 @@ class GeneratorObjective(nn.Module):
                 got="data without truth",
                 todo="Leave close_ups out of the LossConfig, so that the discriminator sees whole pictures",
             )
+        _check_truth(batch.truth, keypoints)
         groups = self._groups(self.loss.close_ups)
         (real, made), moved = close_ups((batch.driving, image), batch.truth.driving, groups, self.loss.close_up)
         return Shown(real, made, moved)
