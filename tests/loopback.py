@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from motionkit.download import download
+from motionkit.weights.download import download
 
 CONTENT = random.Random(0).randbytes(600_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -143,7 +143,7 @@ def left_over(target: Path) -> list[str]:
 
 
 def script(body: str, *args: object) -> subprocess.Popen:
-    code = f"import sys\nfrom pathlib import Path\nfrom motionkit.download import download\n{body}"
+    code = f"import sys\nfrom pathlib import Path\nfrom motionkit.weights.download import download\n{body}"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, args)],
         cwd=Path(__file__).parent.parent,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from motionkit.config import DenseMotionConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
-from motionkit.shapes import expected_shapes
+from motionkit.weights.shapes import expected_shapes
 
 SMALL = ModelConfig(
     num_kp=3,

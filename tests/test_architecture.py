@@ -15,10 +15,10 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config affine partfile wholefile finders overlap",
-    "registry shapes samples drive frontend gains",
-    "media faces tensors motion collage overlays provenance download checkpoints templates modules",
-    "weights fast",
+    "config affine wholefile finders overlap",
+    "samples drive frontend gains",
+    "media faces tensors motion collage overlays provenance weights templates modules",
+    "fast",
     "precision",
     "model",
     "batches",
@@ -36,6 +36,12 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "weights": [
+        "partfile registry shapes",
+        "checkpoints download",
+        "store",
+        "__init__",
+    ],
     "modules": [
         "grid blocks",
         "keypoint_detector dense_motion discriminator",

@@ -17,7 +17,7 @@ import pytest
 import torch
 from conftest import seeded_model, tiny_config
 
-from motionkit import checkpoints, media
+from motionkit import media
 from motionkit.bench import BenchOptions, bench, machine, measure, subjects, tables
 from motionkit.bench.files import FileJob, run_apart
 from motionkit.bench.procedures import Fast, Plain
@@ -28,6 +28,7 @@ from motionkit.config import PRECISIONS, PUBLISHED
 from motionkit.errors import InputError, MotionkitError, WeightsError
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.structures import Progress
+from motionkit.weights import checkpoints
 
 CPU = torch.device("cpu")
 

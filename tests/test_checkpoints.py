@@ -19,9 +19,9 @@ import torch
 from madeup import SMALL, made_up, published
 from safetensors import safe_open
 
-from motionkit import checkpoints
 from motionkit.config import PUBLISHED, DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig
 from motionkit.errors import WeightsError
+from motionkit.weights import checkpoints
 
 HERE = Path(__file__).parent
 

@@ -33,9 +33,9 @@ from loopback import (
     start,
 )
 
-from motionkit.download import _by_gdown, sha256_of
 from motionkit.errors import DownloadError, WeightsError
-from motionkit.partfile import PartFile
+from motionkit.weights.download import _by_gdown, sha256_of
+from motionkit.weights.partfile import PartFile
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,9 @@ from motionkit.bench.measure import count_flop
 from motionkit.config import AnimateOptions
 from motionkit.errors import ConfigError, DeviceError, InputError, WeightsError
 from motionkit.model import Model, load_model, pick_device
-from motionkit.registry import WEIGHTS
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
+from motionkit.weights.registry import WEIGHTS
 
 
 @pytest.fixture(scope="module")

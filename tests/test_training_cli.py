@@ -16,9 +16,10 @@ from conftest import seeded_model, tiny_config
 from training_runs import make_clips, small_run, written
 
 import motionkit as mk
-from motionkit import checkpoints, training
+from motionkit import training
 from motionkit.cli import main
 from motionkit.training import PRESETS, TrainConfig, TrainResult
+from motionkit.weights import checkpoints
 
 
 @pytest.fixture(scope="module")

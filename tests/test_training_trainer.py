@@ -22,13 +22,14 @@ from safetensors.torch import load_file
 from training_runs import assert_same, make_clips, small_disk, small_run, start, written
 
 import motionkit as mk
-from motionkit import checkpoints, wholefile
+from motionkit import wholefile
 from motionkit.config import DiscriminatorConfig
 from motionkit.errors import ConfigError, InputError, MotionkitWarning, TrainingError, WeightsError
 from motionkit.training import DataConfig, LossConfig, TrainConfig, TrainProgress, train
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import make_accelerator
 from motionkit.training.runs import Run
+from motionkit.weights import checkpoints
 
 
 @pytest.fixture(scope="module")

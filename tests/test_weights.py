@@ -17,9 +17,10 @@ import torch
 from loopback import Mirror, missing, page, running, serving
 from madeup import SMALL, made_up, published
 
-from motionkit import checkpoints, weights
+from motionkit import weights
 from motionkit.config import DOMAINS, PUBLISHED
 from motionkit.errors import DownloadError, WeightsError
+from motionkit.weights import checkpoints, store
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,22 +50,22 @@ def old_file(tmp_path: Path) -> Path:
 def register(monkeypatch: pytest.MonkeyPatch, old_file: Path, mirror: Mirror):
     """Let "vox" (hash published) and "taichi" (none) be small made-up networks on the loopback mirror."""
     content = old_file.read_bytes()
-    monkeypatch.setattr(weights, "PUBLISHED", {**PUBLISHED, "vox": SMALL, "taichi": SMALL})
+    monkeypatch.setattr(store, "PUBLISHED", {**PUBLISHED, "vox": SMALL, "taichi": SMALL})
 
     def put(name: str, *, served: bytes = content, mirrors: tuple[str, ...] | None = None) -> bytes:
-        entry = weights.WEIGHTS[name]
+        entry = store.WEIGHTS[name]
         known = hashlib.sha256(content).hexdigest() if entry.sha256 else None
         mirrors = mirrors or (mirror.url("/missing", missing), mirror.url(f"/{name}", serving(served)))
         entry = replace(entry, bytes=len(content), sha256=known, mirrors=mirrors)
-        monkeypatch.setattr(weights, "WEIGHTS", {**weights.WEIGHTS, name: entry})
+        monkeypatch.setattr(store, "WEIGHTS", {**store.WEIGHTS, name: entry})
         return content
 
     return put
 
 
 def test_registry_is_consistent() -> None:
-    assert set(weights.WEIGHTS) == {"heads", *PUBLISHED}
-    for name, entry in weights.WEIGHTS.items():
+    assert set(store.WEIGHTS) == {"heads", *PUBLISHED}
+    for name, entry in store.WEIGHTS.items():
         assert entry.name == name and entry.domain in DOMAINS and entry.licence
         assert entry.embedded is (name == "heads")
         assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
@@ -73,11 +74,11 @@ def test_registry_is_consistent() -> None:
             assert entry.domain == PUBLISHED[name].domain and 7e8 < entry.bytes < 8e8
             assert entry.file == ("fashion.pth.tar" if name == "fashion" else f"{name}-cpk.pth.tar")
             assert sum(entry.file in url for url in entry.mirrors) == 2
-    assert {n for n, e in weights.WEIGHTS.items() if e.sha256 is None} == {"taichi", "taichi-adv", "bair", "nemo"}
+    assert {n for n, e in store.WEIGHTS.items() if e.sha256 is None} == {"taichi", "taichi-adv", "bair", "nemo"}
 
 
 def test_embedded_weights_are_found_and_are_what_the_registry_says() -> None:
-    path, entry = weights.resolve("heads"), weights.WEIGHTS["heads"]
+    path, entry = weights.resolve("heads"), store.WEIGHTS["heads"]
     assert path.stat().st_size == entry.bytes
     assert hashlib.sha256(path.read_bytes()).hexdigest() == entry.sha256
     assert weights.fetch("heads") == path
@@ -106,7 +107,7 @@ def test_unknown_names_list_the_known_and_the_nearest() -> None:
     with pytest.raises(WeightsError) as caught:
         weights.resolve("Vox-Adb")
     message = str(caught.value)
-    assert all(name in message for name in weights.WEIGHTS) and "The nearest name is 'vox-adv'" in message
+    assert all(name in message for name in store.WEIGHTS) and "The nearest name is 'vox-adv'" in message
     with pytest.raises(WeightsError, match="The nearest name is 'heads'"):
         weights.fetch("head")
 
@@ -209,7 +210,7 @@ def test_failed_fetch_says_where_to_place_the_file(register, mirror: Mirror, cac
     register("vox", mirrors=(mirror.url("/missing", missing), mirror.url("/page", page)))
     with pytest.raises(DownloadError) as caught:
         weights.resolve("vox", progress=False)
-    entry = weights.WEIGHTS["vox"]
+    entry = store.WEIGHTS["vox"]
     for part in (*entry.mirrors, str(cache / entry.file), f"{entry.bytes} bytes", f"sha256 {entry.sha256}"):
         assert part in str(caught.value)
 
@@ -248,7 +249,7 @@ def test_load_finds_the_configuration(register, old_file: Path, tmp_path: Path) 
 
 def test_pruned_copy_is_known_by_its_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     adv = SMALL.replace(name="vox-adv", domain="face")
-    monkeypatch.setattr(weights, "PUBLISHED", {**PUBLISHED, "vox-adv": adv})
+    monkeypatch.setattr(store, "PUBLISHED", {**PUBLISHED, "vox-adv": adv})
     states = made_up()
     torch.save({k: states[k] for k in ("generator", "kp_detector")}, tmp_path / "vox-adv-cpk.pth.tar")
     assert weights.load(tmp_path / "vox-adv-cpk.pth.tar").config == adv
@@ -263,7 +264,7 @@ def test_convert(register, old_file: Path, tmp_path: Path) -> None:
         assert old.keys() == new.keys() and all(torch.equal(old[k], new[k]) for k in old)
     assert after.discriminator is None and after.config == SMALL
     assert after.metadata == {
-        "licence": weights.WEIGHTS["vox"].licence,
+        "licence": store.WEIGHTS["vox"].licence,
         "origin": "original.pth.tar, as published",
         "source_sha256": hashlib.sha256(old_file.read_bytes()).hexdigest(),
     }

@@ -14,12 +14,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from motionkit.checkpoints import Checkpoint, check_shapes
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.training.batch import Batch, Truth
 from motionkit.training.config import TrainConfig
 from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses
+from motionkit.weights.checkpoints import Checkpoint, check_shapes
 
 __all__ = ["Learner", "rate_factor"]
 

@@ -17,7 +17,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
-from motionkit import checkpoints, weights
+from motionkit import weights
 from motionkit.errors import ConfigError, InputError, MotionkitError, MotionkitWarning, TrainingError
 from motionkit.tensors import resize
 from motionkit.training.batch import Batch
@@ -28,6 +28,7 @@ from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import agree, make_accelerator, on_main, stopping
 from motionkit.training.report import Meter, Report, TrainProgress, picture_grid
 from motionkit.training.runs import MODEL, Run
+from motionkit.weights import checkpoints
 
 __all__ = ["TrainResult", "train"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from motionkit import samples
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.model import Model, pick_device
-from motionkit.registry import WEIGHTS
 from motionkit.structures import Box
+from motionkit.weights.registry import WEIGHTS
 
 __all__ = ["model_call", "python_call"]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from motionkit import checkpoints
 from motionkit.config import PUBLISHED, ModelConfig
-from motionkit.download import download, sha256_of
 from motionkit.errors import WeightsError
-from motionkit.registry import WEIGHTS, PublishedWeights
+from motionkit.weights import checkpoints
+from motionkit.weights.download import download, sha256_of
+from motionkit.weights.registry import WEIGHTS, PublishedWeights
 from motionkit.wholefile import write_whole
 
 __all__ = [

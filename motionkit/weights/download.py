@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from motionkit.errors import DownloadError
-from motionkit.partfile import CHUNK, MirrorError, PartFile
+from motionkit.weights.partfile import CHUNK, MirrorError, PartFile
 
 if TYPE_CHECKING:
     import requests

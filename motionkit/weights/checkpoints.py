@@ -21,7 +21,7 @@ import torch
 
 from motionkit.config import ModelConfig
 from motionkit.errors import ConfigError, WeightsError
-from motionkit.shapes import Shapes, expected_shapes, recognise_shapes
+from motionkit.weights.shapes import Shapes, expected_shapes, recognise_shapes
 from motionkit.wholefile import write_whole
 
 __all__ = ["Checkpoint", "check_shapes", "expected_shapes", "read", "recognise", "save", "sniff"]

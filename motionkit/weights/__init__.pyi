@@ -1,0 +1,9 @@
+from .registry import WEIGHTS as WEIGHTS
+from .registry import PublishedWeights as PublishedWeights
+from .store import WeightsStatus as WeightsStatus
+from .store import cache_folder as cache_folder
+from .store import convert as convert
+from .store import fetch as fetch
+from .store import load as load
+from .store import resolve as resolve
+from .store import status as status
