@@ -54,7 +54,15 @@ setup(
     packages=[*find_packages(include=["motionkit", "motionkit.*"]), "motionkit.embedded"],
     package_dir={"motionkit.embedded": "weights"},
     package_data={
-        "motionkit": ["py.typed", "*.pyi", "*/*.pyi", "samples/*.mp4", "samples/README.md", "frontend/*.js", "frontend/*.css"],
+        "motionkit": [
+            "py.typed",
+            "*.pyi",
+            "*/*.pyi",
+            "samples/*.mp4",
+            "samples/README.md",
+            "frontend/*.js",
+            "frontend/*.css",
+        ],
         "motionkit.embedded": ["*.safetensors", "README.md"],
     },
     install_requires=requirements("requirements.txt"),

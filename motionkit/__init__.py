@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from motionkit.errors import MotionkitError
     from motionkit.live.widget import webcam
     from motionkit.model import FirstOrderModel, Model, load_model
+    from motionkit.motion.templates import MotionTemplate, load_template, save_template
     from motionkit.pipeline import animate_file, extract
     from motionkit.structures import AnimationResult, Box, Generated, Keypoints, Progress, VideoInfo
-    from motionkit.templates import MotionTemplate, load_template, save_template
     from motionkit.widgets.widget import panel
 
 _HOME = {
@@ -35,9 +35,9 @@ _HOME = {
     "Keypoints": "structures",
     "Progress": "structures",
     "VideoInfo": "structures",
-    "MotionTemplate": "templates",
-    "load_template": "templates",
-    "save_template": "templates",
+    "MotionTemplate": "motion.templates",
+    "load_template": "motion.templates",
+    "save_template": "motion.templates",
     "panel": "widgets.widget",
     "webcam": "live.widget",
 }

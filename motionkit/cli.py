@@ -250,8 +250,8 @@ def _animate(given: argparse.Namespace) -> None:
 
 
 def _extract(given: argparse.Namespace) -> None:
+    from motionkit.motion.templates import SUFFIX, save_template
     from motionkit.pipeline import extract
-    from motionkit.templates import SUFFIX, save_template
 
     if Path(given.output).suffix.lower() != SUFFIX:  # told before any work
         raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")

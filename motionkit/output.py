@@ -18,8 +18,8 @@ from motionkit import media, overlays, provenance
 from motionkit.animation import Moment
 from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled
+from motionkit.motion.templates import MotionTemplate
 from motionkit.structures import Progress
-from motionkit.templates import MotionTemplate
 from motionkit.tensors import to_frames
 
 __all__ = ["Meter", "ProgressLike", "Sinks", "panels"]

@@ -17,10 +17,10 @@ from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.media.seeking import spread_frames
 from motionkit.model import Model
+from motionkit.motion.templates import MotionTemplate, is_template, load_template
 from motionkit.output import Meter, ProgressLike, Sinks
 from motionkit.overlap import Ahead, Behind
 from motionkit.structures import AnimationResult, Box, Keypoints
-from motionkit.templates import MotionTemplate, is_template, load_template
 
 __all__ = [
     "CroppedClip",

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.linalg import fractional_matrix_power
 
-from motionkit import affine
+from motionkit.motion import affine
 
 
 @pytest.mark.parametrize("exponent", [0.3, 0.5, 1.0, 1.9])

@@ -17,8 +17,8 @@ from motionkit.animation import detect_clip
 from motionkit.batches import fitting_batch
 from motionkit.errors import InputError, OutOfMemoryError, TemplateError
 from motionkit.model import Model
+from motionkit.motion.templates import MotionTemplate
 from motionkit.structures import Keypoints
-from motionkit.templates import MotionTemplate
 from motionkit.tensors import to_tensor
 
 RNG = np.random.default_rng(0)

@@ -18,8 +18,8 @@ from motionkit.animation import animate, detect_clip, moments
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, OutOfMemoryError
 from motionkit.model import Model
+from motionkit.motion.templates import MotionTemplate
 from motionkit.structures import Generated, Keypoints
-from motionkit.templates import MotionTemplate
 from motionkit.tensors import to_frames, to_tensor
 
 STILL = AnimateOptions(strength=0.0)

@@ -15,9 +15,9 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config affine wholefile finders overlap",
-    "samples drive frontend gains",
-    "media faces tensors motion collage overlays provenance weights templates modules",
+    "config wholefile finders overlap",
+    "samples drive frontend",
+    "media faces tensors motion collage overlays provenance weights modules",
     "fast",
     "precision",
     "model",
@@ -36,6 +36,12 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "motion": [
+        "affine templates",
+        "gains",
+        "movement",
+        "__init__",
+    ],
     "weights": [
         "partfile registry shapes",
         "checkpoints download",

@@ -17,9 +17,9 @@ from motionkit import cli, media, model, provenance
 from motionkit.cli import main
 from motionkit.config import AnimateOptions
 from motionkit.model import Model
+from motionkit.motion.templates import load_template
 from motionkit.samples import portrait
 from motionkit.structures import Box
-from motionkit.templates import load_template
 
 COMMANDS = (
     "animate",

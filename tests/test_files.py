@@ -14,10 +14,10 @@ from motionkit import faces, media, pipeline, provenance
 from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, FaceNotFoundError, InputError, MediaError, MotionkitError
 from motionkit.model import Model, load_model
+from motionkit.motion.templates import save_template
 from motionkit.pipeline import animate_file, extract
 from motionkit.samples import portrait
 from motionkit.structures import Box, Progress
-from motionkit.templates import save_template
 
 FPS = Fraction(30000, 1001)
 PLAIN = AnimateOptions(label=False)

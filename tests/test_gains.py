@@ -12,9 +12,9 @@ from motionkit import samples
 from motionkit.animation import detect_clip
 from motionkit.config import ModelConfig
 from motionkit.errors import InputError
-from motionkit.gains import Gains, apply_gains, keypoint_gains
 from motionkit.media import open_clip
-from motionkit.motion import transfer
+from motionkit.motion.gains import Gains, apply_gains, keypoint_gains
+from motionkit.motion.movement import transfer
 from motionkit.structures import Keypoints
 
 NAMED = ModelConfig(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from motionkit.errors import InputError
-from motionkit.gains import Gains
-from motionkit.motion import Smoother, limit, transfer
+from motionkit.motion.gains import Gains
+from motionkit.motion.movement import Smoother, limit, transfer
 from motionkit.structures import Keypoints
 
 SQUARE = torch.tensor([[[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]])  # hull area 1

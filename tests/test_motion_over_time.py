@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from motionkit.errors import InputError
-from motionkit.motion import Smoother, best_reference
+from motionkit.motion.movement import Smoother, best_reference
 from motionkit.structures import Keypoints
 
 SQUARE = torch.tensor([[[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]])

@@ -14,8 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from motionkit.errors import InputError, TemplateError
+from motionkit.motion.templates import MotionTemplate, check_model, is_template, load_template, save_template
 from motionkit.structures import Keypoints
-from motionkit.templates import MotionTemplate, check_model, is_template, load_template, save_template
 
 
 def make(*, frames: int = 7, jacobian: bool = True, **changes: object) -> MotionTemplate:

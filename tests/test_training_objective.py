@@ -16,7 +16,7 @@ from motionkit.config import DiscriminatorConfig, ModelConfig
 from motionkit.errors import ConfigError
 from motionkit.modules.discriminator import Discriminator, least_size
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.motion import transfer
+from motionkit.motion.movement import transfer
 from motionkit.structures import Keypoints
 from motionkit.training.batch import Batch, Truth
 from motionkit.training.close_ups import close_ups

@@ -13,7 +13,7 @@ from conftest import seeded_model, tiny_config
 from motionkit import media
 from motionkit.errors import InputError, MotionkitError
 from motionkit.model import Model
-from motionkit.templates import MotionTemplate
+from motionkit.motion.templates import MotionTemplate
 from motionkit.tensors import to_tensor
 from motionkit.views import collage_files, keypoint_files
 

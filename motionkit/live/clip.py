@@ -13,8 +13,8 @@ import numpy as np
 from motionkit import faces, media, pipeline
 from motionkit.config import AnimateOptions
 from motionkit.model import Model
+from motionkit.motion.templates import MotionTemplate, check_model
 from motionkit.structures import Keypoints
-from motionkit.templates import MotionTemplate, check_model
 
 __all__ = ["ClipFrame", "LiveClip"]
 

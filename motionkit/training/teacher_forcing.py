@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from motionkit import affine
+from motionkit.motion import affine
 from motionkit.structures import Keypoints
 from motionkit.training.batch import Truth, sample_rng
 

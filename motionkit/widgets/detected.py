@@ -17,9 +17,9 @@ from motionkit.errors import MediaError
 from motionkit.frontend import jpeg
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
+from motionkit.motion.templates import MotionTemplate
 from motionkit.pipeline import CroppedClip
 from motionkit.structures import Keypoints
-from motionkit.templates import MotionTemplate
 
 __all__ = ["DetectedClip", "SmoothedMotion"]
 

@@ -20,11 +20,11 @@ from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
+from motionkit.motion.templates import MotionTemplate, check_model
 from motionkit.output import panels
 from motionkit.overlays import draw_keypoints
 from motionkit.pipeline import CroppedClip, Subject, crop_clip, finish, open_driving, open_source
 from motionkit.structures import Box, Keypoints
-from motionkit.templates import MotionTemplate, check_model
 from motionkit.tensors import to_frames
 from motionkit.widgets.detected import Check, DetectedClip, SmoothedMotion
 

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionkit import affine
 from motionkit.errors import InputError
-from motionkit.gains import Gains, apply_gains, keypoint_gains
+from motionkit.motion import affine
+from motionkit.motion.gains import Gains, apply_gains, keypoint_gains
 from motionkit.structures import Keypoints
 
 __all__ = ["Gains", "Smoother", "best_reference", "keypoint_gains", "limit", "transfer"]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from motionkit import affine
 from motionkit.config import ModelConfig
 from motionkit.errors import InputError
+from motionkit.motion import affine
 from motionkit.structures import Keypoints
 
 __all__ = ["Gains", "apply_gains", "keypoint_gains"]
