@@ -15,7 +15,7 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config wholefile finders overlap",
+    "config wholefile overlap",
     "samples drive frontend",
     "media faces tensors motion collage overlays provenance weights modules",
     "fast",
@@ -36,6 +36,11 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "faces": [
+        "finders",
+        "squares",
+        "__init__",
+    ],
     "motion": [
         "affine templates",
         "gains",

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from motionkit import faces, finders
+from motionkit import faces
 from motionkit.errors import FaceNotFoundError, InputError, MissingPackageError, MotionkitWarning
+from motionkit.faces import finders
 from motionkit.structures import Box
 
 ASTRONAUT = data.astronaut()

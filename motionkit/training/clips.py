@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from motionkit.errors import InputError, MediaError, MotionkitError
-from motionkit.faces import centred_square, crop
+from motionkit.faces.squares import centred_square, crop
 from motionkit.media import open_clip, read_image
 from motionkit.media.seeking import read_frames_at
 from motionkit.training.config import DataConfig

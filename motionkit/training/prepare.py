@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitWarning
-from motionkit.faces import crop, face_square
-from motionkit.finders import Finder, find_faces
+from motionkit.faces.finders import Finder, find_faces
+from motionkit.faces.squares import crop, face_square
 from motionkit.media import VideoWriter, open_clip
 from motionkit.structures import Box
 from motionkit.training.clips import list_clips

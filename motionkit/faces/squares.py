@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from motionkit.errors import FaceNotFoundError, InputError, MotionkitWarning
-from motionkit.finders import Finder, find_faces, overlap
+from motionkit.faces.finders import Finder, find_faces, overlap
 from motionkit.structures import Box
 
 __all__ = [
