@@ -16,8 +16,8 @@ from motionkit import weights
 from motionkit.config import ModelConfig, Precision
 from motionkit.errors import DeviceError, MotionkitWarning
 from motionkit.fast import EncodedSource, FastModel
+from motionkit.fast.precision import is_faithful, pick_dtype
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
-from motionkit.precision import is_faithful, pick_dtype
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_device
 

@@ -19,7 +19,6 @@ LAYERS = [
     "samples drive frontend",
     "media faces tensors motion collage overlays provenance weights modules",
     "fast",
-    "precision",
     "model",
     "batches",
     "animation",
@@ -81,7 +80,7 @@ INSIDE = {
     ],
     "fast": [
         "winograd packed int8",
-        "convs",
+        "convs precision",
         "model",
         "__init__",
     ],

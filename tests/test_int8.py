@@ -8,12 +8,11 @@ import torch
 from conftest import seeded_model, tiny_config
 from torch import nn
 
-from motionkit import precision
 from motionkit.errors import InputError, MotionkitWarning
-from motionkit.fast import int8
+from motionkit.fast import int8, precision
 from motionkit.fast.int8 import _Int8Conv
+from motionkit.fast.precision import LEAST_PSNR, pick_dtype, psnr
 from motionkit.model import Model, load_model
-from motionkit.precision import LEAST_PSNR, pick_dtype, psnr
 from motionkit.structures import Keypoints
 
 needs_units = pytest.mark.skipif(not int8.works(), reason="this processor has no units for 8-bit integers")
@@ -80,7 +79,7 @@ def test_a_picture_too_different_goes_back_to_float32_and_says_so(monkeypatch: p
     model, exact = Model(reference, precision="int8"), Model(reference, precision="float32")
     keypoints = exact.detect(source)
     encoded = model.encode(source)
-    monkeypatch.setattr("motionkit.precision.LEAST_PSNR", 60.0)
+    monkeypatch.setattr("motionkit.fast.precision.LEAST_PSNR", 60.0)
     with pytest.warns(MotionkitWarning, match="In int8 the first frame came out wrong on cpu; float32 is used"):
         found = model.generate(encoded, keypoints, moved(keypoints, 0.1)).image
     assert model.precision == "float32"

@@ -9,8 +9,8 @@ from conftest import seeded_model, tiny_config
 from skimage.metrics import peak_signal_noise_ratio
 
 from motionkit import model as models
-from motionkit import precision
 from motionkit.errors import InputError, MotionkitWarning
+from motionkit.fast import precision
 from motionkit.model import Model
 from motionkit.structures import Keypoints
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from motionkit.precision import native_dtype
+from motionkit.fast.precision import native_dtype
 
 __all__ = ["Machine", "describe", "device_peak", "native_precisions", "process_peak", "synchronise"]
 
