@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from motionkit.animation import animate
+    from motionkit.animation.moments import animate
     from motionkit.config import AnimateOptions, ModelConfig
     from motionkit.errors import MotionkitError
     from motionkit.live.widget import webcam
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from motionkit.widgets.widget import panel
 
 _HOME = {
-    "animate": "animation",
+    "animate": "animation.moments",
     "animate_file": "pipeline",
     "extract": "pipeline",
     "AnimateOptions": "config",

@@ -15,7 +15,7 @@ import numpy as np
 
 from motionkit import collage as layout
 from motionkit import media, overlays, provenance
-from motionkit.animation import Moment
+from motionkit.animation.moments import Moment
 from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled
 from motionkit.motion.templates import MotionTemplate

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from motionkit import faces, media, provenance
-from motionkit.animation import Moment, detect_clip, moments, picture_side
+from motionkit.animation.moments import Moment, detect_clip, moments, picture_side
+from motionkit.animation.overlap import Ahead, Behind
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.media.seeking import spread_frames
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate, is_template, load_template
 from motionkit.output import Meter, ProgressLike, Sinks
-from motionkit.overlap import Ahead, Behind
 from motionkit.structures import AnimationResult, Box, Keypoints
 
 __all__ = [

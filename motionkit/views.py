@@ -10,7 +10,7 @@ import numpy as np
 
 from motionkit import collage as layout
 from motionkit import media, overlays, provenance
-from motionkit.animation import detect_clip
+from motionkit.animation.moments import detect_clip
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.model import Model

@@ -12,9 +12,10 @@ import torch
 from conftest import seeded_model, tiny_config
 
 import motionkit as mk
-from motionkit import animation, motion
-from motionkit.animation import detect_clip
-from motionkit.batches import fitting_batch
+from motionkit import motion
+from motionkit.animation import moments as animation
+from motionkit.animation.memory import fitting_batch
+from motionkit.animation.moments import detect_clip
 from motionkit.errors import InputError, OutOfMemoryError, TemplateError
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate

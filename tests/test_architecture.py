@@ -15,12 +15,11 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config wholefile overlap",
+    "config wholefile",
     "samples drive frontend",
     "media faces tensors motion collage overlays provenance weights modules",
     "fast",
     "model",
-    "batches",
     "animation",
     "output",
     "pipeline transfer worker controls",
@@ -35,6 +34,11 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "animation": [
+        "memory overlap",
+        "moments",
+        "__init__",
+    ],
     "faces": [
         "finders",
         "squares",

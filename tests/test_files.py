@@ -100,7 +100,7 @@ def test_the_label_is_there_unless_switched_off(folder: Path, model: Model) -> N
 
 
 def test_the_animation_is_that_of_the_cropped_frames(folder: Path, model: Model) -> None:
-    from motionkit.animation import animate
+    from motionkit.animation.moments import animate
 
     animate_file(folder / "photo.png", folder / "drive.mp4", folder / "out", model=model, options=PLAIN)
     source = faces.crop(media.read_image(folder / "photo.png"), Box(16, 0, 80, 64), size=32)

@@ -11,7 +11,7 @@ import torch
 from conftest import DATA, seeded_model, tiny_config
 
 from motionkit import media, samples
-from motionkit.animation import animate
+from motionkit.animation.moments import animate
 from motionkit.bench.measure import count_flop
 from motionkit.config import AnimateOptions
 from motionkit.errors import ConfigError, DeviceError, InputError, WeightsError

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from motionkit.overlap import Ahead, Behind, lagged
+from motionkit.animation.overlap import Ahead, Behind, lagged
 
 
 def test_ahead_keeps_the_order_and_stays_within_its_depth() -> None:

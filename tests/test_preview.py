@@ -16,7 +16,7 @@ from skimage import data
 
 import motionkit as mk
 from motionkit import faces, media, pipeline, samples
-from motionkit.animation import moments
+from motionkit.animation.moments import moments
 from motionkit.config import AnimateOptions
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, TemplateError
 from motionkit.model import Model

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from motionkit import faces, media, pipeline, provenance
-from motionkit.batches import usual_batch
+from motionkit.animation.memory import usual_batch
 from motionkit.bench.machine import device_peak, process_peak
 from motionkit.bench.procedures import Fast, Plain, Procedure
 from motionkit.bench.subjects import fresh, load_reference

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from motionkit.animation import move
+from motionkit.animation.moments import move
 from motionkit.bench.machine import synchronise
 from motionkit.config import AnimateOptions, Precision
 from motionkit.model import Model

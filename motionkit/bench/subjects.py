@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from motionkit import faces, media, samples
-from motionkit.animation import picture_side
+from motionkit.animation.moments import picture_side
 from motionkit.config import PUBLISHED
 from motionkit.media.tone import ToneWriter
 from motionkit.model import load_model

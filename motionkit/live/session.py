@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from motionkit import media, motion, provenance
-from motionkit.animation import Generator, Source, move, picture_side
+from motionkit.animation.moments import Generator, Source, move, picture_side
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.model import Model

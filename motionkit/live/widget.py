@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from motionkit import config, drive, faces, media, overlays, samples
-from motionkit.animation import picture_side
+from motionkit.animation.moments import picture_side
 from motionkit.config import AnimateOptions
 from motionkit.controls import options_of
 from motionkit.errors import InputError, MissingPackageError, MotionkitError, MotionkitWarning

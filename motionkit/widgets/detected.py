@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from motionkit import faces, motion
-from motionkit.animation import detect_batches, move
+from motionkit.animation.moments import detect_batches, move
 from motionkit.config import AnimateOptions
 from motionkit.errors import MediaError
 from motionkit.frontend import jpeg

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from motionkit import media, motion, samples
-from motionkit.animation import Generator, Moment, Source, choose_reference, move, picture_side
+from motionkit.animation.moments import Generator, Moment, Source, choose_reference, move, picture_side
 from motionkit.collage import Panel
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError

@@ -27,7 +27,7 @@ from signals import (
 )
 from subjects import Portrait, Scene, Truth
 
-from motionkit.animation import animate, detect_clip
+from motionkit.animation.moments import animate, detect_clip
 from motionkit.config import AnimateOptions
 from motionkit.model import Model
 from motionkit.structures import Keypoints

@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from motionkit import motion
-from motionkit.batches import Generator, memory_explained, usual_batch
+from motionkit.animation.memory import Generator, memory_explained, usual_batch
+from motionkit.animation.overlap import lagged
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError
 from motionkit.fast import EncodedSource
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate, check_model
-from motionkit.overlap import lagged
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import check_frame, to_cpu_later, to_frames, to_frames_later, to_tensor
 

@@ -1,0 +1,1 @@
+"""Frames in, frames out: keypoints, motion transfer, generator, in constant memory."""
