@@ -184,7 +184,7 @@ def clip_sheet(clips: Clips, *, count: int = 6, height: int = 160) -> np.ndarray
     Raises:
         InputError: None of them can be read.
     """
-    from motionkit.collage import Panel, lay_out
+    from motionkit.drawing.collage import Panel, lay_out
     from motionkit.training.clips import BrokenClipError, ClipFrames
 
     panels = []
@@ -211,8 +211,9 @@ def crop_sheet(
         options: For the crop; None is the defaults.
         height: In pixels.
     """
-    from motionkit import collage, faces, media, pipeline
+    from motionkit import faces, media, pipeline
     from motionkit.config import AnimateOptions
+    from motionkit.drawing import collage
 
     options = options or AnimateOptions()
     shown: list[tuple[str, np.ndarray, list[Box]]] = []

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from motionkit import collage as layout
-from motionkit import media, overlays, provenance
+from motionkit import media, provenance
 from motionkit.animation.moments import Moment
 from motionkit.config import AnimateOptions
+from motionkit.drawing import collage as layout
+from motionkit.drawing import overlays
 from motionkit.errors import AnimationCancelled
 from motionkit.motion.templates import MotionTemplate
 from motionkit.structures import Progress

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from motionkit import collage as layout
-from motionkit import media, overlays, provenance
+from motionkit import media, provenance
 from motionkit.animation.moments import detect_clip
 from motionkit.config import AnimateOptions
+from motionkit.drawing import collage as layout
+from motionkit.drawing import overlays
 from motionkit.errors import InputError
 from motionkit.model import Model
 from motionkit.output import Meter, ProgressLike

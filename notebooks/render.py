@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from motionkit import media
-from motionkit.collage import contact_sheet
+from motionkit.drawing.collage import contact_sheet
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs" / "notebooks"

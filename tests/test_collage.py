@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from motionkit import collage
-from motionkit.collage import ContactSheet, Panel, contact_sheet, lay_out, scale_to_height
 from motionkit.config import OVERLAYS
+from motionkit.drawing import collage
+from motionkit.drawing.collage import ContactSheet, Panel, contact_sheet, lay_out, scale_to_height
 from motionkit.errors import InputError
 
 

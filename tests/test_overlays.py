@@ -9,8 +9,8 @@ from skimage import data
 from skimage.color import rgb2lab
 from torchvision.utils import flow_to_image
 
+from motionkit.drawing.overlays import COLOURS, draw_keypoints, flow_picture, keypoint_colour, occlusion_picture
 from motionkit.errors import InputError
-from motionkit.overlays import COLOURS, draw_keypoints, flow_picture, keypoint_colour, occlusion_picture
 from motionkit.structures import Keypoints
 
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from motionkit import config, drive, faces, media, overlays, samples
+from motionkit import config, drive, faces, media, samples
 from motionkit.animation.moments import picture_side
 from motionkit.config import AnimateOptions
 from motionkit.controls import options_of
+from motionkit.drawing import overlays
 from motionkit.errors import InputError, MissingPackageError, MotionkitError, MotionkitWarning
 from motionkit.frontend import jpeg, script, style
 from motionkit.live.clip import LiveClip

@@ -20,10 +20,10 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
-from motionkit.collage import Panel, lay_out
+from motionkit.drawing.collage import Panel, lay_out
+from motionkit.drawing.overlays import draw_keypoints, occlusion_picture
 from motionkit.errors import MotionkitWarning
 from motionkit.media.images import write_image
-from motionkit.overlays import draw_keypoints, occlusion_picture
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_frames
 from motionkit.training.batch import Batch

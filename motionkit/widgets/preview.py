@@ -15,14 +15,14 @@ import numpy as np
 
 from motionkit import media, motion, samples
 from motionkit.animation.moments import Generator, Moment, Source, choose_reference, move, picture_side
-from motionkit.collage import Panel
 from motionkit.config import AnimateOptions
+from motionkit.drawing.collage import Panel
+from motionkit.drawing.overlays import draw_keypoints
 from motionkit.errors import InputError
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate, check_model
 from motionkit.output import panels
-from motionkit.overlays import draw_keypoints
 from motionkit.pipeline import CroppedClip, Subject, crop_clip, finish, open_driving, open_source
 from motionkit.structures import Box, Keypoints
 from motionkit.tensors import to_frames

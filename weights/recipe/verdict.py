@@ -13,7 +13,7 @@ from figures import POSE, Pair, PairFigures, RenderedFigures, SelfFigures
 from signals import SIGNALS
 
 from motionkit import media
-from motionkit.collage import Panel, lay_out
+from motionkit.drawing.collage import Panel, lay_out
 
 __all__ = [
     "Figure",

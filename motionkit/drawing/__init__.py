@@ -1,0 +1,1 @@
+"""What is drawn: collages, contact sheets, and what a model sees over a picture."""
