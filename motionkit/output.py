@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from motionkit import media, provenance
+from motionkit import media, trust
 from motionkit.animation.moments import Moment
 from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
@@ -90,7 +90,7 @@ class Sinks:
         clip = None if isinstance(driving, MotionTemplate) else driving
         self.fps: Fraction = driving.fps if isinstance(driving, MotionTemplate) else driving.info.fps
         self.options, self.still = options, still
-        self.metadata = provenance.container_metadata()
+        self.metadata = trust.container_metadata()
         total = len(driving.keypoints) if isinstance(driving, MotionTemplate) else driving.info.frames
         audio = clip if options.audio else None
         self.writers = [

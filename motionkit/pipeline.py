@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from motionkit import faces, media, provenance
+from motionkit import faces, media, trust
 from motionkit.animation.moments import Moment, detect_clip, moments, picture_side
 from motionkit.animation.overlap import Ahead, Behind
 from motionkit.config import AnimateOptions, ModelConfig
@@ -260,7 +260,7 @@ def finish(
         picture = whole
         for box, moment in zip(boxes, group, strict=True):
             picture = faces.paste_back(picture, moment.frame, box)
-    return provenance.label_frame(picture) if options.label else picture
+    return trust.label_frame(picture) if options.label else picture
 
 
 def _length(driving: media.Clip | MotionTemplate) -> int | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionkit import media, provenance
+from motionkit import media, trust
 from motionkit.animation.moments import detect_clip
 from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
@@ -43,7 +43,7 @@ def collage_files(
     height = max(clip.info.height for clip in clips) if height is None else height
     stills = [None if clip in moving else layout.scale_to_height(next(iter(clip)), height) for clip in clips]
     captions = [caption for caption, _ in panels]
-    metadata = provenance.container_metadata() if any(_is_generated(Path(path)) for _, path in panels) else None
+    metadata = trust.container_metadata() if any(_is_generated(Path(path)) for _, path in panels) else None
 
     def rows() -> Iterator[np.ndarray]:
         for frames in zip(*moving, strict=False):
@@ -113,7 +113,7 @@ def keypoint_files(
 
 
 def _is_generated(path: Path) -> bool:
-    return path.is_file() and provenance.SOURCE_TYPE in media.read_metadata(path).get("comment", "")
+    return path.is_file() and trust.SOURCE_TYPE in media.read_metadata(path).get("comment", "")
 
 
 def _rows(frame: int, keypoints: Keypoints, names: tuple[str, ...]) -> list[list[object]]:

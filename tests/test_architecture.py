@@ -17,7 +17,7 @@ LAYERS = [
     "errors structures",
     "config wholefile",
     "samples drive frontend",
-    "media faces tensors motion drawing provenance weights modules",
+    "media faces tensors motion drawing trust weights modules",
     "fast",
     "model",
     "animation",
@@ -34,6 +34,10 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "trust": [
+        "label",
+        "__init__",
+    ],
     "drawing": [
         "collage overlays",
         "__init__",

@@ -13,7 +13,7 @@ import torch
 from conftest import seeded_model, tiny_config
 from safetensors import safe_open
 
-from motionkit import cli, media, model, provenance
+from motionkit import cli, media, model, trust
 from motionkit.cli import main
 from motionkit.config import AnimateOptions
 from motionkit.model import Model
@@ -215,4 +215,4 @@ def test_the_result_of_a_real_process_carries_the_label(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("o.mp4: 1 frames") or "1 frame" in done.stdout
-    assert provenance.SOURCE_TYPE in media.read_metadata(tmp_path / "o.mp4")["comment"]
+    assert trust.SOURCE_TYPE in media.read_metadata(tmp_path / "o.mp4")["comment"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import seeded_model, tiny_config
 
-from motionkit import faces, media, pipeline, provenance
+from motionkit import faces, media, pipeline, trust
 from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, FaceNotFoundError, InputError, MediaError, MotionkitError
 from motionkit.model import Model, load_model
@@ -86,8 +86,8 @@ def test_the_files_say_that_they_are_made_by_ai(folder: Path, model: Model) -> N
             still=folder / "s.png",
         )
         path = folder / name / "000000.png" if name == "frames" else folder / name
-        assert provenance.SOURCE_TYPE in media.read_metadata(path)["comment"]
-    assert provenance.SOURCE_TYPE in media.read_metadata(folder / "s.png")["comment"]
+        assert trust.SOURCE_TYPE in media.read_metadata(path)["comment"]
+    assert trust.SOURCE_TYPE in media.read_metadata(folder / "s.png")["comment"]
 
 
 def test_the_label_is_there_unless_switched_off(folder: Path, model: Model) -> None:
@@ -95,7 +95,7 @@ def test_the_label_is_there_unless_switched_off(folder: Path, model: Model) -> N
         options = AnimateOptions(label=label, size=64)
         animate_file(folder / "photo.png", folder / "drive.mp4", folder / name, model=model, options=options)
     for plain, labelled in zip(frames_of(folder / "plain"), frames_of(folder / "labelled"), strict=True):
-        np.testing.assert_array_equal(labelled, provenance.label_frame(plain))
+        np.testing.assert_array_equal(labelled, trust.label_frame(plain))
         assert not np.array_equal(labelled, plain)
 
 

@@ -17,7 +17,7 @@ from conftest import seeded_model, tiny_config
 from PIL import Image
 
 import motionkit as mk
-from motionkit import media, provenance, samples
+from motionkit import media, samples, trust
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError, MediaError, TemplateError
 from motionkit.live.clip import LiveClip
@@ -60,7 +60,7 @@ def live(model: Model, frames: list[np.ndarray], fps: float = 30.0, **session: A
 def test_a_session_gives_what_animate_gives(model: Model, options: AnimateOptions) -> None:
     expected = list(mk.animate(SOURCE, DRIVING, model=model, options=options.replace(batch_size=1), fps=12))
     if options.label:
-        expected = [provenance.label_frame(frame) for frame in expected]
+        expected = [trust.label_frame(frame) for frame in expected]
     got = live(model, DRIVING, fps=12, options=options)
     # Smoothing sees the rate as differences of times, so that the last bit of a float may differ.
     assert max(int(np.abs(a.astype(int) - b).max()) for a, b in zip(got, expected, strict=True)) <= bool(
@@ -158,7 +158,7 @@ def test_a_recording_keeps_time_whatever_the_rate(tmp_path: Path) -> None:
     assert got == slots
     assert (clip.frames, clip.results, clip.seconds) == (20, len(set(slots)), 0.8)
     assert media.open_clip(clip.path).info.fps == Fraction(25)
-    assert provenance.SOURCE_TYPE in media.read_metadata(clip.path)["comment"]
+    assert trust.SOURCE_TYPE in media.read_metadata(clip.path)["comment"]
 
 
 def test_a_recording_of_a_single_moment_has_one_frame_and_an_empty_one_is_told(tmp_path: Path) -> None:
@@ -439,7 +439,7 @@ def test_a_recording_is_offered_for_download(browser: Browser, tmp_path: Path) -
     clip, path = browser.widget.clip, browser.widget.clip_path
     assert not browser.widget.recording and path is not None
     assert path.parent == tmp_path / "out" and clip["name"] == path.name and clip["results"] >= 1
-    assert provenance.SOURCE_TYPE in media.read_metadata(path)["comment"]
+    assert trust.SOURCE_TYPE in media.read_metadata(path)["comment"]
     browser.tell("download", id="d", name=clip["name"], offset=0)
     _, buffers = browser.until(lambda content: content["kind"] == "chunk")
     assert buffers[0] == path.read_bytes()

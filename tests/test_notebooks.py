@@ -24,7 +24,7 @@ import shared
 import torch
 from PIL import Image
 
-from motionkit import load_model, media, notebook, provenance, samples
+from motionkit import load_model, media, notebook, samples, trust
 from motionkit.config import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
@@ -283,7 +283,7 @@ def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
     result = list(media.open_clip(one / "result.mp4"))
     assert len(result) == frames and result[0].shape == (256, 256, 3)
     assert np.abs(result[0].astype(int) - result[-1]).mean() > 1
-    assert provenance.SOURCE_TYPE in media.read_metadata(tmp_path / "drive" / "collage.mp4")["comment"]
+    assert trust.SOURCE_TYPE in media.read_metadata(tmp_path / "drive" / "collage.mp4")["comment"]
     assert media.open_clip(one / "collage.mp4").info.width > 4 * 256
 
     # The machine vanished; another one has what was saved to Drive.

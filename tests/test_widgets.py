@@ -16,7 +16,7 @@ from PIL import Image
 from skimage import data
 
 import motionkit as mk
-from motionkit import config, drive, media, provenance
+from motionkit import config, drive, media, trust
 from motionkit.config import AnimateOptions
 from motionkit.controls import choices, options_of, settings_of
 from motionkit.errors import InputError
@@ -176,7 +176,7 @@ def test_animate_with_progress_then_download_and_save(page: Page, work: Path, mo
     assert any(state.get("rate", 0) > 0 for state in states)
     expected = list(mk.animate(*_squares(page.panel), model=page.panel._model, options=AnimateOptions(strength=1.5)))
     written = list(media.open_clip(result.path))
-    assert np.abs(written[9].astype(int) - provenance.label_frame(expected[9])).mean() < 6
+    assert np.abs(written[9].astype(int) - trust.label_frame(expected[9])).mean() < 6
     page.say({"kind": "download", "id": "d", "name": "collage", "offset": 0})
     content, (piece,) = page.answers("chunk")[-1]
     assert content["size"] == job["bytes"] and result.collage is not None

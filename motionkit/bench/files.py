@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from motionkit import faces, media, pipeline, provenance
+from motionkit import faces, media, pipeline, trust
 from motionkit.animation.memory import usual_batch
 from motionkit.bench.machine import device_peak, process_peak
 from motionkit.bench.procedures import Fast, Plain, Procedure
@@ -152,7 +152,7 @@ def animate_plainly(
     for frame in frames:
         results.append(procedure.step([frame])[1][0])
         tick()
-    metadata = provenance.container_metadata()
+    metadata = trust.container_metadata()
     with media.VideoWriter(output, fps=driving.info.fps, audio=driving, metadata=metadata) as writer:
         for result in results:
-            writer.write(provenance.label_frame(result))
+            writer.write(trust.label_frame(result))

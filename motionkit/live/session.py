@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionkit import media, motion, provenance
+from motionkit import media, motion, trust
 from motionkit.animation.moments import Generator, Source, move, picture_side
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
@@ -222,7 +222,7 @@ class LiveSession:
         frame = to_frames(generated.image)[0]
         made = time.perf_counter()
         if self._options.label:
-            frame = provenance.label_frame(frame)
+            frame = trust.label_frame(frame)
         if self._recorder is not None:
             self._recorder.add(frame, at)
         done = time.perf_counter()
@@ -262,7 +262,7 @@ class Recorder:
     def __init__(self, path: str | Path, *, fps: Fraction = RECORDING_FPS) -> None:
         self.path, self.fps = Path(path), fps
         self._stack = ExitStack()
-        writer = media.VideoWriter(path, fps=fps, metadata=provenance.container_metadata())
+        writer = media.VideoWriter(path, fps=fps, metadata=trust.container_metadata())
         self._writer = self._stack.enter_context(writer)
         self._held: np.ndarray | None = None
         self._begun = 0.0

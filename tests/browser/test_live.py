@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionkit import media, provenance, samples
+from motionkit import media, samples, trust
 
 if TYPE_CHECKING:
     from conftest import Lab, Notebook
@@ -238,7 +238,7 @@ def test_a_recording_is_labelled_and_moves(live: Live, lab: Lab) -> None:
     live.notebook.screenshot("live-recorded", live.root)
     live.more(3)
     (path,) = (lab.root / "output" / "webcam").glob("*.mp4")
-    assert provenance.SOURCE_TYPE in media.read_metadata(path)["comment"]
+    assert trust.SOURCE_TYPE in media.read_metadata(path)["comment"]
     frames = list(media.open_clip(path))
     assert frames[0].shape == (256, 256, 3)
     assert max(difference(frames[0], frame) for frame in frames) > 1

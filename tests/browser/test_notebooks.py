@@ -13,7 +13,7 @@ import pytest
 import run as runner
 
 from browser.test_live import PATIENCE, Live, film, filmed  # noqa: F401
-from motionkit import media, provenance, samples
+from motionkit import media, samples, trust
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -80,7 +80,7 @@ def test_animate(run: Callable[..., tuple[Notebook, Page]], lab: Lab, chromium: 
         frames = list(media.open_clip(clip))
         assert len(frames) == FRAMES and frames[0].shape == (256, 256, 3)
         assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 0.3
-        assert provenance.SOURCE_TYPE in media.read_metadata(clip)["comment"]
+        assert trust.SOURCE_TYPE in media.read_metadata(clip)["comment"]
     plays(page, ".jp-RenderedHTMLCommon > video")  # the last cell's collage
 
 

@@ -14,7 +14,7 @@ import run as runner
 from nbclient import NotebookClient
 
 from colab.machine import HERE, MOUNTED, ROOT, Colab
-from motionkit import media, provenance, samples
+from motionkit import media, samples, trust
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -148,7 +148,7 @@ def test_animate_with_a_wheel_and_files_on_drive(colab: Colab, wheel: Path) -> N
     assert videos and ".png" in made
     for path in videos:
         assert media.open_clip(path).info.frames == frames and moves(path)
-        assert provenance.SOURCE_TYPE in media.read_metadata(path)["comment"]
+        assert trust.SOURCE_TYPE in media.read_metadata(path)["comment"]
 
 
 def test_live_from_a_clone(colab: Colab, working_copy: Path) -> None:
