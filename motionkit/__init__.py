@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from motionkit.live.widget import webcam
     from motionkit.model import FirstOrderModel, Model, load_model
     from motionkit.motion.templates import MotionTemplate, load_template, save_template
-    from motionkit.pipeline import animate_file, extract
+    from motionkit.pipeline.run import animate_file, extract
     from motionkit.structures import AnimationResult, Box, Generated, Keypoints, Progress, VideoInfo
     from motionkit.widgets.widget import panel
 
 _HOME = {
     "animate": "animation.moments",
-    "animate_file": "pipeline",
-    "extract": "pipeline",
+    "animate_file": "pipeline.run",
+    "extract": "pipeline.run",
     "AnimateOptions": "config",
     "ModelConfig": "config",
     "MotionkitError": "errors",

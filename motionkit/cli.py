@@ -187,7 +187,7 @@ def _load(given: argparse.Namespace) -> Model:
 
 
 def _open(given: argparse.Namespace, path: str, beside: str | None = None) -> Any:
-    from motionkit.pipeline import open_driving
+    from motionkit.pipeline.run import open_driving
 
     return open_driving(path, beside=beside, start=given.start, end=given.end, fps=given.fps)
 
@@ -234,7 +234,7 @@ def _box(text: str | None) -> Box | None:
 
 
 def _animate(given: argparse.Namespace) -> None:
-    from motionkit.pipeline import animate_file
+    from motionkit.pipeline.run import animate_file
 
     options = _options(given)  # mistakes here are cheap to tell before the model loads
     driving = _open(given, given.driving, beside=given.source)
@@ -251,7 +251,7 @@ def _animate(given: argparse.Namespace) -> None:
 
 def _extract(given: argparse.Namespace) -> None:
     from motionkit.motion.templates import SUFFIX, save_template
-    from motionkit.pipeline import extract
+    from motionkit.pipeline.run import extract
 
     if Path(given.output).suffix.lower() != SUFFIX:  # told before any work
         raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")
@@ -261,7 +261,7 @@ def _extract(given: argparse.Namespace) -> None:
 
 
 def _collage(given: argparse.Namespace) -> None:
-    from motionkit.views import collage_files
+    from motionkit.pipeline.inspection import collage_files
 
     named = [text.partition("=") if "=" in text else (Path(text).stem, "=", text) for text in given.panels]
     collage_files(
@@ -271,7 +271,7 @@ def _collage(given: argparse.Namespace) -> None:
 
 
 def _keypoints(given: argparse.Namespace) -> None:
-    from motionkit.views import keypoint_files
+    from motionkit.pipeline.inspection import keypoint_files
 
     count = keypoint_files(_open(given, given.input), given.output, model=_load(given), table=given.table)
     print(f"{given.output}: {count} frames" + (f"; points in {given.table}" if given.table else ""))

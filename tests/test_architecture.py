@@ -21,9 +21,7 @@ LAYERS = [
     "fast",
     "model",
     "animation",
-    "output",
     "pipeline transfer worker controls",
-    "views",
     "training",
     "bench",
     "notebook",
@@ -34,6 +32,12 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "pipeline": [
+        "outputs",
+        "run",
+        "inspection",
+        "__init__",
+    ],
     "trust": [
         "label",
         "__init__",

@@ -14,8 +14,8 @@ from motionkit import media
 from motionkit.errors import InputError, MotionkitError
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
+from motionkit.pipeline.inspection import collage_files, keypoint_files
 from motionkit.tensors import to_tensor
-from motionkit.views import collage_files, keypoint_files
 
 COLOURS = ((200, 30, 30), (30, 180, 30), (40, 40, 220))
 

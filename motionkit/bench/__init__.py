@@ -8,7 +8,7 @@ from motionkit.bench.options import BenchOptions
 
 if TYPE_CHECKING:
     from motionkit.bench.report import Report
-    from motionkit.output import ProgressLike
+    from motionkit.pipeline.outputs import ProgressLike
 
 __all__ = ["BenchOptions", "bench"]
 

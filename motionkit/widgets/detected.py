@@ -18,7 +18,7 @@ from motionkit.frontend import jpeg
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
-from motionkit.pipeline import CroppedClip
+from motionkit.pipeline.run import CroppedClip
 from motionkit.structures import Keypoints
 
 __all__ = ["DetectedClip", "SmoothedMotion"]

@@ -12,7 +12,7 @@ from typing import Any
 from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError, MotionkitError
 from motionkit.model import Model
-from motionkit.pipeline import animate_file
+from motionkit.pipeline.run import animate_file
 from motionkit.structures import AnimationResult, Progress
 
 __all__ = ["Job"]

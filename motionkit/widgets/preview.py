@@ -22,8 +22,8 @@ from motionkit.errors import InputError
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate, check_model
-from motionkit.output import panels
-from motionkit.pipeline import CroppedClip, Subject, crop_clip, finish, open_driving, open_source
+from motionkit.pipeline.outputs import panels
+from motionkit.pipeline.run import CroppedClip, Subject, crop_clip, finish, open_driving, open_source
 from motionkit.structures import Box, Keypoints
 from motionkit.tensors import to_frames
 from motionkit.widgets.detected import Check, DetectedClip, SmoothedMotion

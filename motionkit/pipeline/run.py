@@ -19,7 +19,7 @@ from motionkit.errors import AnimationCancelled, InputError
 from motionkit.media.seeking import spread_frames
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate, is_template, load_template
-from motionkit.output import Meter, ProgressLike, Sinks
+from motionkit.pipeline.outputs import Meter, ProgressLike, Sinks
 from motionkit.structures import AnimationResult, Box, Keypoints
 
 __all__ = [

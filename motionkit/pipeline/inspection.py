@@ -15,8 +15,8 @@ from motionkit.drawing import collage as layout
 from motionkit.drawing import overlays
 from motionkit.errors import InputError
 from motionkit.model import Model
-from motionkit.output import Meter, ProgressLike
-from motionkit.pipeline import crop_clip
+from motionkit.pipeline.outputs import Meter, ProgressLike
+from motionkit.pipeline.run import crop_clip
 from motionkit.structures import Keypoints
 from motionkit.wholefile import write_whole
 
