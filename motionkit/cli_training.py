@@ -178,7 +178,7 @@ def _value(text: str) -> Any:
 
 
 def _prepare(given: argparse.Namespace) -> None:
-    from motionkit.training.prepare import prepare
+    from motionkit.data.preparation import prepare
 
     result = prepare(given.inputs, given.output, size=given.size, min_seconds=given.min_seconds, progress=True)
     there = f", {result.kept} were there before" if result.kept else ""

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from motionkit.config import AnimateOptions
+    from motionkit.data.clips import Clips
     from motionkit.model import Model
     from motionkit.structures import Box
     from motionkit.training import TrainProgress
-    from motionkit.training.clips import Clips
 
 __all__ = ["Curves", "TrainingView", "clip_sheet", "crop_sheet", "draw_curves", "read_scalars", "sample_clips"]
 
@@ -184,8 +184,8 @@ def clip_sheet(clips: Clips, *, count: int = 6, height: int = 160) -> np.ndarray
     Raises:
         InputError: None of them can be read.
     """
+    from motionkit.data.clips import BrokenClipError, ClipFrames
     from motionkit.drawing.collage import Panel, lay_out
-    from motionkit.training.clips import BrokenClipError, ClipFrames
 
     panels = []
     for caption, part, most in (("train", clips.train, count - count // 3), ("test", clips.test, count // 3)):

@@ -15,9 +15,9 @@ from PIL import Image
 from training_runs import make_clips, small_run
 
 from motionkit import media, notebook, samples
+from motionkit.data.clips import find_clips
 from motionkit.errors import InputError, MissingPackageError
 from motionkit.training import TrainProgress, train
-from motionkit.training.clips import find_clips
 
 
 class Handle:

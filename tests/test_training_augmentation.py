@@ -9,10 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torchvision.transforms.v2.functional import adjust_hue
 
-from motionkit.errors import ConfigError
-from motionkit.modules.grid import identity_grid, warp
-from motionkit.structures import Keypoints
-from motionkit.training.augmentation import (
+from motionkit.data.augmentation import (
     Augmentation,
     Motion,
     _turn_hue,
@@ -20,7 +17,10 @@ from motionkit.training.augmentation import (
     move_pictures,
     move_truth,
 )
-from motionkit.training.batch import Truth
+from motionkit.data.batch import Truth
+from motionkit.errors import ConfigError
+from motionkit.modules.grid import identity_grid, warp
+from motionkit.structures import Keypoints
 from motionkit.training.config import AugmentationConfig
 
 SIDE, GRID = 96, 48

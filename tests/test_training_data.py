@@ -17,13 +17,13 @@ from conftest import tiny_config
 from safetensors.numpy import save_file
 
 from motionkit import media
+from motionkit.data.batch import Batch
+from motionkit.data.clips import find_clips
+from motionkit.data.pairs import BatchOrder, PairDataset, Place, collate, loader
 from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarning
 from motionkit.modules.grid import identity_grid, warp
 from motionkit.tensors import to_frames
-from motionkit.training.batch import Batch
-from motionkit.training.clips import find_clips
 from motionkit.training.config import AugmentationConfig, DataConfig, LossConfig
-from motionkit.training.data import BatchOrder, PairDataset, Place, collate, loader
 
 MODEL = tiny_config()
 AS_IS = AugmentationConfig(horizontal_flip=False, time_flip=False)
@@ -266,8 +266,8 @@ def test_cached_frames_are_those_of_the_clip(folder: Path, tmp_path: Path) -> No
 
 
 def test_a_clip_is_decoded_once_for_all_runs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import motionkit.training.clips as module
-    import motionkit.training.data as owner
+    import motionkit.data.clips as module
+    import motionkit.data.pairs as owner
 
     passes: list[Path] = []
     decode = module.ClipFrames._decode_all

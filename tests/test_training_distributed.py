@@ -20,12 +20,12 @@ from training_runs import make_clips, small_run, written
 
 import motionkit as mk
 from motionkit.config import DiscriminatorConfig
+from motionkit.data.batch import Batch, Truth
 from motionkit.errors import ConfigError, MotionkitWarning
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.structures import Keypoints
 from motionkit.training import LossConfig, TrainConfig, learner, train
-from motionkit.training.batch import Batch, Truth
 from motionkit.training.learner import Learner
 from motionkit.training.objective import GeneratorObjective
 from motionkit.training.processes import every_weight_learns, make_accelerator

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from motionkit.data.batch import sample_rng
 from motionkit.modules.grid import gaussian, identity_grid
 from motionkit.structures import Keypoints
-from motionkit.training.batch import sample_rng
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
 
 SIGMAS = {"sigma_affine": 0.05, "sigma_tps": 0.005, "points": 5}

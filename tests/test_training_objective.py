@@ -13,12 +13,12 @@ from conftest import seed_state, seeded_model, tiny_config
 from torch import Tensor, nn
 
 from motionkit.config import DiscriminatorConfig, ModelConfig
+from motionkit.data.batch import Batch, Truth
 from motionkit.errors import ConfigError
 from motionkit.modules.discriminator import Discriminator, least_size
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.motion.movement import transfer
 from motionkit.structures import Keypoints
-from motionkit.training.batch import Batch, Truth
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import DataConfig, LossConfig, TrainConfig
 from motionkit.training.equivariance import Transform

@@ -14,12 +14,12 @@ from PIL import Image
 from skimage import data
 
 from motionkit import media, wholefile
+from motionkit.data.clips import find_clips
+from motionkit.data.preparation import Prepared, prepare
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitWarning
 from motionkit.faces import crop, find_faces
 from motionkit.structures import Box
-from motionkit.training.clips import find_clips
 from motionkit.training.config import DataConfig
-from motionkit.training.prepare import Prepared, prepare
 
 ASTRONAUT = data.astronaut()
 WIDTH, HEIGHT, FPS = 320, 240, Fraction(20)

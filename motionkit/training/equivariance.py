@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from motionkit.data.batch import sample_rng
 from motionkit.modules.dense_motion import inverse
 from motionkit.modules.grid import at_least_float32, identity_grid, warp
 from motionkit.structures import Keypoints
-from motionkit.training.batch import sample_rng
 
 __all__ = ["Transform", "equivariance_jacobian", "equivariance_value"]
 

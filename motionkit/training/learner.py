@@ -14,9 +14,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from motionkit.data.batch import Batch, Truth
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.training.batch import Batch, Truth
 from motionkit.training.config import TrainConfig
 from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses
 from motionkit.weights.checkpoints import Checkpoint, check_shapes

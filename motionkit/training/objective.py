@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from motionkit.data.batch import Batch, Truth
 from motionkit.errors import ConfigError
 from motionkit.modules.discriminator import Discriminator, least_size, scale_key
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import at_least_float32, gaussian, identity_grid
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import resize
-from motionkit.training.batch import Batch, Truth
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value

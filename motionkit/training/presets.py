@@ -19,7 +19,8 @@ from motionkit.config import (
     KpDetectorConfig,
     ModelConfig,
 )
-from motionkit.training.config import AugmentationConfig, DataConfig, LossConfig, TrainConfig
+from motionkit.data.config import AugmentationConfig, DataConfig
+from motionkit.training.config import LossConfig, TrainConfig
 
 __all__ = ["HEADS", "HEADS_ADV", "HEADS_MODEL", "PRESETS", "STARTS"]
 

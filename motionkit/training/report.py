@@ -20,13 +20,13 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
+from motionkit.data.batch import Batch
 from motionkit.drawing.collage import Panel, lay_out
 from motionkit.drawing.overlays import draw_keypoints, occlusion_picture
 from motionkit.errors import MotionkitWarning
 from motionkit.media.images import write_image
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_frames
-from motionkit.training.batch import Batch
 from motionkit.training.runs import SCALARS
 from motionkit.wholefile import write_whole
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from motionkit.data.batch import Truth
 from motionkit.modules.grid import at_least_float32
-from motionkit.training.batch import Truth
 
 __all__ = ["flow_loss", "hidden", "visibility_loss"]
 

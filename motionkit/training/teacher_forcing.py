@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from motionkit.data.batch import Truth, sample_rng
 from motionkit.motion import affine
 from motionkit.structures import Keypoints
-from motionkit.training.batch import Truth, sample_rng
 
 __all__ = ["moved_truly", "seen_keypoints"]
 

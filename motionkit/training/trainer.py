@@ -18,12 +18,12 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from motionkit import weights
+from motionkit.data.batch import Batch
+from motionkit.data.clips import find_clips
+from motionkit.data.pairs import BatchOrder, PairDataset, collate, loader
 from motionkit.errors import ConfigError, InputError, MotionkitError, MotionkitWarning, TrainingError
 from motionkit.tensors import resize
-from motionkit.training.batch import Batch
-from motionkit.training.clips import find_clips
 from motionkit.training.config import TrainConfig
-from motionkit.training.data import BatchOrder, PairDataset, collate, loader
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import agree, make_accelerator, on_main, stopping
 from motionkit.training.report import Meter, Report, TrainProgress, picture_grid

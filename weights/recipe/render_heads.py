@@ -30,8 +30,8 @@ from safetensors.numpy import save_file
 from scene import Camera, Lights
 from tqdm import tqdm
 
+from motionkit.data.truth import FLOW_UNIT
 from motionkit.media import VideoWriter
-from motionkit.training.truth import FLOW_UNIT
 
 __all__ = ["shots", "write"]
 

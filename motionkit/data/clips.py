@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from motionkit.data.config import DataConfig
 from motionkit.errors import InputError, MediaError, MotionkitError
 from motionkit.faces.squares import centred_square, crop
 from motionkit.media import open_clip, read_image
 from motionkit.media.seeking import read_frames_at
-from motionkit.training.config import DataConfig
 from motionkit.wholefile import write_whole
 
 __all__ = ["BrokenClipError", "ClipFile", "ClipFrames", "Clips", "find_clips", "list_clips"]

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
+from motionkit.data.batch import Truth
 from motionkit.errors import InputError
 from motionkit.structures import Keypoints
-from motionkit.training.batch import Truth
 
 __all__ = ["FLOW_UNIT", "PARTS", "TruthFile"]
 

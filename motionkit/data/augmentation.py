@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from PIL import Image
 from torchvision.transforms.v2 import functional as transforms
 
+from motionkit.data.batch import Truth
+from motionkit.data.config import AugmentationConfig
 from motionkit.errors import ConfigError
 from motionkit.modules.grid import identity_grid, warp
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames, to_tensor
-from motionkit.training.batch import Truth
-from motionkit.training.config import AugmentationConfig
 
 __all__ = ["Augmentation", "Motion", "mirrored_order", "move_pictures", "move_truth"]
 

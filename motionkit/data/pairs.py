@@ -17,13 +17,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from motionkit.config import ModelConfig
+from motionkit.data.augmentation import Augmentation, Motion, move_truth
+from motionkit.data.batch import Batch, Truth
+from motionkit.data.clips import BrokenClipError, ClipFile, ClipFrames
+from motionkit.data.config import AugmentationConfig, DataConfig
+from motionkit.data.truth import PARTS, TruthFile
 from motionkit.errors import InputError, MotionkitWarning
 from motionkit.structures import Keypoints
-from motionkit.training.augmentation import Augmentation, Motion, move_truth
-from motionkit.training.batch import Batch, Truth
-from motionkit.training.clips import BrokenClipError, ClipFile, ClipFrames
-from motionkit.training.config import AugmentationConfig, DataConfig
-from motionkit.training.truth import PARTS, TruthFile
 
 __all__ = ["BatchOrder", "PairDataset", "Place", "collate", "loader"]
 

@@ -1,0 +1,22 @@
+from .animation.moments import animate as animate
+from .config import AnimateOptions as AnimateOptions
+from .config import ModelConfig as ModelConfig
+from .errors import MotionkitError as MotionkitError
+from .live.widget import webcam as webcam
+from .model import FirstOrderModel as FirstOrderModel
+from .model import Model as Model
+from .model import load_model as load_model
+from .motion.templates import MotionTemplate as MotionTemplate
+from .motion.templates import load_template as load_template
+from .motion.templates import save_template as save_template
+from .pipeline.run import animate_file as animate_file
+from .pipeline.run import extract as extract
+from .structures import AnimationResult as AnimationResult
+from .structures import Box as Box
+from .structures import Generated as Generated
+from .structures import Keypoints as Keypoints
+from .structures import Progress as Progress
+from .structures import VideoInfo as VideoInfo
+from .widgets.widget import panel as panel
+
+__version__: str

@@ -1,0 +1,10 @@
+from .config import AugmentationConfig as AugmentationConfig
+from .config import DataConfig as DataConfig
+from .config import LossConfig as LossConfig
+from .config import TrainConfig as TrainConfig
+from .presets import PRESETS as PRESETS
+from .presets import STARTS as STARTS
+from .report import TrainProgress as TrainProgress
+from .runs import read_config as read_config
+from .trainer import TrainResult as TrainResult
+from .trainer import train as train
