@@ -2,7 +2,6 @@ from .animation.moments import animate as animate
 from .config import AnimateOptions as AnimateOptions
 from .config import ModelConfig as ModelConfig
 from .errors import MotionkitError as MotionkitError
-from .live.widget import webcam as webcam
 from .model import FirstOrderModel as FirstOrderModel
 from .model import Model as Model
 from .model import load_model as load_model
@@ -17,6 +16,7 @@ from .structures import Generated as Generated
 from .structures import Keypoints as Keypoints
 from .structures import Progress as Progress
 from .structures import VideoInfo as VideoInfo
-from .widgets.widget import panel as panel
+from .widgets.panel import panel as panel
+from .widgets.webcam import webcam as webcam
 
 __version__: str

@@ -21,11 +21,12 @@ LAYERS = [
     "fast",
     "model",
     "animation",
-    "pipeline transfer worker controls",
+    "pipeline",
     "data",
     "training bench",
     "notebook",
-    "widgets live",
+    "live",
+    "widgets",
     "cli_training cli_bench",
     "cli",
 ]
@@ -89,15 +90,14 @@ INSIDE = {
         "__init__",
     ],
     "widgets": [
-        "detected calls job",
+        "controls uploads worker detected calls job",
         "preview",
         "inputs",
-        "widget",
+        "panel webcam",
         "__init__",
     ],
     "live": [
         "session clip",
-        "widget",
         "__init__",
     ],
     "fast": [

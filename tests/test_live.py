@@ -271,7 +271,7 @@ class Browser:
     """The page's side of a widget: sends as the page does, keeps what it is sent."""
 
     def __init__(self, model: Model, folder: Path, source: Path | None = None) -> None:
-        from motionkit.live.widget import Webcam
+        from motionkit.widgets.webcam import Webcam
 
         sent: list[tuple[dict[str, Any], list[bytes]]] = []
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from motionkit.transfer import CHUNK, Transfers
+from motionkit.widgets.uploads import CHUNK, Transfers
 
 
 class Page:

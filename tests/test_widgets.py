@@ -18,14 +18,14 @@ from skimage import data
 import motionkit as mk
 from motionkit import config, drive, media, trust
 from motionkit.config import AnimateOptions
-from motionkit.controls import choices, options_of, settings_of
 from motionkit.errors import InputError
 from motionkit.model import Model
 from motionkit.structures import Box
-from motionkit.worker import Worker
+from motionkit.widgets.controls import choices, options_of, settings_of
+from motionkit.widgets.worker import Worker
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
-from motionkit.widgets.widget import Panel
+from motionkit.widgets.panel import Panel
 
 FRAMES = 20
 PATIENCE = 30  # seconds

@@ -1,1 +1,1 @@
-"""The webcam: ``widget`` needs ``motionkit[notebook]``; ``session`` and ``clip`` do without."""
+"""Live animation of a source by frames as they come, without a widget."""

@@ -1,1 +1,1 @@
-"""The slider panel: ``widget`` needs ``motionkit[notebook]``; what it shows is found without a widget."""
+"""What a notebook shows and moves: the slider panel and the webcam; both need ``motionkit[notebook]``."""

@@ -29,7 +29,7 @@ panel
 """
 # The page loses patience with a silent kernel after two seconds.
 HASTY = """
-from motionkit.widgets.widget import Panel
+from motionkit.widgets.panel import Panel
 Panel._esm = Panel._esm.replace("20_000", "2_000")
 """
 

@@ -15,17 +15,17 @@ from typing import Any
 
 from motionkit import drive, samples
 from motionkit.config import AnimateOptions
-from motionkit.controls import choices, options_of, settings_of
 from motionkit.errors import InputError, MissingPackageError, MotionkitError
 from motionkit.frontend import jpeg, script, style
 from motionkit.model import Model
 from motionkit.structures import AnimationResult
-from motionkit.transfer import Transfers
 from motionkit.widgets.calls import python_call
+from motionkit.widgets.controls import choices, options_of, settings_of
 from motionkit.widgets.inputs import SAMPLES, described
 from motionkit.widgets.job import Job
 from motionkit.widgets.preview import Preview
-from motionkit.worker import Worker
+from motionkit.widgets.uploads import Transfers
+from motionkit.widgets.worker import Worker
 
 try:
     import anywidget

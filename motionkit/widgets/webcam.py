@@ -21,7 +21,6 @@ import numpy as np
 from motionkit import config, drive, faces, media, samples
 from motionkit.animation.moments import picture_side
 from motionkit.config import AnimateOptions
-from motionkit.controls import options_of
 from motionkit.drawing import overlays
 from motionkit.errors import InputError, MissingPackageError, MotionkitError, MotionkitWarning
 from motionkit.frontend import jpeg, script, style
@@ -30,8 +29,9 @@ from motionkit.live.session import LiveSession
 from motionkit.media.images import check_file
 from motionkit.model import Model
 from motionkit.structures import Keypoints
-from motionkit.transfer import Transfers
-from motionkit.worker import Worker
+from motionkit.widgets.controls import options_of
+from motionkit.widgets.uploads import Transfers
+from motionkit.widgets.worker import Worker
 
 try:
     import anywidget
