@@ -73,5 +73,5 @@ setup(
         "recipe": [*TRAIN, *RECIPE],
         "dev": [*NOTEBOOK, *TRAIN, *RECIPE, *DEV],
     },
-    entry_points={"console_scripts": ["motionkit = motionkit.cli:main"]},
+    entry_points={"console_scripts": ["motionkit = motionkit.cli.main:main"]},
 )

@@ -27,12 +27,17 @@ LAYERS = [
     "notebook",
     "live",
     "widgets",
-    "cli_training cli_bench",
     "cli",
+    "__main__",
 ]
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "cli": [
+        "training bench",
+        "main",
+        "__init__",
+    ],
     "data": [
         "batch config",
         "clips truth augmentation",

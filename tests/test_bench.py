@@ -23,7 +23,7 @@ from motionkit.bench.files import FileJob, run_apart
 from motionkit.bench.procedures import Fast, Plain
 from motionkit.bench.report import Report, Spread
 from motionkit.bench.scale import Scale
-from motionkit.cli import main
+from motionkit.cli.main import main
 from motionkit.config import PRECISIONS, PUBLISHED
 from motionkit.errors import InputError, MotionkitError, WeightsError
 from motionkit.modules.first_order import FirstOrderModel
@@ -228,7 +228,7 @@ def test_stopped_it_keeps_whole_rounds(tiny: str) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
 def test_ctrl_c_prints_and_writes_what_was_measured(tiny: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "motionkit.cli", "bench", "--models", tiny, "--device", "cpu", "--no-clips"]
+    command = [sys.executable, "-m", "motionkit", "bench", "--models", tiny, "--device", "cpu", "--no-clips"]
     command += ["--rounds", "100000", "--frames", "1", "-o", str(tmp_path / "b.json")]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
@@ -330,5 +330,7 @@ def test_choices_are_the_models(tiny: str) -> None:
 
 
 def test_help_loads_no_torch() -> None:
-    code = "import sys; from motionkit.cli import main; main(['bench', '--help']); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from motionkit.cli.main import main; main(['bench', '--help']); assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

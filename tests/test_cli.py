@@ -13,8 +13,9 @@ import torch
 from conftest import seeded_model, tiny_config
 from safetensors import safe_open
 
-from motionkit import cli, media, model, trust
-from motionkit.cli import main
+from motionkit import media, model, trust
+from motionkit.cli import main as cli
+from motionkit.cli.main import main
 from motionkit.config import AnimateOptions
 from motionkit.model import Model
 from motionkit.motion.templates import load_template
@@ -202,7 +203,7 @@ def test_a_device_or_model_that_is_not_there(tmp_path: Path, capsys: pytest.Capt
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "motionkit.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "motionkit", *map(str, arguments)]
 
 
 def test_the_result_of_a_real_process_carries_the_label(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from motionkit import load_model, media, samples, training
-from motionkit.cli import main
+from motionkit.cli.main import main
 from motionkit.fast import int8
 from motionkit.training import PRESETS, STARTS, TrainResult
 
@@ -56,7 +56,7 @@ def test_the_command_line_examples_run(workshop: Path) -> None:
     commands = [line for block in blocks("console") for line in block.splitlines() if line.startswith("motionkit")]
     assert len(commands) >= 10
     for command in commands:
-        words = [sys.executable, "-m", "motionkit.cli", *shlex.split(command)[1:]]
+        words = [sys.executable, "-m", "motionkit", *shlex.split(command)[1:]]
         if "train" in words:
             words += [*SHORT.split(), "--device", "cpu"]
         done = subprocess.run(words, cwd=workshop, capture_output=True, text=True)

@@ -22,7 +22,8 @@ from skimage import data
 from test_media_round_trip import click_and_flash, ffmpeg
 
 import motionkit as mk
-from motionkit import cli, media, pipeline, samples
+from motionkit import media, pipeline, samples
+from motionkit.cli import main as cli
 from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
@@ -165,7 +166,7 @@ def test_mistakes_are_told(work: Path, model: Model) -> None:
 
 def command(*words: object, work: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "motionkit.cli", *map(str, words)], cwd=work, capture_output=True, text=True
+        [sys.executable, "-m", "motionkit", *map(str, words)], cwd=work, capture_output=True, text=True
     )
 
 
@@ -191,7 +192,7 @@ def test_a_mistake_is_one_line_and_status_one(work: Path, capsys: pytest.Capture
 
 def test_control_c_says_how_far_it_came(work: Path) -> None:
     ffmpeg("-stream_loop", 200, "-i", work / "driving.mp4", "-c", "copy", work / "long.mp4")
-    words = [sys.executable, "-u", "-m", "motionkit.cli", "animate", "face.jpg", "long.mp4", "-o", "out.mp4"]
+    words = [sys.executable, "-u", "-m", "motionkit", "animate", "face.jpg", "long.mp4", "-o", "out.mp4"]
     with subprocess.Popen([*words, "--crop", "centre"], cwd=work, stderr=subprocess.PIPE, bufsize=0) as process:
         assert process.stderr is not None
         seen = b""

@@ -17,7 +17,7 @@ from training_runs import make_clips, small_run, written
 
 import motionkit as mk
 from motionkit import training
-from motionkit.cli import main
+from motionkit.cli.main import main
 from motionkit.training import PRESETS, TrainConfig, TrainResult
 from motionkit.weights import checkpoints
 
@@ -161,7 +161,7 @@ def test_training_without_accelerate_names_the_extra() -> None:
     code = """
 import sys
 sys.modules["accelerate"] = None
-from motionkit.cli import main
+from motionkit.cli.main import main
 sys.exit(main(["train", "clips", "-o", "run", "--preset", "vox"]))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -173,7 +173,7 @@ sys.exit(main(["train", "clips", "-o", "run", "--preset", "vox"]))
 def test_control_c_leaves_a_checkpoint_and_says_how_to_go_on(clips: Path, wanted: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     command = [
-        sys.executable, "-m", "motionkit.cli", "train", str(clips), "-o", str(run), "--config", str(wanted),
+        sys.executable, "-m", "motionkit", "train", str(clips), "-o", str(run), "--config", str(wanted),
         "--epochs", "1000", "--workers", "1", "--device", "cpu",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

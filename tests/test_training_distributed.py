@@ -277,7 +277,7 @@ def test_two_processes_of_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "wanted.json").write_text(json.dumps(small_run().to_dict()))
     launch = [
         sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port()),
-        "-m", "motionkit.cli", "train", str(clips), "-o", str(tmp_path / "run"), "--quiet", "--device", "cpu",
+        "-m", "motionkit", "train", str(clips), "-o", str(tmp_path / "run"), "--quiet", "--device", "cpu",
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     options: dict[str, Any] = {"env": environment, "capture_output": True, "text": True, "timeout": 600}

@@ -14,7 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from motionkit import cli_bench, cli_training
+from motionkit.cli import bench as cli_bench
+from motionkit.cli import training as cli_training
 from motionkit.config import OVERLAYS, PRECISIONS, AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError, MotionkitError, MotionkitWarning
 from motionkit.structures import Box
@@ -300,7 +301,3 @@ def _convert(given: argparse.Namespace) -> None:
     from motionkit import weights
 
     print(weights.convert(Path(given.source), Path(given.target)))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,1 @@
+"""``motionkit …``: the command line, a file for each family of commands."""
