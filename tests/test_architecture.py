@@ -15,24 +15,28 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config wholefile",
-    "samples drive frontend",
-    "media faces tensors motion drawing trust weights modules",
-    "fast",
+    "config wholefile samples frontend",
+    "media tensors motion drawing trust weights modules drive",
+    "faces fast",
     "model",
     "animation",
     "pipeline",
-    "data",
+    "data live evaluation",
     "training bench",
-    "notebook",
-    "live",
-    "widgets",
+    "notebook widgets",
     "cli",
     "__main__",
 ]
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "evaluation": [
+        "signals",
+        "subjects",
+        "figures",
+        "verdict",
+        "__init__",
+    ],
     "cli": [
         "training bench",
         "main",
@@ -65,7 +69,7 @@ INSIDE = {
     ],
     "faces": [
         "finders",
-        "squares",
+        "squares mesh",
         "__init__",
     ],
     "motion": [

@@ -24,7 +24,8 @@ import paint
 import performance
 import scene
 import shaders
-import signals
+
+from motionkit.evaluation import signals
 
 SIZE = 128
 # What render_heads keeps when it is run as its help says; without it, these tests load anny themselves.

@@ -20,13 +20,11 @@ from motionkit.model import Model
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "weights" / "recipe"))
 
-import figures
 import judge
-import landmarks
-import signals
-import subjects
-import verdict
-from landmarks import Mesh, Track
+
+from motionkit.evaluation import figures, signals, subjects, verdict
+from motionkit.faces import mesh as landmarks
+from motionkit.faces.mesh import Mesh, Track
 
 SIDE = 64
 

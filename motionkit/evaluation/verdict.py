@@ -9,11 +9,11 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from figures import POSE, Pair, PairFigures, RenderedFigures, SelfFigures
-from signals import SIGNALS
 
 from motionkit import media
 from motionkit.drawing.collage import Panel, lay_out
+from motionkit.evaluation.figures import POSE, Pair, PairFigures, RenderedFigures, SelfFigures
+from motionkit.evaluation.signals import SIGNALS
 
 __all__ = [
     "Figure",

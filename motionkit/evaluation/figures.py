@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from landmarks import Mesh, Track
-from signals import (
+
+from motionkit.animation.moments import animate, detect_clip
+from motionkit.config import AnimateOptions
+from motionkit.evaluation.signals import (
     SIGNALS,
     background_mask,
     colour_change,
@@ -25,10 +27,8 @@ from signals import (
     skin_mask,
     slope,
 )
-from subjects import Portrait, Scene, Truth
-
-from motionkit.animation.moments import animate, detect_clip
-from motionkit.config import AnimateOptions
+from motionkit.evaluation.subjects import Portrait, Scene, Truth
+from motionkit.faces.mesh import Mesh, Track
 from motionkit.model import Model
 from motionkit.structures import Keypoints
 
