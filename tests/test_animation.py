@@ -14,9 +14,9 @@ from conftest import seeded_model, tiny_config
 import motionkit as mk
 from motionkit import motion
 from motionkit.animation import moments as animation
-from motionkit.animation.memory import fitting_batch
-from motionkit.animation.moments import detect_clip
+from motionkit.animation.driving import detect_clip
 from motionkit.errors import InputError, OutOfMemoryError, TemplateError
+from motionkit.fast.memory import fitting_batch
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
 from motionkit.structures import Keypoints

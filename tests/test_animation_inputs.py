@@ -14,7 +14,8 @@ import torch
 from conftest import seeded_model, tiny_config
 
 from motionkit import media, motion
-from motionkit.animation.moments import animate, detect_clip, moments
+from motionkit.animation.driving import detect_clip
+from motionkit.animation.moments import animate, moments
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, OutOfMemoryError
 from motionkit.model import Model

@@ -15,7 +15,7 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config wholefile samples frontend",
+    "config wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -49,9 +49,10 @@ INSIDE = {
         "__init__",
     ],
     "pipeline": [
+        "clips panels",
+        "driving subject",
         "outputs",
-        "run",
-        "inspection",
+        "run inspection",
         "__init__",
     ],
     "trust": [
@@ -63,7 +64,9 @@ INSIDE = {
         "__init__",
     ],
     "animation": [
-        "memory overlap",
+        "overlap",
+        "driving",
+        "source",
         "moments",
         "__init__",
     ],
@@ -76,6 +79,7 @@ INSIDE = {
         "affine templates",
         "gains",
         "movement",
+        "mover",
         "__init__",
     ],
     "weights": [
@@ -99,7 +103,8 @@ INSIDE = {
         "__init__",
     ],
     "widgets": [
-        "controls uploads worker detected calls job",
+        "controls failures uploads worker detected calls",
+        "job",
         "preview",
         "inputs",
         "panel webcam",
@@ -110,7 +115,7 @@ INSIDE = {
         "__init__",
     ],
     "fast": [
-        "winograd packed int8",
+        "memory winograd packed int8",
         "convs precision",
         "model",
         "__init__",

@@ -9,7 +9,7 @@ import torch
 
 import motionkit as mk
 from motionkit import samples
-from motionkit.animation.moments import detect_clip
+from motionkit.animation.driving import detect_clip
 from motionkit.config import ModelConfig
 from motionkit.errors import InputError
 from motionkit.media import open_clip

@@ -25,7 +25,7 @@ from motionkit.widgets.controls import choices, options_of, settings_of
 from motionkit.widgets.worker import Worker
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
-from motionkit.widgets.panel import Panel
+from motionkit.widgets.panel import SliderPanel
 
 FRAMES = 20
 PATIENCE = 30  # seconds
@@ -44,7 +44,7 @@ def until(condition: Callable[[], Any]) -> Any:
 class Page:
     """The browser's side of a panel."""
 
-    def __init__(self, panel: Panel) -> None:
+    def __init__(self, panel: SliderPanel) -> None:
         self.panel = panel
         self.got: list[tuple[dict[str, Any], list[bytes]]] = []
         panel.send = lambda content, buffers=(): self.got.append((content, list(buffers)))  # type: ignore[method-assign]
@@ -198,7 +198,7 @@ def test_animate_with_progress_then_download_and_save(page: Page, work: Path, mo
     assert result.path.read_bytes() == before
 
 
-def _squares(panel: Panel) -> tuple[np.ndarray, list[np.ndarray]]:
+def _squares(panel: SliderPanel) -> tuple[np.ndarray, list[np.ndarray]]:
     from motionkit import faces
 
     source = faces.crop(media.read_image("face.png"), Box(16, 0, 112, 96), size=32)

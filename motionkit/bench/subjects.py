@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 
 from motionkit import faces, media, samples
-from motionkit.animation.moments import picture_side
 from motionkit.config import PUBLISHED
 from motionkit.media.tone import ToneWriter
 from motionkit.model import load_model
@@ -47,7 +46,7 @@ def load_reference(name: str, size: int | None = None) -> tuple[FirstOrderModel,
         with torch.device("meta"):  # the weights are shared, not copied
             reference = FirstOrderModel(config).eval()
         reference.load_state_dict(state, assign=True)
-    return reference, picture_side(config, size)
+    return reference, config.picture_side(size)
 
 
 @lru_cache(maxsize=2)
