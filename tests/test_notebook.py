@@ -12,12 +12,12 @@ import IPython.display
 import numpy as np
 import pytest
 from PIL import Image
-from training_runs import make_clips, small_run
 
 from motionkit import media, notebook, samples
 from motionkit.data.clips import find_clips
 from motionkit.errors import InputError, MissingPackageError
 from motionkit.training import TrainProgress, train
+from tests.support.training_runs import make_clips, small_run
 
 
 class Handle:

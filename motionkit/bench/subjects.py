@@ -60,7 +60,7 @@ def _load(name: str) -> FirstOrderModel:
 def seed(reference: FirstOrderModel) -> FirstOrderModel:
     """Fill a model with weights that depend on names and shapes alone, and return it.
 
-    Anti-aliasing kernels and counters stay. The weights are those behind the golden files in ``tests/data``: pictures
+    Anti-aliasing kernels and counters stay. The weights are those behind the golden files in ``tests/golden``: pictures
     of nothing, but as far from flat and from saturation as a trained model's.
     """
     for name, value in reference.state_dict().items():

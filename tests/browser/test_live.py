@@ -16,8 +16,9 @@ from PIL import Image
 from motionkit import media, samples, trust
 
 if TYPE_CHECKING:
-    from conftest import Lab, Notebook
     from playwright.sync_api import Browser, Page
+
+    from tests.browser.conftest import Lab, Notebook
 
 # Quick to answer, not quick to compute: a busy machine may need long for a result.
 PATIENCE = 60_000  # ms

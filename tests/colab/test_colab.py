@@ -13,8 +13,8 @@ import numpy as np
 import run as runner
 from nbclient import NotebookClient
 
-from colab.machine import HERE, MOUNTED, ROOT, Colab
 from motionkit import media, samples, trust
+from tests.colab.machine import HERE, MOUNTED, ROOT, Colab
 
 NOTEBOOKS = ROOT / "notebooks"
 
