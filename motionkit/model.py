@@ -116,7 +116,7 @@ class Model:
     def generate(
         self, source: Tensor | EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints
     ) -> Generated:
-        """The source in the driving pose. Out of memory, it goes over to half batches, once and for good.
+        """The source in the driving pose; out of memory, in half batches.
 
         Args:
             source: 1 or B pictures 3 H W in [0, 1], or what ``encode`` made of them.
@@ -136,7 +136,7 @@ class Model:
                 driving_keypoints[part],
             )
 
-        return self._memory.in_parts(len(driving_keypoints), make, Generated.cat)
+        return self._memory.in_parts(len(driving_keypoints), encoded.picture.shape[-1], make, Generated.cat)
 
     @torch.inference_mode()
     def _generate(self, encoded: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:

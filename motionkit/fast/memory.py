@@ -26,7 +26,7 @@ class Memory:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._halved = False
+        self._fits: dict[int, int] = {}  # frames at once, by side, where more did not fit
 
     def usual_batch(self, side: int, one: Callable[[], int]) -> int:
         """Frames at once: GPUs want many; on a CPU a few small pictures hide the overhead, large ones do not gain.
@@ -44,25 +44,26 @@ class Memory:
         kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
         return fitting_batch(each, free + kept)
 
-    def in_parts(self, count: int, make: Callable[[slice], T], join: Callable[[list[T]], T]) -> T:
-        """Make a batch whole; out of memory, go over to half batches, once and for good.
+    def in_parts(self, count: int, side: int, make: Callable[[slice], T], join: Callable[[list[T]], T]) -> T:
+        """Make a batch whole; out of memory, in halves, and from then on without trying what did not fit.
 
         Args:
-            count: Items of the batch.
-            make: Makes a part of it.
+            count: Frames of the batch.
+            side: Side in pixels of the result.
+            make: Makes a part of the batch.
             join: Puts parts together.
 
         Raises:
             OutOfMemoryError: Half a batch does not fit either.
         """
-        if count > 1 and not self._halved:
+        if 1 < count <= self._fits.get(side, count):
             try:
                 return make(slice(0, count))
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
             # Outside the handler, whose traceback would keep what did not fit.
-            self._halved = True
+            self._fits[side] = (count + 1) // 2
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
         half = (count + 1) // 2

@@ -253,11 +253,11 @@ class Cramped(Model):
     fits = 0
     calls: list[int]
 
-    def generate(self, source, source_keypoints, driving_keypoints) -> Generated:  # type: ignore[no-untyped-def]
+    def _generate(self, encoded, source_keypoints, driving_keypoints) -> Generated:  # type: ignore[no-untyped-def]
         self.calls.append(len(driving_keypoints))
         if len(driving_keypoints) > self.fits:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return super().generate(source, source_keypoints, driving_keypoints)
+        return super()._generate(encoded, source_keypoints, driving_keypoints)
 
 
 def cramped(fits: int) -> Cramped:
@@ -269,13 +269,16 @@ def cramped(fits: int) -> Cramped:
 def test_out_of_memory_halves_the_batch_once(model: Model, clip: np.ndarray) -> None:
     narrow = cramped(2)
     options = AnimateOptions(batch_size=4)
-    for source in (clip[0], clip[:2]):
+    for source, calls in ((clip[0], [4, 2, 2, 2, 1]), (clip[:2], [2, 2, 2, 1])):
         narrow.calls.clear()
         assert close(
             every(animate(source, clip, model=narrow, options=options)),
             every(animate(source, clip, model=model, options=options)),
         )
-        assert narrow.calls == [4, 2, 2, 2, 1]  # the halves stay
+        assert narrow.calls == calls  # what did not fit is not tried again
+    narrow.calls.clear()
+    every(animate(clip[0], clip, model=narrow, options=options.replace(batch_size=2)))
+    assert max(narrow.calls) == 2  # smaller batches are made whole
 
 
 @pytest.mark.parametrize("batch", [1, 4])
@@ -294,7 +297,7 @@ def test_out_of_memory_while_detecting_is_a_clear_error(clip: np.ndarray, monkey
     def full(images: torch.Tensor) -> Keypoints:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
 
-    monkeypatch.setattr(model, "detect", full)
+    monkeypatch.setattr(model.fast, "detect", full)
     with pytest.raises(OutOfMemoryError, match="cpu has too little memory"):
         next(animate(clip[0], clip, model=model))
 
@@ -305,6 +308,6 @@ def test_other_errors_of_the_device_are_not_hidden(clip: np.ndarray, monkeypatch
     def broken(*_: object) -> Generated:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(model, "generate", broken)
+    monkeypatch.setattr(model.fast, "generate", broken)
     with pytest.raises(RuntimeError, match=r"^a bug$"):
         next(animate(clip[0], clip, model=model))

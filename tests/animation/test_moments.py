@@ -12,6 +12,7 @@ import torch
 
 import motionkit as mk
 from motionkit import motion
+from motionkit.animation import driving
 from motionkit.animation import moments as animation
 from motionkit.animation.driving import detect_clip
 from motionkit.errors import InputError, OutOfMemoryError, TemplateError
@@ -50,7 +51,8 @@ def test_work_that_is_begun_ahead_changes_nothing(
 ) -> None:
     expected = frames(SOURCE, DRIVING, model, batch_size=batch_size)
     looped = frames(DRIVING[:2], DRIVING, model, batch_size=batch_size)
-    monkeypatch.setattr(animation, "_lag", lambda _: 1)  # as on a GPU
+    for module in (animation, driving):
+        monkeypatch.setattr(module, "lag", lambda _: 1)  # as on a GPU
     assert np.array_equal(frames(SOURCE, DRIVING, model, batch_size=batch_size), expected)
     assert np.array_equal(frames(DRIVING[:2], DRIVING, model, batch_size=batch_size), looped)
 
@@ -175,10 +177,10 @@ class Scarce(Model):
 
     room = 2
 
-    def generate(self, source, source_keypoints, driving_keypoints):  # type: ignore[no-untyped-def]
+    def _generate(self, encoded, source_keypoints, driving_keypoints):  # type: ignore[no-untyped-def]
         if len(driving_keypoints) > self.room:
             raise torch.cuda.OutOfMemoryError("out of memory")
-        return super().generate(source, source_keypoints, driving_keypoints)
+        return super()._generate(encoded, source_keypoints, driving_keypoints)
 
 
 def test_out_of_memory_halves_the_batch_once() -> None:
