@@ -73,7 +73,7 @@ INSIDE = {
         "__init__",
     ],
     "motion": [
-        "affine templates",
+        "affine templates smoothing",
         "gains",
         "movement",
         "__init__",
