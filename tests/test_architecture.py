@@ -68,7 +68,7 @@ INSIDE = {
         "__init__",
     ],
     "faces": [
-        "finders",
+        "finders crops",
         "squares mesh",
         "__init__",
     ],

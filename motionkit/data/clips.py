@@ -16,7 +16,8 @@ import numpy as np
 
 from motionkit.data.config import DataConfig
 from motionkit.errors import InputError, MediaError, MotionkitError
-from motionkit.faces.squares import centred_square, crop
+from motionkit.faces.crops import crop
+from motionkit.faces.squares import centred_square
 from motionkit.media import open_clip, read_image
 from motionkit.media.seeking import read_frames_at
 from motionkit.wholefile import write_whole
