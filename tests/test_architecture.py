@@ -15,7 +15,7 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config wholefile samples frontend",
+    "config frames wholefile samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -59,7 +59,8 @@ INSIDE = {
         "__init__",
     ],
     "drawing": [
-        "collage overlays",
+        "captions overlays",
+        "collage",
         "__init__",
     ],
     "animation": [
