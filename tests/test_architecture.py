@@ -30,6 +30,16 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "media": [
+        "suffixes colour",
+        "targets",
+        "images streams",
+        "metadata reading",
+        "seeking audio",
+        "writing",
+        "tone",
+        "__init__",
+    ],
     "evaluation": [
         "signals",
         "subjects",
