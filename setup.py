@@ -39,6 +39,7 @@ DEV = [
     "playwright",
     "pytest",
     "ruff",
+    "scipy-stubs",
     "types-requests",
     "types-tqdm",
 ]

@@ -16,9 +16,10 @@ import torch
 
 from motionkit.animation.overlap import lagged
 from motionkit.errors import InputError
+from motionkit.frames import check_frame
 from motionkit.model import Model
 from motionkit.structures import Detected, Keypoints
-from motionkit.tensors import check_frame, to_cpu_later, to_tensor
+from motionkit.tensors import to_cpu_later, to_tensor
 
 __all__ = ["Driving", "Frames", "as_driving", "detect", "detect_clip", "lag", "squares"]
 

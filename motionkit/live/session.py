@@ -15,11 +15,12 @@ from motionkit import media, trust
 from motionkit.animation.source import EncodedFrames
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
+from motionkit.frames import check_frame
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
 from motionkit.pipeline.clips import Glimpse
 from motionkit.structures import Keypoints
-from motionkit.tensors import check_frame, to_frames, to_tensor
+from motionkit.tensors import to_frames, to_tensor
 
 __all__ = ["RECORDING_FPS", "LiveResult", "LiveSession", "RecordedClip", "Recorder", "StepTimes"]
 

@@ -31,8 +31,6 @@ from motionkit.evaluation.verdict import Judgement, comparison, mirrored_figures
 from motionkit.faces.mesh import Mesh, fetch
 from motionkit.model import load_model
 
-VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".avi")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
@@ -72,9 +70,10 @@ def _judge(given: argparse.Namespace) -> None:
     if not 64 <= given.size <= 1024:
         raise InputError("--size is out of range", got=given.size, expected="64 to 1024")
     mesh = Mesh(given.landmarks)
-    scenes = [read_clip(path, mesh, given) for path in _files(given.clips, VIDEOS, "clips")]
-    portraits = [read_portrait(path, mesh, given) for path in _files(given.portraits, media.IMAGE_SUFFIXES, "pictures")]
-    rendered = [read_rendered(path, mesh, given) for path in _files(given.rendered, VIDEOS, "clips")]
+    scenes = [read_clip(path, mesh, given) for path in _files(given.clips, media.READ_VIDEO_SUFFIXES, "clips")]
+    pictures = _files(given.portraits, media.READ_IMAGE_SUFFIXES, "pictures")
+    portraits = [read_portrait(path, mesh, given) for path in pictures]
+    rendered = [read_rendered(path, mesh, given) for path in _files(given.rendered, media.READ_VIDEO_SUFFIXES, "clips")]
     judged = [portrait for portrait in portraits if portrait.found]
     crossed = [(judged[i % len(judged)], scene) for i, (scene, _) in enumerate(rendered)] if judged else []
     names = _short_names(given.models)
