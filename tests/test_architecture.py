@@ -35,6 +35,8 @@ INSIDE = {
         "subjects",
         "figures",
         "verdict",
+        "report",
+        "judging",
         "__init__",
     ],
     "cli": [
