@@ -8,23 +8,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from motionkit.errors import InputError
+from motionkit.frames import check_frame
 
-__all__ = ["check_frame", "resize", "to_cpu_later", "to_device", "to_frames", "to_frames_later", "to_tensor"]
-
-
-def check_frame(frame: np.ndarray, *, what: str = "frame") -> np.ndarray:
-    """Return `frame` if it is an H W 3 uint8 array; raise InputError that names `what` otherwise."""
-    if not isinstance(frame, np.ndarray):
-        raise InputError(f"The {what} is not a picture", got=type(frame).__name__, expected="an H W 3 uint8 array")
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or 0 in frame.shape:
-        raise InputError(
-            f"The {what} is not a picture",
-            got=f"an array of shape {frame.shape} and type {frame.dtype}",
-            expected="H W 3 uint8, RGB",
-            todo="motionkit.media.read_image makes one from any picture file",
-        )
-    return frame
+__all__ = ["resize", "to_cpu_later", "to_device", "to_frames", "to_frames_later", "to_tensor"]
 
 
 def to_tensor(

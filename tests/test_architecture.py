@@ -15,7 +15,7 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config wholefile samples frontend",
+    "config frames wholefile samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -30,6 +30,16 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "media": [
+        "suffixes colour",
+        "targets",
+        "images streams",
+        "metadata reading",
+        "seeking audio",
+        "writing",
+        "tone",
+        "__init__",
+    ],
     "evaluation": [
         "signals",
         "subjects",
@@ -61,7 +71,8 @@ INSIDE = {
         "__init__",
     ],
     "drawing": [
-        "collage overlays",
+        "captions overlays",
+        "collage",
         "__init__",
     ],
     "animation": [
@@ -70,12 +81,12 @@ INSIDE = {
         "__init__",
     ],
     "faces": [
-        "finders",
+        "finders crops",
         "squares mesh",
         "__init__",
     ],
     "motion": [
-        "affine templates",
+        "affine templates smoothing",
         "gains",
         "movement",
         "__init__",

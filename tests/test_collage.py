@@ -10,7 +10,7 @@ import pytest
 from skimage import data
 
 from motionkit.config import OVERLAYS
-from motionkit.drawing import collage
+from motionkit.drawing import captions, collage
 from motionkit.drawing.collage import ContactSheet, Panel, contact_sheet, lay_out, scale_to_height
 from motionkit.errors import InputError
 
@@ -125,7 +125,7 @@ def test_captions_are_readable_on_any_ground(ground, height):
     }[ground]
 
     picture = lay_out([Panel("source", frame)])
-    label = collage._label("source", frame.shape[1], height)
+    label = captions._label("source", frame.shape[1], height)
     assert label is not None
     keep = label[0][..., 0]
     top, left = height - round(height / 32) - keep.shape[0], round(height / 32)
@@ -142,7 +142,7 @@ def test_a_caption_blends_without_wrapping_around():
     for grey in (0, 1, 127, 254, 255):
         frame = flat(256, 256, (grey, grey, grey))
         picture = lay_out([Panel("result", frame)]).astype(int)
-        low, high = min(grey, *collage.PILL), max(grey, *collage.TEXT)
+        low, high = min(grey, *captions.PILL), max(grey, *captions.TEXT)
         assert low - 1 <= picture.min() and picture.max() <= high + 1
 
 
@@ -155,7 +155,7 @@ def test_a_long_caption_ends_in_an_ellipsis_inside_its_panel(width):
 
     assert columns.stop <= width - round(256 / 32)
     font = ImageFont.load_default(13)
-    fitted = collage._fit("a caption that is much too long for this panel", width - 2 * 8 - 2 * 8, font)
+    fitted = captions._fit("a caption that is much too long for this panel", width - 2 * 8 - 2 * 8, font)
     assert fitted.endswith("…")
     assert "a caption that is much too long for this panel".startswith(fitted[:-1])
     assert font.getlength(fitted) <= width - 32
@@ -200,9 +200,12 @@ def test_laying_out_costs_little():
     ("call", "message"),
     [
         (lambda: lay_out([]), "needs panels"),
-        (lambda: lay_out([Panel("source", np.zeros((4, 4, 3)))]), "'source' is not a frame.*float64.*H W 3 uint8"),
+        (
+            lambda: lay_out([Panel("source", np.zeros((4, 4, 3)))]),
+            "panel 'source' is not a picture.*float64.*H W 3 uint8",
+        ),
         (lambda: lay_out([Panel("source", np.zeros((4, 4), np.uint8))]), r"shape \(4, 4\)"),
-        (lambda: lay_out([Panel("source", np.zeros((0, 4, 3), np.uint8))]), "empty"),
+        (lambda: lay_out([Panel("source", np.zeros((0, 4, 3), np.uint8))]), r"shape \(0, 4, 3\)"),
         (lambda: lay_out([Panel("source", None)]), "NoneType"),  # type: ignore[arg-type]
         (lambda: lay_out([Panel("source", flat(4, 4))], height=0), "at least 1 pixel"),
         (lambda: lay_out([Panel("source", flat(4, 4))], gap=-1), "gap between panels is negative; got -1"),

@@ -13,7 +13,8 @@ from hypothesis.extra import numpy as npst
 
 from motionkit.errors import InputError
 from motionkit.motion.gains import Gains
-from motionkit.motion.movement import Smoother, limit, transfer
+from motionkit.motion.movement import limit, transfer
+from motionkit.motion.smoothing import Smoother
 from motionkit.structures import Keypoints
 
 SQUARE = torch.tensor([[[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]])  # hull area 1

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from motionkit.errors import InputError
-from motionkit.motion.movement import Smoother, best_reference
+from motionkit.motion.movement import best_reference
+from motionkit.motion.smoothing import Smoother
 from motionkit.structures import Keypoints
 
 SQUARE = torch.tensor([[[-0.5, -0.5], [0.5, -0.5], [0.5, 0.5], [-0.5, 0.5]]])

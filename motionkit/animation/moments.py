@@ -18,10 +18,11 @@ from motionkit.animation.overlap import lagged
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError
 from motionkit.fast import EncodedSource
+from motionkit.frames import check_frame
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate, check_model
 from motionkit.structures import Generated, Keypoints
-from motionkit.tensors import check_frame, to_cpu_later, to_frames, to_frames_later, to_tensor
+from motionkit.tensors import to_cpu_later, to_frames, to_frames_later, to_tensor
 
 __all__ = [
     "Moment",

@@ -16,15 +16,14 @@ import numpy as np
 
 from motionkit.data.config import DataConfig
 from motionkit.errors import InputError, MediaError, MotionkitError
-from motionkit.faces.squares import centred_square, crop
-from motionkit.media import open_clip, read_image
+from motionkit.faces.crops import crop
+from motionkit.faces.squares import centred_square
+from motionkit.media import READ_IMAGE_SUFFIXES, READ_VIDEO_SUFFIXES, open_clip, read_image
 from motionkit.media.seeking import read_frames_at
 from motionkit.wholefile import write_whole
 
 __all__ = ["BrokenClipError", "ClipFile", "ClipFrames", "Clips", "find_clips", "list_clips"]
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".webm", ".avi", ".gif", ".mkv")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 TRUTH_SUFFIX = ".truth.safetensors"
 
 
@@ -86,7 +85,7 @@ def find_clips(folder: str | Path, config: DataConfig | None = None, *, seed: in
         raise InputError(
             "The folder holds no clips to train on",
             got=str(folder),
-            expected=f"videos ({', '.join(VIDEO_SUFFIXES)}) or folders of pictures, or a train folder with them",
+            expected=f"videos ({', '.join(READ_VIDEO_SUFFIXES)}) or folders of pictures, or a train folder with them",
         )
     return found
 
@@ -99,7 +98,7 @@ def list_clips(folder: Path) -> list[ClipFile]:
             continue
         if path.is_dir() and _pictures(path):
             truth = path.with_name(path.name + TRUTH_SUFFIX)
-        elif path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+        elif path.is_file() and path.suffix.lower() in READ_VIDEO_SUFFIXES:
             truth = path.with_name(path.stem + TRUTH_SUFFIX)
         else:
             continue
@@ -120,7 +119,7 @@ def _split(clips: Sequence[ClipFile], share: float, seed: int) -> Clips:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    names = (path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+    names = (path for path in folder.iterdir() if path.suffix.lower() in READ_IMAGE_SUFFIXES)
     return sorted(path for path in names if not path.name.startswith("."))
 
 

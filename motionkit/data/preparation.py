@@ -16,8 +16,9 @@ from PIL import Image
 
 from motionkit.data.clips import list_clips
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitWarning
+from motionkit.faces.crops import crop
 from motionkit.faces.finders import Finder, find_faces
-from motionkit.faces.squares import crop, face_square
+from motionkit.faces.squares import face_square
 from motionkit.media import VideoWriter, open_clip
 from motionkit.structures import Box
 from motionkit.wholefile import write_whole

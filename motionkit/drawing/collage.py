@@ -8,15 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from motionkit.drawing.captions import write_caption
 from motionkit.errors import InputError
-
-if TYPE_CHECKING:
-    from PIL import ImageFont
+from motionkit.frames import check_frame
 
 __all__ = ["PANELS", "ContactSheet", "Panel", "contact_sheet", "lay_out", "scale_to_height"]
 
@@ -30,13 +27,6 @@ SHEET_GAP = 1 / 20  # of a moment's height; wider than GAP, so that the panels o
 SHEET_RATIO = 16 / 9  # width to height that a sheet's number of columns aims at
 SHEET_WIDTH = 2560  # pixels; wider sheets are scaled down
 KEPT = 4  # frames kept for each moment while a clip's length is unknown
-
-TEXT_SIZE = 1 / 20  # of the panel's height
-SMALLEST_TEXT = 9  # pixels
-MARGIN = 1 / 32  # from the panel's corner, of its height
-PILL, PILL_OPACITY = (16, 18, 22), 0.72  # dark enough for a contrast of 7 under TEXT even over white
-TEXT = (245, 246, 248)
-SMOOTHING = 4  # the pill is drawn this many times larger and reduced
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +62,7 @@ def lay_out(
     if not panels:
         raise InputError("A collage needs panels", got="none")
     for panel in panels:
-        _check_frame(panel.frame, panel.caption)
+        check_frame(panel.frame, what=f"panel {panel.caption!r}")
     height = max(panel.frame.shape[0] for panel in panels) if height is None else height
     gap = max(2, round(height * GAP)) if gap is None else gap
     if gap < 0:
@@ -85,7 +75,7 @@ def lay_out(
         place = collage[:height, left : left + picture.shape[1]]
         place[...] = picture
         if captions:
-            _write(place, panel.caption, bottom=True)
+            write_caption(place, panel.caption, bottom=True)
         left += picture.shape[1] + gap
     if height % 2:
         collage[-1] = collage[-2]
@@ -137,7 +127,7 @@ class ContactSheet:
         Raises:
             InputError: The frame is not H W 3 uint8, or of another size than those before.
         """
-        _check_frame(frame, f"moment {index}")
+        check_frame(frame, what=f"moment {index}")
         if self._last is not None and self._last[1].shape != frame.shape:
             raise InputError(
                 "The frames of a contact sheet differ in size",
@@ -248,64 +238,8 @@ def _grid(frames: list[np.ndarray], captions: list[str], columns: int | None) ->
         top, left = gap + row * (height + gap), gap + column * (width + gap)
         place = sheet[top : top + height, left : left + width]
         place[...] = frame if frame.shape == place.shape else _resize(frame, width, height)
-        _write(place, caption, bottom=False)
+        write_caption(place, caption, bottom=False)
     return sheet
-
-
-def _write(picture: np.ndarray, caption: str, *, bottom: bool) -> None:
-    """Blend a caption into the picture's lower or upper left corner, in place."""
-    height, width = picture.shape[:2]
-    label = _label(" ".join(caption.split()), width, height)
-    if label is None:
-        return
-    keep, add = label
-    margin = round(height * MARGIN)
-    top = height - margin - len(keep) if bottom else margin
-    region = picture[top : top + len(keep), margin : margin + keep.shape[1]]
-    region[...] = (region * keep + add) // 255
-
-
-@lru_cache(maxsize=64)
-def _label(caption: str, width: int, height: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """A caption rendered for panels of this size, as what remains of the picture below and what is added to it.
-
-    Returns:
-        h w 1 uint16, the weight of the picture in 255ths, and h w 3 uint16, in 255ths of a grey level with the half
-        that rounds; None where nothing fits.
-    """
-    from PIL import Image, ImageDraw, ImageFont
-
-    size = max(SMALLEST_TEXT, round(height * TEXT_SIZE))
-    font = ImageFont.load_default(size)
-    pad, margin, tall = round(size * 0.65), round(height * MARGIN), round(size * 1.7)
-    text = _fit(caption, width - 2 * margin - 2 * pad, font)
-    if not text or tall + 2 * margin > height:
-        return None
-    wide = round(font.getlength(text)) + 2 * pad
-    large = Image.new("L", (wide * SMOOTHING, tall * SMOOTHING))
-    ImageDraw.Draw(large).rounded_rectangle(
-        (0, 0, large.width - 1, large.height - 1), radius=large.height * 0.3, fill=round(255 * PILL_OPACITY)
-    )
-    pill = np.asarray(large.resize((wide, tall), Image.Resampling.BOX), dtype=np.float32)[..., None] / 255
-    letters = Image.new("L", (wide, tall))
-    cap_height = -font.getbbox("d", anchor="ls")[1]
-    baseline = round((tall + cap_height) / 2 - size * 0.06)
-    ImageDraw.Draw(letters).text((pad, baseline), text, fill=255, font=font, anchor="ls")
-    ink = np.asarray(letters, dtype=np.float32)[..., None] / 255
-    keep = np.rint(255 * (1 - pill) * (1 - ink))
-    add = 255 * (np.array(PILL) * pill * (1 - ink) + np.array(TEXT) * ink)
-    # The sum stays within 16 bits: keep and add belong to weights that sum to one.
-    return keep.astype(np.uint16), (np.floor(np.minimum(add, 255 * (255 - keep))) + 127).astype(np.uint16)
-
-
-def _fit(text: str, width: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """`text` if it fits into `width` pixels, else as much of it as fits with an ellipsis; empty if nothing does."""
-    if font.getlength(text) <= width:
-        return text
-    for end in range(len(text) - 1, 0, -1):
-        if font.getlength(text[:end].rstrip() + "…") <= width:
-            return text[:end].rstrip() + "…"
-    return ""
 
 
 def _at_most(frame: np.ndarray, width: int) -> np.ndarray:
@@ -319,11 +253,3 @@ def _resize(frame: np.ndarray, width: int, height: int) -> np.ndarray:
     from PIL import Image
 
     return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS))
-
-
-def _check_frame(frame: np.ndarray, what: str) -> None:
-    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        got = f"shape {frame.shape}, type {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise InputError(f"The picture of panel {what!r} is not a frame", got=got, expected="an H W 3 uint8 array")
-    if 0 in frame.shape:
-        raise InputError(f"The picture of panel {what!r} is empty", got=f"shape {frame.shape}")

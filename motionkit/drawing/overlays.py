@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from motionkit.errors import InputError
+from motionkit.frames import check_frame
 
 if TYPE_CHECKING:
     from motionkit.structures import Keypoints
@@ -78,7 +79,7 @@ def draw_keypoints(
     Raises:
         InputError: A shape that does not fit, or a coordinate that is not a finite number.
     """
-    _check_frame(frame)
+    check_frame(frame, what="frame to draw on")
     points, jacobians = _keypoint_arrays(value, jacobian)
     if names and len(names) != len(points):
         raise InputError("Names and keypoints differ in number", got=f"{len(names)} names", expected=f"{len(points)}")
@@ -169,12 +170,6 @@ def _wheel() -> np.ndarray:
         for start, end, steps in zip(corners[:-1], corners[1:], RAMPS, strict=True)
     ]
     return np.concatenate(ramps)
-
-
-def _check_frame(frame: np.ndarray) -> None:
-    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.shape[2:] != (3,) or 0 in frame.shape:
-        got = f"shape {frame.shape}, type {frame.dtype}" if isinstance(frame, np.ndarray) else type(frame).__name__
-        raise InputError("Not a frame to draw on", got=got, expected="an H W 3 uint8 array")
 
 
 def _check_map(array: Any, what: str, dims: tuple[int, ...], expected: str) -> np.ndarray:

@@ -163,9 +163,9 @@ def read_subjects(
     """
     options = options or SubjectOptions()
     return Subjects(
-        tuple(read_clip(path, mesh, options) for path in _files(clips, media.VIDEO_SUFFIXES, "clips")),
-        tuple(read_portrait(path, mesh, options) for path in _files(portraits, media.IMAGE_SUFFIXES, "pictures")),
-        tuple(read_rendered(path, mesh, options) for path in _files(rendered, media.VIDEO_SUFFIXES, "clips")),
+        tuple(read_clip(path, mesh, options) for path in _files(clips, media.READ_VIDEO_SUFFIXES, "clips")),
+        tuple(read_portrait(path, mesh, options) for path in _files(portraits, media.READ_IMAGE_SUFFIXES, "pictures")),
+        tuple(read_rendered(path, mesh, options) for path in _files(rendered, media.READ_VIDEO_SUFFIXES, "clips")),
     )
 
 

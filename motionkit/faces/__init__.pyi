@@ -1,11 +1,11 @@
+from .crops import crop as crop
+from .crops import paste_back as paste_back
 from .finders import Finder as Finder
 from .finders import find_faces as find_faces
 from .finders import overlap as overlap
 from .squares import centred_square as centred_square
 from .squares import choose_clip_square as choose_clip_square
 from .squares import choose_square as choose_square
-from .squares import crop as crop
 from .squares import face_square as face_square
 from .squares import held_inside as held_inside
-from .squares import paste_back as paste_back
 from .squares import steady_box as steady_box

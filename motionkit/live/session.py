@@ -15,9 +15,10 @@ from motionkit import media, motion, trust
 from motionkit.animation.moments import Generator, Source, move, picture_side
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
+from motionkit.frames import check_frame
 from motionkit.model import Model
 from motionkit.structures import Keypoints
-from motionkit.tensors import check_frame, to_frames, to_tensor
+from motionkit.tensors import to_frames, to_tensor
 
 __all__ = ["RECORDING_FPS", "LiveResult", "LiveSession", "RecordedClip", "Recorder", "StepTimes"]
 

@@ -5,14 +5,17 @@ Frames stream: memory does not grow with a clip's length. Outputs are written be
 
 from __future__ import annotations
 
-from motionkit.media.images import IMAGE_SUFFIXES, is_image, read_image, write_image
+from motionkit.media.images import is_image, read_image, write_image
 from motionkit.media.metadata import read_metadata
 from motionkit.media.reading import Clip, open_clip
-from motionkit.media.targets import VIDEO_SUFFIXES, check_target
+from motionkit.media.suffixes import IMAGE_SUFFIXES, READ_IMAGE_SUFFIXES, READ_VIDEO_SUFFIXES, VIDEO_SUFFIXES
+from motionkit.media.targets import check_target
 from motionkit.media.writing import VideoWriter
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "READ_IMAGE_SUFFIXES",
+    "READ_VIDEO_SUFFIXES",
     "VIDEO_SUFFIXES",
     "Clip",
     "VideoWriter",

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from motionkit.errors import InputError, MediaError, MissingPackageError
-from motionkit.media.targets import PICTURE_SUFFIXES, explain, part_name
+from motionkit.media.suffixes import IMAGE_SUFFIXES
+from motionkit.media.targets import explain, part_name
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["DESCRIPTION", "IMAGE_SUFFIXES", "check_file", "is_image", "read_image", "write_image"]
+__all__ = ["DESCRIPTION", "check_file", "is_image", "read_image", "write_image"]
 
-IMAGE_SUFFIXES = PICTURE_SUFFIXES
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
 JPEG_QUALITY = 95
 DESCRIPTION = 0x010E  # of EXIF: the one text field that every reader shows

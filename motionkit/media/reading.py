@@ -26,13 +26,13 @@ from motionkit.media.streams import (
     rate_of,
     video_stream,
 )
+from motionkit.media.suffixes import READ_IMAGE_SUFFIXES
 from motionkit.media.targets import explain
 from motionkit.structures import VideoInfo
 
 __all__ = ["JITTER", "Clip", "open_clip", "to_array"]
 
 PICTURES_FPS = Fraction(25)
-PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic"})
 # Containers round times: a frame counts as there this part of a frame before its time.
 JITTER = Fraction(1, 4)
 Seconds = float | Fraction | int | None
@@ -99,13 +99,13 @@ class Clip:
 def _pictures(path: Path) -> list[Path] | None:
     """The pictures of a folder or glob in natural order; None if the path is neither."""
     if path.is_dir():
-        found = [p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and not p.name.startswith(".")]
+        found = [p for p in path.iterdir() if p.suffix.lower() in READ_IMAGE_SUFFIXES and not p.name.startswith(".")]
     elif any(c in str(path) for c in "*?[") and not path.exists():
         found = [Path(p) for p in glob.glob(str(path))]
     else:
         return None
     if not found:
-        raise InputError("There are no pictures here", got=str(path), expected=" ".join(sorted(PICTURE_SUFFIXES)))
+        raise InputError("There are no pictures here", got=str(path), expected=" ".join(READ_IMAGE_SUFFIXES))
     return sorted(found, key=lambda p: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", p.name)])
 
 

@@ -7,11 +7,9 @@ import os
 from pathlib import Path
 
 from motionkit.errors import InputError, MediaError
+from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
-__all__ = ["VIDEO_SUFFIXES", "check_target", "explain", "part_name"]
-
-VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".gif")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+__all__ = ["check_target", "explain", "part_name"]
 
 
 def check_target(path: str | Path, *inputs: str | Path, any_suffix: bool = False) -> None:
@@ -30,8 +28,8 @@ def check_target(path: str | Path, *inputs: str | Path, any_suffix: bool = False
     if any(_same(target, Path(other)) for other in inputs):
         raise InputError("The target would overwrite an input", got=str(path), todo="Give the output another name")
     suffix = target.suffix.lower()
-    if suffix and not any_suffix and suffix not in VIDEO_SUFFIXES + PICTURE_SUFFIXES:
-        known = " ".join(VIDEO_SUFFIXES + PICTURE_SUFFIXES)
+    if suffix and not any_suffix and suffix not in VIDEO_SUFFIXES + IMAGE_SUFFIXES:
+        known = " ".join(VIDEO_SUFFIXES + IMAGE_SUFFIXES)
         raise InputError("Unknown kind of output", got=target.name, expected=f"{known}, or a folder without a suffix")
     if suffix and target.is_dir():
         raise InputError("The target is a folder where a file belongs", got=str(path))

@@ -18,10 +18,11 @@ import numpy as np
 from motionkit.errors import InputError, MediaError, MotionkitWarning
 from motionkit.media.audio import AudioFeed
 from motionkit.media.colour import BT709
-from motionkit.media.images import IMAGE_SUFFIXES, write_image
+from motionkit.media.images import write_image
 from motionkit.media.reading import Clip
 from motionkit.media.streams import is_av_error
-from motionkit.media.targets import VIDEO_SUFFIXES, check_target, explain, part_name
+from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from motionkit.media.targets import check_target, explain, part_name
 
 __all__ = ["VideoWriter"]
 

@@ -75,7 +75,7 @@ def _smoothstep(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def soft_bound(x: Tensor, knee: float, bound: float) -> Tensor:
-    """x beyond the knee, bent towards the bound; value and slope are continuous at the knee, either way round."""
+    """Bend what lies beyond the knee towards the bound; value and slope are continuous at the knee, either way round."""
     return knee + (bound - knee) * ((x - knee) / (bound - knee)).tanh()
 
 

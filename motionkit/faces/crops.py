@@ -1,0 +1,109 @@
+"""Squares cut out of a picture, and pasted back into it.
+
+Boxes are in pixels, half open, and may reach beyond the picture.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from motionkit.errors import InputError
+from motionkit.structures import Box
+
+__all__ = ["crop", "paste_back"]
+
+FEATHER = 0.08  # width of the soft edge, as a share of the box
+
+
+def crop(image: np.ndarray, box: Box, *, size: int | None = None) -> np.ndarray:
+    """The part of an H W 3 uint8 picture inside a box, mirrored at the border where the box reaches beyond it.
+
+    Args:
+        image: The picture.
+        box: The part, in pixels.
+        size: Side in pixels to resize a square to, anti-aliased; None keeps the box's.
+
+    Raises:
+        InputError: `size` is given for a box that is not square, which would stretch it.
+    """
+    if size is not None and box.width != box.height:
+        raise InputError(
+            "The box is not square",
+            got=f"{box.width}x{box.height} pixels",
+            expected="a square, to resize it unstretched",
+        )
+    height, width = image.shape[:2]
+    if box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height:
+        part = image[box.top : box.bottom, box.left : box.right]
+    else:
+        rows = _mirrored(box.top, box.bottom, height)
+        columns = _mirrored(box.left, box.right, width)
+        part = image[rows[:, None], columns[None, :]]
+    if size is None or part.shape[0] == size:
+        return np.ascontiguousarray(part)
+    return _resize(part, size, size)
+
+
+def paste_back(picture: np.ndarray, patch: np.ndarray, box: Box, *, feather: float = FEATHER) -> np.ndarray:
+    """Blend an animated square into the full picture it was cropped from.
+
+    Args:
+        picture: H W 3 uint8; stays as it is.
+        patch: The animated square, of any size.
+        box: Where it was cropped; what lies beyond the picture is dropped.
+        feather: Width of the soft edge, as a share of the box. Sides at the picture's border have none.
+
+    Returns:
+        A new H W 3 uint8 picture, equal to `picture` outside the box.
+    """
+    height, width = picture.shape[:2]
+    left, top, right, bottom = max(box.left, 0), max(box.top, 0), min(box.right, width), min(box.bottom, height)
+    result = picture.copy()
+    if left >= right or top >= bottom:
+        return result
+    if patch.shape[:2] != (box.height, box.width):
+        patch = _resize(patch, box.width, box.height)
+    inside = (slice(top - box.top, bottom - box.top), slice(left - box.left, right - box.left))
+    mask = _feathered(box, (width, height), feather)[inside][..., None]
+    below = result[top:bottom, left:right]
+    blended = below + (patch[inside].astype(np.float32) - below) * mask
+    result[top:bottom, left:right] = (blended + 0.5).astype(np.uint8)
+    return result
+
+
+def _mirrored(begin: int, end: int, length: int) -> np.ndarray:
+    """Indices begin … end-1, folded back into 0 … length-1 by reflection at the first and last pixel."""
+    if length == 1:
+        return np.zeros(end - begin, dtype=np.intp)
+    period = 2 * (length - 1)
+    index = np.arange(begin, end) % period
+    return np.minimum(index, period - index)
+
+
+@lru_cache(maxsize=8)
+def _feathered(box: Box, size: tuple[int, int], feather: float) -> np.ndarray:
+    """box.height box.width float32 weights, 1 inside, falling smoothly to 0 at sides within the picture."""
+    width, height = size
+    rows = _ramp(box.height, feather, box.top > 0, box.bottom < height)
+    columns = _ramp(box.width, feather, box.left > 0, box.right < width)
+    return np.minimum(rows[:, None], columns[None, :])
+
+
+def _ramp(length: int, feather: float, first: bool, last: bool) -> np.ndarray:
+    reach = max(feather * length, 0.5)  # half a pixel: a hard edge
+    position = np.arange(length, dtype=np.float32) + 0.5
+    weight = np.ones(length, dtype=np.float32)
+    if first:
+        weight = np.minimum(weight, position / reach)
+    if last:
+        weight = np.minimum(weight, (length - position) / reach)
+    return weight * weight * (3 - 2 * weight)
+
+
+def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    from PIL import Image
+
+    # BOX first takes care of strong shrinking at little cost; what remains is filtered well.
+    return np.array(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0))
