@@ -46,11 +46,11 @@ def run(options: BenchOptions, *, progress: ProgressLike = False) -> Report:
     options = replace(options, device=str(device), precisions=precisions, batches=batches)
     measured = _Run(options, device, describe(device))
     with (
-        _WorkProgress(progress) as progress,
+        _WorkProgress(progress) as shown,
         tempfile.TemporaryDirectory(prefix="motionkit-bench-") as folder,
         suppress(KeyboardInterrupt),
     ):
-        measured.all(progress, Path(folder))
+        measured.all(shown, Path(folder))
         measured.complete = True
     return measured.report()
 
@@ -128,7 +128,8 @@ class _Run:
     def _expect(self, progress: _WorkProgress) -> dict[tuple[str, str, int | None], float]:
         """Tell the progress all that is to do; returns the work of each tick."""
         options = self.options
-        assert options.precisions is not None and options.batches is not None
+        assert options.precisions is not None, "run has chosen them"
+        assert options.batches is not None, "run has chosen them"
         fast = FAST_SHARE * len(options.precisions)
         work: dict[tuple[str, str, int | None], float] = {}
         for name in options.models:

@@ -70,7 +70,8 @@ class AffineChange:
 
     def backward(self, points: torch.Tensor) -> torch.Tensor:
         """… 2 places after to those before."""
-        return (points - self.shift) @ (self.mirror @ torch.linalg.inv(self.linear)).T
+        inverse: torch.Tensor = torch.linalg.inv(self.linear)
+        return (points - self.shift) @ (self.mirror @ inverse).T
 
 
 def move_pictures(pictures: torch.Tensor, change: AffineChange) -> torch.Tensor:

@@ -68,7 +68,7 @@ def judge_models(
     crossed = [(faces[i % len(faces)], scene) for i, (scene, _) in enumerate(subjects.rendered)] if faces else []
     judgements, pairs = [], []
     for name, path in zip(short_names(models), models, strict=True):
-        judgement, own = _judge(name, str(path), load_model(path), mesh, subjects, crossed)
+        judgement, own = _judge(load_model(path), mesh, subjects, crossed, name=name, path=str(path))
         judgements.append(judgement)
         pairs.append(own)
         if judged is not None:
@@ -82,7 +82,7 @@ def judge_models(
 
 
 def _judge(
-    name: str, path: str, model: Model, mesh: Mesh, subjects: Subjects, crossed: Sequence[tuple[Portrait, Scene]]
+    model: Model, mesh: Mesh, subjects: Subjects, crossed: Sequence[tuple[Portrait, Scene]], *, name: str, path: str
 ) -> tuple[Judgement, tuple[Pair, ...]]:
     """All figures of one model, and its pairs: of real clips first, then of rendered ones."""
     selves = [judge_self(model, mesh, scene) for scene in subjects.clips]

@@ -66,7 +66,8 @@ class Track:
     @property
     def found(self) -> np.ndarray:
         """T bool, whether the frame shows a face."""
-        return self.scores > FOUND
+        found: np.ndarray = self.scores > FOUND
+        return found
 
 
 def find_folder(folder: str | Path | None = None) -> Path:
@@ -169,7 +170,7 @@ class Mesh:
         Returns:
             P 3, the corrected mesh.
         """
-        refined = points.copy()
+        refined: np.ndarray = points.copy()
         for outline, corners, mirrored in ((RIGHT_OUTLINE, RIGHT_EYE, False), (LEFT_OUTLINE, LEFT_EYE, True)):
             square = _eye_square(points[corners], mirrored)
             _, seen = self.eye(frame, square, EYE_SIDE)
