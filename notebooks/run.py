@@ -37,19 +37,20 @@ def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: in
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--log-level=ERROR"],  # newer kernels warn of their own transport
     )
-    return client.execute()
+    executed: nbformat.NotebookNode = client.execute()
+    return executed
 
 
 def with_parameters(notebook: Path, parameters: dict[str, Any]) -> nbformat.NotebookNode:
     """A notebook with `parameters` assigned after each cell tagged ``parameters``, as `run` executes it."""
-    node = nbformat.read(notebook, as_version=4)
+    node: nbformat.NotebookNode = nbformat.read(notebook, as_version=4)
     left = dict(parameters)
     known: set[str] = set()
     cells = []
     for cell in node.cells:
         cells.append(cell)
         if "parameters" in cell.metadata.get("tags", []):
-            names = {target.id for line in ast.parse(cell.source).body for target in line.targets}  # type: ignore[attr-defined]
+            names = {target.id for line in ast.parse(cell.source).body for target in line.targets}
             known |= names
             if lines := [f"{name} = {left.pop(name)!r}" for name in sorted(names & set(left))]:
                 cells.append(nbformat.v4.new_code_cell("\n".join(lines)))

@@ -81,7 +81,8 @@ def _badge(name: str, address: str) -> list[NotebookNode]:
 
 
 def _code(source: str, tag: str, **metadata: str) -> NotebookNode:
-    return nbformat.v4.new_code_cell(source, metadata={**metadata, "tags": ["shared", tag]})
+    cell: NotebookNode = nbformat.v4.new_code_cell(source, metadata={**metadata, "tags": ["shared", tag]})
+    return cell
 
 
 def main() -> None:

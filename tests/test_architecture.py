@@ -45,6 +45,8 @@ INSIDE = {
         "subjects",
         "figures",
         "verdict",
+        "report",
+        "judging",
         "__init__",
     ],
     "cli": [

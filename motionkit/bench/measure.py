@@ -66,7 +66,7 @@ class Ceiling:
     def __init__(self, device: torch.device, dtype: torch.dtype, batch: int = 1) -> None:
         self.device = device
         conv = torch.nn.Conv2d(CHANNELS, CHANNELS, KERNEL, padding=KERNEL // 2).to(device, dtype)
-        self.conv = conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.conv = conv.to(memory_format=torch.channels_last)
         self.images = torch.rand(batch, CHANNELS, SIDE, SIDE, device=device, dtype=dtype)
         self.images = self.images.contiguous(memory_format=torch.channels_last)
         self.flop = 2.0 * batch * CHANNELS**2 * KERNEL**2 * SIDE**2
@@ -94,7 +94,8 @@ class Steps:
 
     def __init__(self, model: str, procedures: Sequence[Procedure], frames: int) -> None:
         self.plain = plain = procedures[0]
-        assert isinstance(plain, Plain) and all(frames % procedure.batch == 0 for procedure in procedures)
+        assert isinstance(plain, Plain), "every ratio is to the plain procedure"
+        assert all(frames % procedure.batch == 0 for procedure in procedures), "every batch is full"
         self.model, self.procedures, self.frames = model, list(procedures), frames
         self.order: list[str] = []
         self._seconds: dict[str, list[float]] = {procedure.name: [] for procedure in procedures}  # a frame

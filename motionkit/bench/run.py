@@ -46,16 +46,16 @@ def run(options: BenchOptions, *, progress: ProgressLike = False) -> Report:
     options = replace(options, device=str(device), precisions=precisions, batches=batches)
     measured = _Run(options, device, describe(device))
     with (
-        _Meter(progress) as meter,
+        _WorkProgress(progress) as shown,
         tempfile.TemporaryDirectory(prefix="motionkit-bench-") as folder,
         suppress(KeyboardInterrupt),
     ):
-        measured.all(meter, Path(folder))
+        measured.all(shown, Path(folder))
         measured.complete = True
     return measured.report()
 
 
-class _Meter:
+class _WorkProgress:
     """Work done of all work, in FLOP or what comes near it: the time that is left follows."""
 
     def __init__(self, progress: ProgressLike) -> None:
@@ -65,7 +65,7 @@ class _Meter:
         self.done, self.total = 0.0, 0.0
         self.began = datetime.now()
 
-    def __enter__(self) -> _Meter:
+    def __enter__(self) -> _WorkProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -111,24 +111,25 @@ class _Run:
     scales: list[Scale] = field(default_factory=list)
     order: dict[str, list[str]] = field(default_factory=dict)
 
-    def all(self, meter: _Meter, folder: Path) -> None:
+    def all(self, progress: _WorkProgress, folder: Path) -> None:
         """Everything, model after model; what is done is kept when this is broken off."""
         options = self.options
         sizes = options.sizes or (None,)
-        work = self._expect(meter)
+        work = self._expect(progress)
         for name in options.models if options.steps else ():
             for size in sizes:
-                self._step(name, size, partial(meter.step, title(name), work["step", name, size]))
+                self._step(name, size, partial(progress.step, title(name), work["step", name, size]))
         for name in options.models if options.clips else ():
-            self._clip(name, folder, partial(meter.step, f"{title(name)}, file to file", work["clip", name, None]))
+            self._clip(name, folder, partial(progress.step, f"{title(name)}, file to file", work["clip", name, None]))
         for name in options.models if options.scale else ():
             for precision in options.precisions or ():
-                self._scale(name, precision, folder, partial(self._spent, meter, f"{title(name)}, scale"))
+                self._scale(name, precision, folder, partial(self._spent, progress, f"{title(name)}, scale"))
 
-    def _expect(self, meter: _Meter) -> dict[tuple[str, str, int | None], float]:
-        """Tell the meter all that is to do; returns the work of each tick."""
+    def _expect(self, progress: _WorkProgress) -> dict[tuple[str, str, int | None], float]:
+        """Tell the progress all that is to do; returns the work of each tick."""
         options = self.options
-        assert options.precisions is not None and options.batches is not None
+        assert options.precisions is not None, "run has chosen them"
+        assert options.batches is not None, "run has chosen them"
         fast = FAST_SHARE * len(options.precisions)
         work: dict[tuple[str, str, int | None], float] = {}
         for name in options.models:
@@ -138,17 +139,17 @@ class _Run:
                 grown = 1.0 if size is None or reference.config.blend_warped else (size / own) ** 2
                 tick = flop * grown * self.frames * (1 + fast * len(options.batches))
                 work["step", name, size] = tick
-                meter.expect(tick * (options.rounds + 2))
+                progress.expect(tick * (options.rounds + 2))
             if options.clips:
                 tick = flop * self.clip_frames * (1 + fast) / (1 + len(options.precisions)) + START * SPEED
                 work["clip", name, None] = tick
-                meter.expect(tick * (1 + len(options.precisions)) * options.clip_rounds)
+                progress.expect(tick * (1 + len(options.precisions)) * options.clip_rounds)
             if options.scale:
-                meter.expect(SPEED * options.seconds * len(options.precisions))
+                progress.expect(SPEED * options.seconds * len(options.precisions))
         return work
 
-    def _spent(self, meter: _Meter, what: str, seconds: float) -> None:
-        meter.step(what, SPEED * seconds)
+    def _spent(self, progress: _WorkProgress, what: str, seconds: float) -> None:
+        progress.step(what, SPEED * seconds)
 
     @property
     def frames(self) -> int:

@@ -121,5 +121,5 @@ def write_clip(path: Path, frames: int, *, fps: Fraction = Fraction(30), size: t
         for i in range(frames):
             frame = small[order[i % len(order)]]
             picture = np.full((height, width, 3), frame[0, 0], dtype=np.uint8)
-            picture[top : top + side, left : left + side] = Image.fromarray(frame).resize((side, side))
+            picture[top : top + side, left : left + side] = np.asarray(Image.fromarray(frame).resize((side, side)))
             writer.write(picture)

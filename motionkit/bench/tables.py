@@ -152,10 +152,11 @@ def plot(rows: Sequence[ScaleRow], path: str | Path) -> None:
 
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     (length, memory), (side, batch) = figure.subplots(2, 2)
-    _panel(length, rows, "frames", "total", "frames of the clip", "seconds, file to file", linear=1)
-    _panel(memory, rows, "frames", "memory", "frames of the clip", "peak memory, MiB", scale=2**-20)
-    _panel(side, rows, "side", "seconds", "side of the result, pixels", "ms a frame, model step", scale=1e3, linear=2)
-    _panel(batch, rows, "batch", "seconds", "frames at once", "ms a frame, model step", scale=1e3)
+    _panel(length, rows, "frames", "total", across="frames of the clip", up="seconds, file to file", linear=1)
+    _panel(memory, rows, "frames", "memory", across="frames of the clip", up="peak memory, MiB", scale=2**-20)
+    step = "ms a frame, model step"
+    _panel(side, rows, "side", "seconds", across="side of the result, pixels", up=step, scale=1e3, linear=2)
+    _panel(batch, rows, "batch", "seconds", across="frames at once", up=step, scale=1e3)
     lines, names = length.get_legend_handles_labels()
     lines, names = (lines, names) if lines else side.get_legend_handles_labels()
     lines += side.plot([], [], ":", color="0.4", linewidth=1.2)
@@ -164,9 +165,17 @@ def plot(rows: Sequence[ScaleRow], path: str | Path) -> None:
 
 
 def _panel(
-    axes: Any, rows: Sequence[ScaleRow], axis: str, key: str, across: str, up: str, *, scale: float = 1, linear: int = 0
+    axes: Any,
+    rows: Sequence[ScaleRow],
+    axis: str,
+    key: str,
+    *,
+    across: str,
+    up: str,
+    scale: float = 1,
+    linear: int = 0,
 ) -> None:
-    """A line for each model and precision; dotted, what grows with the `linear`-th power, through its last point."""
+    """A line for each model and precision; dotted, what grows with the ``linear``-th power, through its last point."""
     names = list(dict.fromkeys(f"{row.model}, {row.precision}" for row in rows))
     highest = 0.0
     for number, name in enumerate(names):

@@ -22,7 +22,7 @@ from motionkit.modules.grid import identity_grid, warp
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames, to_tensor
 
-__all__ = ["Augmentation", "Motion", "mirrored_order", "move_pictures", "move_truth"]
+__all__ = ["AffineChange", "Augmentation", "mirrored_order", "move_pictures", "move_truth"]
 
 _FILTER_SIDES = (1, 3, 5)  # pixels
 _FILTER_NOISE = 0.8  # largest standard deviation of what a random filter adds to the picture's own values
@@ -32,7 +32,7 @@ _QUALITY = (25, 85)  # of JPEG
 
 
 @dataclass(frozen=True, slots=True)
-class Motion:
+class AffineChange:
     """Where the content of a picture goes: z becomes linear · F · z + shift, with F = diag(-1, 1) if mirrored.
 
     Attributes:
@@ -48,20 +48,16 @@ class Motion:
     @classmethod
     def of(
         cls, *, flip: bool = False, scale: float = 1, degrees: float = 0, shift: tuple[float, float] = (0, 0)
-    ) -> Motion:
+    ) -> AffineChange:
         """Mirror, then rotate (clockwise as seen, y points down) and magnify about the middle, then shift."""
         angle = np.deg2rad(degrees)
         rotation = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
         return cls(flip, torch.tensor(rotation, dtype=torch.float32) * scale, torch.tensor(shift, dtype=torch.float32))
 
     @property
-    def is_rigid(self) -> bool:
+    def only_mirrors(self) -> bool:
         """Whether nothing moves but by mirroring, which needs no interpolation."""
         return torch.equal(self.linear, torch.eye(2)) and not self.shift.any()
-
-    def magnified(self, scale: float) -> Motion:
-        """The same after the content was magnified about the middle."""
-        return Motion(self.flip, self.linear * scale, self.shift)
 
     @property
     def mirror(self) -> torch.Tensor:
@@ -74,31 +70,32 @@ class Motion:
 
     def backward(self, points: torch.Tensor) -> torch.Tensor:
         """… 2 places after to those before."""
-        return (points - self.shift) @ (self.mirror @ torch.linalg.inv(self.linear)).T
+        inverse: torch.Tensor = torch.linalg.inv(self.linear)
+        return (points - self.shift) @ (self.mirror @ inverse).T
 
 
-def move_pictures(pictures: torch.Tensor, motion: Motion) -> torch.Tensor:
+def move_pictures(pictures: torch.Tensor, change: AffineChange) -> torch.Tensor:
     """B C H W pictures with their content moved; what comes in from outside is a reflection."""
-    if motion.is_rigid:
-        return pictures.flip(-1) if motion.flip else pictures
-    grid = motion.backward(identity_grid(*pictures.shape[-2:], like=pictures))
+    if change.only_mirrors:
+        return pictures.flip(-1) if change.flip else pictures
+    grid = change.backward(identity_grid(*pictures.shape[-2:], like=pictures))
     return warp(pictures, grid.expand(len(pictures), -1, -1, -1), align_corners=True, padding="reflection")
 
 
-def move_truth(truth: Truth, motion: Motion, order: Sequence[int]) -> Truth:
+def move_truth(truth: Truth, change: AffineChange, order: Sequence[int]) -> Truth:
     """What is known of pictures before, as it is after their content was moved.
 
     Args:
         truth: Of a batch.
-        motion: Of its pictures.
+        change: Of its pictures.
         order: From ``mirrored_order``; the keypoints change places if the pictures are mirrored.
     """
     flow, visibility = truth.flow, truth.visibility
     if truth.has_flow.any():
-        flow, visibility = _move_flow(flow, visibility, motion)
+        flow, visibility = _move_flow(flow, visibility, change)
     return Truth(
-        _move_keypoints(truth.source, motion, order),
-        _move_keypoints(truth.driving, motion, order),
+        _move_keypoints(truth.source, change, order),
+        _move_keypoints(truth.driving, change, order),
         flow,
         visibility,
         truth.has_flow,
@@ -123,30 +120,30 @@ def mirrored_order(names: Sequence[str]) -> list[int]:
     return [list(names).index(image) for image in mirrored]
 
 
-def _move_keypoints(points: Keypoints, motion: Motion, order: Sequence[int]) -> Keypoints:
-    value, jacobian = motion.forward(points.value), points.jacobian
+def _move_keypoints(points: Keypoints, change: AffineChange, order: Sequence[int]) -> Keypoints:
+    value, jacobian = change.forward(points.value), points.jacobian
     if jacobian is not None:
         # The tangents that a Jacobian maps to the picture are mirrored with the surface.
-        jacobian = motion.linear @ motion.mirror @ jacobian @ motion.mirror
-    if motion.flip:
+        jacobian = change.linear @ change.mirror @ jacobian @ change.mirror
+    if change.flip:
         value, jacobian = value[:, order], None if jacobian is None else jacobian[:, order]
     return Keypoints(value, jacobian)
 
 
-def _move_flow(flow: torch.Tensor, visibility: torch.Tensor, motion: Motion) -> tuple[torch.Tensor, torch.Tensor]:
+def _move_flow(flow: torch.Tensor, visibility: torch.Tensor, change: AffineChange) -> tuple[torch.Tensor, torch.Tensor]:
     """B h w 2 and B 1 h w on the grid of the moved picture, leading into the moved source."""
-    if motion.is_rigid:
-        if not motion.flip:
+    if change.only_mirrors:
+        if not change.flip:
             return flow, visibility
-        return motion.forward(flow.flip(2)), visibility.flip(-1)
-    before = motion.backward(identity_grid(*flow.shape[1:3], like=flow)).expand(len(flow), -1, -1, -1)
+        return change.forward(flow.flip(2)), visibility.flip(-1)
+    before = change.backward(identity_grid(*flow.shape[1:3], like=flow)).expand(len(flow), -1, -1, -1)
     planes = torch.cat([flow.permute(0, 3, 1, 2), visibility], dim=1)  # B 3 h w
     planes = warp(planes, before, align_corners=True, padding="reflection")
     flow, visibility = planes[:, :2].permute(0, 2, 3, 1), planes[:, 2:]
     # Beside the driving picture lies its reflection; it came from the source's, so that a background that stands
     # still goes on standing still.
     flow = torch.where(before > 1, 2 - flow, torch.where(before < -1, -2 - flow, flow))
-    after = motion.forward(flow)
+    after = change.forward(flow)
     # A source that has moved out of its picture is not seen there; half a pixel is forgiven.
     inside = after.abs().amax(-1, keepdim=True) <= 1 + 1 / min(flow.shape[1:3])
     return after, visibility * inside.permute(0, 3, 1, 2)
@@ -180,10 +177,10 @@ class Augmentation:
         Returns:
             The same, changed.
         """
-        motion = self._draw_motion(rng)
-        pictures = move_pictures(pictures, motion)
+        change = self._draw_change(rng)
+        pictures = move_pictures(pictures, change)
         if truth is not None:
-            truth = move_truth(truth, motion, self._order)
+            truth = move_truth(truth, change, self._order)
         elif self._config.time_flip and rng.random() < 0.5:
             pictures = pictures.flip(0)
         pictures = self._jitter(pictures, rng)
@@ -193,14 +190,14 @@ class Augmentation:
             pictures = _degrade(pictures, rng)
         return pictures.clamp(0, 1), truth
 
-    def _draw_motion(self, rng: np.random.Generator) -> Motion:
+    def _draw_change(self, rng: np.random.Generator) -> AffineChange:
         config = self._config
         flip = config.horizontal_flip and rng.random() < 0.5
         scale = 1.0 if config.resize is None else rng.uniform(*config.resize)
         degrees = rng.uniform(-config.rotation, config.rotation)
         # A side is 2 long in coordinates.
         shift = rng.uniform(-2 * config.shift, 2 * config.shift, 2)
-        return Motion.of(flip=flip, scale=scale, degrees=degrees, shift=(shift[0], shift[1]))
+        return AffineChange.of(flip=flip, scale=scale, degrees=degrees, shift=(shift[0], shift[1]))
 
     def _jitter(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """Brightness, contrast, saturation and hue by one set of factors, in random order."""

@@ -178,13 +178,14 @@ class ClipFrames:
         if self._pictures is not None:
             return len(self._pictures)
         with _broken():
-            told = open_clip(self._clip.path).info.frames
-            if told is not None:
+            frames = open_clip(self._clip.path).info.frames
+            if frames is not None:
                 try:
-                    read_frames_at(self._clip.path, [told - 1])
-                    return told
+                    read_frames_at(self._clip.path, [frames - 1])
                 except MediaError:
                     pass
+                else:
+                    return frames
             return sum(1 for _ in open_clip(self._clip.path))
 
     def _decode_all(self) -> Iterator[np.ndarray]:
@@ -214,7 +215,7 @@ class ClipFrames:
             frames = self._decode_all()
             with part.open("wb") as file:
                 while (frame := self._next(frames)) is not None:
-                    file.write(self._fit(frame))
+                    file.write(self._fit(frame).data)
 
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

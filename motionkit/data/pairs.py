@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from motionkit.config import ModelConfig
-from motionkit.data.augmentation import Augmentation, Motion, move_truth
+from motionkit.data.augmentation import AffineChange, Augmentation, move_truth
 from motionkit.data.batch import Batch, Truth
 from motionkit.data.clips import BrokenClipError, ClipFile, ClipFrames
 from motionkit.data.config import AugmentationConfig, DataConfig
@@ -145,7 +145,7 @@ class PairDataset(Dataset[Batch]):
         # Resizing keeps the picture's edges in place, coordinates count from the centres of its outermost pixels.
         if truth is not None and (side := frames.shape[0]) != self._size:
             scale = self._size / side * (side - 1) / (self._size - 1)
-            truth = move_truth(truth, Motion.of(scale=scale), range(len(self._names)))
+            truth = move_truth(truth, AffineChange.of(scale=scale), range(len(self._names)))
         if self._augment is not None:
             pictures, truth = self._augment(pictures, truth, rng)
         return Batch(pictures[:1], pictures[1:], torch.tensor([seed]), truth)

@@ -125,7 +125,7 @@ def prepare(
         raise MediaError(f"The folder cannot be made ({error.strerror})", got=str(output)) from error
     count = _Count()
     with tqdm(unit=" frames", disable=not progress, total=0) as bar:
-        jobs = [job for path in videos if (job := _open(path, output, settings, finder, bar, count))]
+        jobs = [job for path in videos if (job := _open(path, output, settings, finder, bar=bar, count=count))]
         for job in jobs:
             job.run(count)
     if not count.clips + count.kept:
@@ -156,7 +156,7 @@ def _list_videos(inputs: Sequence[str | Path]) -> list[Path]:
     return list(names.values())
 
 
-def _open(path: Path, output: Path, settings: _Settings, finder: Finder, bar: Any, count: _Count) -> _Job | None:
+def _open(path: Path, output: Path, settings: _Settings, finder: Finder, *, bar: Any, count: _Count) -> _Job | None:
     """A video as something to do; None if it is done, or cannot be read."""
     try:
         job = _Job(path, output, settings, finder, bar)

@@ -28,7 +28,7 @@ from motionkit.evaluation.signals import (
     skin_mask,
     slope,
 )
-from motionkit.evaluation.subjects import Portrait, Scene, Truth
+from motionkit.evaluation.subjects import Portrait, RenderedTruth, Scene
 from motionkit.faces.mesh import Mesh, Track
 from motionkit.model import Model
 from motionkit.structures import Keypoints
@@ -194,7 +194,7 @@ def judge_pair(model: Model, mesh: Mesh, portrait: Portrait, scene: Scene) -> Pa
     return Pair(figures, portrait.picture, tuple(shown), list(scene.frames[list(shown.values())]), list(results))
 
 
-def judge_rendered(model: Model, mesh: Mesh, scene: Scene, truth: Truth | None) -> RenderedFigures:
+def judge_rendered(model: Model, mesh: Mesh, scene: Scene, truth: RenderedTruth | None) -> RenderedFigures:
     """The rendered clip drives its own first frame; its true keypoints are compared with the model's."""
     error = None
     if truth is not None:
@@ -249,7 +249,7 @@ def follow(compared: Callable[[np.ndarray, np.ndarray], float], scene: Scene, re
     }
 
 
-def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: Truth, side: int) -> float | None:
+def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: RenderedTruth, side: int) -> float | None:
     """Mean distance in pixels of detected keypoints (T K 2 in [-1, 1]) from the true ones of the same names."""
     known = [name for name in names if name in truth.names]
     if not known:

@@ -103,7 +103,8 @@ def measure(points: np.ndarray, found: np.ndarray | None = None) -> Signals:
 def face_scale(points: np.ndarray) -> np.ndarray:
     """T: root mean square distance of the rigid points from their centre, in pixels; about half a face's width."""
     rigid = points[:, RIGID]
-    return np.sqrt(((rigid - rigid.mean(1, keepdims=True)) ** 2).sum(2).mean(1))
+    scale: np.ndarray = np.sqrt(((rigid - rigid.mean(1, keepdims=True)) ** 2).sum(2).mean(1))
+    return scale
 
 
 def rotations(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -116,7 +117,8 @@ def rotations(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
     u, _, vt = np.linalg.svd(np.einsum("tni,nj->tij", there, here))
     mirror = np.ones((len(points), 3))
     mirror[:, 2] = np.sign(np.linalg.det(u @ vt))  # a rotation, never a reflection
-    return (u * mirror[:, None]) @ vt
+    turned: np.ndarray = (u * mirror[:, None]) @ vt
+    return turned
 
 
 def euler(rotation: np.ndarray) -> np.ndarray:
@@ -124,7 +126,8 @@ def euler(rotation: np.ndarray) -> np.ndarray:
     yaw = np.arcsin(np.clip(-rotation[:, 2, 0], -1, 1))
     pitch = np.arctan2(rotation[:, 2, 1], rotation[:, 2, 2])
     roll = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
-    return np.degrees(np.stack([yaw, pitch, roll], axis=1))
+    degrees: np.ndarray = np.degrees(np.stack([yaw, pitch, roll], axis=1))
+    return degrees
 
 
 def moves(driver: Signals, name: str, found: np.ndarray) -> bool:
@@ -155,7 +158,9 @@ def slope(result: np.ndarray, driver: np.ndarray) -> float:
 
 def landmark_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """T: mean distance in the picture's plane, in pixels, of two tracks' points (T P 3; either may have T = 1)."""
-    return np.hypot(*np.moveaxis(one[..., :2] - other[..., :2], -1, 0)).mean(-1)
+    distance: np.ndarray = np.hypot(*np.moveaxis(one[..., :2] - other[..., :2], -1, 0))
+    mean: np.ndarray = distance.mean(-1)
+    return mean
 
 
 def skin_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -193,7 +198,8 @@ def colour_change(result: np.ndarray, source: np.ndarray) -> float:
 
 def mean_colour(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Mean colour (3, in 0 … 255) of a frame under a mask."""
-    return frame[mask].mean(0)
+    colour: np.ndarray = frame[mask].mean(0)
+    return colour
 
 
 def likeness(frame: np.ndarray, points: np.ndarray, source: np.ndarray, source_points: np.ndarray) -> float:
@@ -226,8 +232,10 @@ def _sampled(frame: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 def _gaps(points: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
     one, other = points[:, [a for a, _ in pairs]], points[:, [b for _, b in pairs]]
-    return np.linalg.norm(one - other, axis=2).mean(1)
+    distances: np.ndarray = np.linalg.norm(one - other, axis=2).mean(1)
+    return distances
 
 
 def _eye(points: np.ndarray, lids: list[tuple[int, int]], corners: tuple[int, int]) -> np.ndarray:
-    return _gaps(points, lids) / np.maximum(_gaps(points, [corners]), 1e-6)
+    openness: np.ndarray = _gaps(points, lids) / np.maximum(_gaps(points, [corners]), 1e-6)
+    return openness

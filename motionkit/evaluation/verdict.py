@@ -1,18 +1,14 @@
-"""What the figures of one or several models come to: a table, a file with everything, and contact sheets."""
+"""What the figures of one or several models come to: lines of a table, and which model is better in which."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 
-from motionkit import media
-from motionkit.drawing.collage import Panel, lay_out
-from motionkit.evaluation.figures import POSE, Pair, PairFigures, RenderedFigures, SelfFigures
+from motionkit.evaluation.figures import POSE, PairFigures, RenderedFigures, SelfFigures
 from motionkit.evaluation.signals import SIGNALS
 
 __all__ = [
@@ -22,15 +18,11 @@ __all__ = [
     "mirrored_figures",
     "own_errors",
     "share",
-    "sheet",
     "summary",
     "table",
-    "write",
 ]
 
 TO_REACH = {"mouth": "0.8", "eyes": "0.5", "yaw": "0.9", "pitch": "0.8", "roll": "0.9"}
-TILE = 160  # height of a contact sheet's pictures
-SHOWN = 3  # pairs on the sheet of the best and of the worst
 
 
 @dataclass(frozen=True)
@@ -183,36 +175,6 @@ def comparison(before: Judgement, after: Judgement) -> str:
     old = {one.name: one.value for one, _ in pairs}
     lines += [f"  worse: {figure.name}: {old[figure.name]:.3g} to {figure.value:.3g}" for figure in worse]
     return "\n".join(lines)
-
-
-def write(folder: Path, judgements: list[Judgement], pairs: list[list[Pair]], text: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    content = [{**asdict(j), "summary": {figure.name: figure.value for figure in summary(j)}} for j in judgements]
-    (folder / "judge.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    (folder / "judge.md").write_text(text + "\n", encoding="utf-8")
-    names = [judgement.name for judgement in judgements]
-    for group in zip(*pairs, strict=True):
-        figures = group[0].figures
-        media.write_image(folder / f"{figures.portrait}-{figures.clip}.jpg", sheet(names, group))
-    for name, own in zip(names, pairs, strict=True):
-        ranked = sorted((pair for pair in own if pair.figures.score is not None), key=lambda p: -(p.figures.score or 0))
-        for label, chosen in (("best", ranked[:SHOWN]), ("worst", ranked[::-1][:SHOWN])):
-            if chosen:
-                mark = label if len(names) == 1 else f"{label}-{name}"
-                media.write_image(folder / f"{mark}.jpg", np.concatenate([sheet([name], [pair]) for pair in chosen]))
-
-
-def sheet(names: Sequence[str], group: Sequence[Pair]) -> np.ndarray:
-    """One pair's telling moments: the source and the driver's frames above, below them each model's results."""
-    first = group[0]
-    top = [Panel(first.figures.portrait, first.source)]
-    top += [Panel(label, frame) for label, frame in zip(first.labels, first.driving, strict=True)]
-    rows = [lay_out(top, height=TILE)]
-    for name, pair in zip(names, group, strict=True):
-        score = "" if pair.figures.score is None else f" {pair.figures.score:.2f}"
-        blank = Panel(f"{name}{score}", np.full_like(pair.source, 255))
-        rows.append(lay_out([blank, *(Panel("", frame) for frame in pair.results)], height=TILE))
-    return np.concatenate(rows)
 
 
 def _average(values: Sequence[float]) -> float | None:

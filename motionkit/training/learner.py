@@ -51,7 +51,7 @@ class Learner:
             _begin_with(start, config, self.model, self.discriminator)
         if accelerator.device.type == "cuda" and accelerator.num_processes > 1:
             nn.SyncBatchNorm.convert_sync_batchnorm(self.model)
-        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(memory_format=torch.channels_last)
 
         objective = GeneratorObjective(config, self.model, self.discriminator)
         rates = [(self.model.kp_detector, config.lr_detector), (self.model.generator, config.lr_generator)]

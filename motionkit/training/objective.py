@@ -118,8 +118,14 @@ class GeneratorObjective(nn.Module):
         seen_source, seen_driving = source, driving
         if truth is not None:
             _check_truth(truth, driving)
-            shares = self.loss.true_keypoints, self.loss.true_motion
-            seen_source, seen_driving = seen_keypoints(source, driving, truth, batch.seed, *shares)
+            seen_source, seen_driving = seen_keypoints(
+                source,
+                driving,
+                truth,
+                batch.seed,
+                true_keypoints=self.loss.true_keypoints,
+                true_motion=self.loss.true_motion,
+            )
         generated, shown, terms = None, None, dict[str, Tensor]()
         if self._is_about_pictures():
             generated = self.model.generate(batch.source, seen_source, seen_driving)
@@ -218,7 +224,8 @@ class GeneratorObjective(nn.Module):
             error = (driving.value - source.value) - (truth.driving.value - truth.source.value)
             terms["keypoint_motion"] = weight * self._weighed(error.abs()).mean()
         if (weight := self.loss.jacobians) and source.jacobian is not None and driving.jacobian is not None:
-            assert truth.source.jacobian is not None and truth.driving.jacobian is not None, "the data checked it"
+            assert truth.source.jacobian is not None, "the data checked it"
+            assert truth.driving.jacobian is not None, "the data checked it"
             error = _l1(source.jacobian, truth.source.jacobian) + _l1(driving.jacobian, truth.driving.jacobian)
             terms["jacobians"] = weight * error / 2
         return terms

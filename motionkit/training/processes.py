@@ -97,7 +97,8 @@ def agree(accelerator: Accelerator, *flags: bool) -> list[bool]:
     if accelerator.num_processes == 1:
         return list(flags)
     sums = accelerator.reduce(torch.tensor(flags, dtype=torch.float32, device=accelerator.device))
-    return (sums > 0).tolist()
+    agreed: list[bool] = (sums > 0).tolist()
+    return agreed
 
 
 def leave_the_others() -> None:

@@ -30,7 +30,7 @@ from motionkit.tensors import to_frames
 from motionkit.training.runs import SCALARS
 from motionkit.wholefile import write_whole
 
-__all__ = ["Meter", "Report", "TrainProgress", "picture_grid"]
+__all__ = ["Report", "StepStatistics", "TrainProgress", "picture_grid"]
 
 ROW = re.compile(r"(\d+),[^,]+,[^,]+")  # of the scalars
 
@@ -44,7 +44,7 @@ class TrainProgress:
         epoch: Passes over the data that are complete.
         losses: The objective's weighted terms and their "total", averaged since the last report.
         samples_per_second: Pairs a second over all processes, since the run was started or resumed.
-        waiting: Share of the time spent waiting for data; on a GPU at most that much, see ``Meter.waiting``.
+        waiting: Share of the time spent waiting for data; on a GPU at most that much, see ``StepStatistics.waiting``.
         grid: The picture grid written at this step, if one was.
     """
 
@@ -57,7 +57,7 @@ class TrainProgress:
     grid: Path | None = None
 
 
-class Meter:
+class StepStatistics:
     """Losses averaged over steps and processes, and how the time was spent."""
 
     def __init__(self, accelerator: Accelerator) -> None:

@@ -16,7 +16,7 @@ __all__ = ["moved_truly", "seen_keypoints"]
 
 
 def seen_keypoints(
-    source: Keypoints, driving: Keypoints, truth: Truth, seeds: Tensor, true_keypoints: float, true_motion: float
+    source: Keypoints, driving: Keypoints, truth: Truth, seeds: Tensor, *, true_keypoints: float, true_motion: float
 ) -> tuple[Keypoints, Keypoints]:
     """Source and driving keypoints for the generator, each B K, none of them with gradients.
 

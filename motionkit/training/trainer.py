@@ -26,7 +26,7 @@ from motionkit.tensors import resize
 from motionkit.training.config import TrainConfig
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import agree, make_accelerator, on_main, stopping
-from motionkit.training.report import Meter, Report, TrainProgress, picture_grid
+from motionkit.training.report import Report, StepStatistics, TrainProgress, picture_grid
 from motionkit.training.runs import MODEL, Run
 from motionkit.weights import checkpoints
 
@@ -46,7 +46,7 @@ class TrainResult:
         epochs: Complete passes over the data.
         seconds: Wall time of this call's steps, its waiting for data and its checkpoints.
         samples_per_second: Pairs a second over all processes, in this call.
-        waiting: Share of that time spent waiting for data; on a GPU at most that much, see ``Meter.waiting``.
+        waiting: Share of that time spent waiting for data; on a GPU at most that much, see ``StepStatistics.waiting``.
         finished: Whether the run came to its end; False if it was stopped.
         broken: Clips that could not be read and were left out, as far as any process met them in this call.
     """
@@ -145,7 +145,7 @@ class _Trainer:
         self.step = 0
         self.test: Batch | None = None
         self.kept: Path | None = None
-        self.meter = Meter(accelerator)
+        self.statistics = StepStatistics(accelerator)
 
     def _pairs(self, *, train: bool) -> PairDataset:
         clips = self.clips.train if train else self.clips.test or self.clips.train
@@ -195,12 +195,12 @@ class _Trainer:
     def run(self, stop: Callable[[], bool], callback: Callable[[TrainProgress], None] | None) -> TrainResult:
         """Train to the end or to where `stop` says so."""
         begun, stopped, saved = self.step, False, time.monotonic()
-        self.meter.start()
+        self.statistics.start()
         try:
             for batch in self._batches():
                 terms = self.learner.step(batch, epoch=self.step // self.order.steps, step=self.step)
                 self.step += 1
-                self.meter.add(terms)
+                self.statistics.add(terms)
                 late = self.main and time.monotonic() - saved >= 60 * self.config.checkpoint_minutes
                 stopped, due = agree(self.accelerator, stop(), late)
                 due = due or stopped or self.step % self.order.steps == 0 or self.step == self.steps
@@ -223,7 +223,7 @@ class _Trainer:
         batches = loader(self.pairs, self.order, workers=self.config.data.workers)
         while self.step < self.steps:
             self.order.set_epoch(*divmod(self.step, self.order.steps))
-            for batch in self._made(self.meter.waiting(batches)):
+            for batch in self._made(self.statistics.waiting(batches)):
                 yield batch
                 if self.step == self.steps:
                     return
@@ -244,12 +244,12 @@ class _Trainer:
             if self.main:
                 self.report.advance()
             return
-        losses = self.meter.take()
+        losses = self.statistics.take()
         if wrong := [f"{name} {value}" for name, value in losses.items() if not math.isfinite(value)]:
             raise self._not_finite("The loss is no finite number", ", ".join(wrong))
         if not self.main:
             return
-        rate, waiting = self.meter.speed(self.config.batch_size)
+        rate, waiting = self.statistics.speed(self.config.batch_size)
         factor = rate_factor(self.config, epoch=(self.step - 1) // self.order.steps, step=self.step - 1)
         values = {f"loss/{name}": value for name, value in losses.items()}
         values |= {"rate": self.config.lr_generator * factor, "samples_per_second": rate, "waiting": waiting}
@@ -319,13 +319,13 @@ class _Trainer:
         )
 
     def _result(self, *, finished: bool) -> TrainResult:
-        rate, waiting = self.meter.speed(self.config.batch_size)
+        rate, waiting = self.statistics.speed(self.config.batch_size)
         return TrainResult(
             path=self.folder.folder / MODEL,
             checkpoint=self.kept,
             steps=self.step,
             epochs=self.step // self.order.steps,
-            seconds=self.meter.seconds,
+            seconds=self.statistics.seconds,
             samples_per_second=rate,
             waiting=waiting,
             finished=finished,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torchvision.transforms.v2.functional import adjust_hue
 
 from motionkit.data.augmentation import (
+    AffineChange,
     Augmentation,
-    Motion,
     _turn_hue,
     mirrored_order,
     move_pictures,
@@ -27,8 +27,8 @@ SIDE, GRID = 96, 48
 STILL = AugmentationConfig(horizontal_flip=False, time_flip=False)
 GEOMETRIC = AugmentationConfig(resize=(0.8, 1.25), shift=0.1, rotation=25)
 NAMES = ("chin", "eye_left", "eye_right")
-motions = st.builds(
-    Motion.of,
+changes = st.builds(
+    AffineChange.of,
     flip=st.booleans(),
     scale=st.floats(0.8, 1.25),
     degrees=st.floats(-30, 30),
@@ -92,15 +92,15 @@ def test_the_pattern_is_right_to_begin_with() -> None:
 
 
 @settings(deadline=None, max_examples=40)
-@given(motion=motions)
-def test_true_flow_follows_any_motion(motion: Motion) -> None:
+@given(change=changes)
+def test_true_flow_follows_any_motion(change: AffineChange) -> None:
     pictures, truth = pair()
-    check_flow(move_pictures(pictures, motion), move_truth(truth, motion, range(3)), share=0.5)
+    check_flow(move_pictures(pictures, change), move_truth(truth, change, range(3)), share=0.5)
 
 
 def test_mirroring_alone_is_exact() -> None:
     pictures, truth = pair()
-    flip = Motion.of(flip=True)
+    flip = AffineChange.of(flip=True)
     mirrored = move_pictures(pictures, flip)
     assert torch.equal(mirrored, pictures.flip(-1))
     moved = move_truth(truth, flip, range(3))
@@ -120,7 +120,7 @@ def test_a_still_background_stays_still_beyond_the_border() -> None:
         torch.ones(1, 1, GRID, GRID),
         truth.has_flow,
     )
-    moved = move_truth(still, Motion.of(scale=0.7, degrees=20, shift=(0.1, 0.2)), range(3))
+    moved = move_truth(still, AffineChange.of(scale=0.7, degrees=20, shift=(0.1, 0.2)), range(3))
     assert torch.allclose(moved.flow, still.flow, atol=1e-5)
     assert moved.visibility.min() > 0.999
 
@@ -136,15 +136,15 @@ def test_what_leaves_the_source_is_not_visible() -> None:
         (places[..., 0] <= 0.5).float()[:, None],
         truth.has_flow,
     )
-    moved = move_truth(away, Motion.of(shift=(0.4, 0)), range(3))
+    moved = move_truth(away, AffineChange.of(shift=(0.4, 0)), range(3))
     leaving = places[..., 0] + 0.5 > 1.05
     assert moved.visibility[:, 0][leaving].max() == 0
     assert moved.visibility[:, 0][(places[..., 0] > -0.55) & (places[..., 0] < 0.45)].min() > 0.999
 
 
 @settings(deadline=None, max_examples=25)
-@given(motion=motions, x=st.floats(-0.4, 0.4), y=st.floats(-0.4, 0.4))
-def test_keypoints_and_jacobians_mark_the_same_content(motion: Motion, x: float, y: float) -> None:
+@given(change=changes, x=st.floats(-0.4, 0.4), y=st.floats(-0.4, 0.4))
+def test_keypoints_and_jacobians_mark_the_same_content(change: AffineChange, x: float, y: float) -> None:
     point = torch.tensor([x, y])
     jacobian = torch.tensor([[0.9, -0.4], [0.3, 1.2]])
     tangent = torch.tensor([0.15, -0.1])
@@ -154,15 +154,15 @@ def test_keypoints_and_jacobians_mark_the_same_content(motion: Motion, x: float,
         for edge in (-2, 2):
             ghosts = places.clone()
             ghosts[:, axis] = edge - ghosts[:, axis]
-            assume(bool((motion.forward(ghosts).abs().amax(-1) > 1.3).all()))
+            assume(bool((change.forward(ghosts).abs().amax(-1) > 1.3).all()))
     picture = blob(*places)
     truth = Keypoints(point[None, None], jacobian[None, None])
     _, known = pair()
-    moved = move_truth(Truth(truth, truth, known.flow, known.visibility, known.has_flow), motion, [0]).source
-    first, second = dots(move_pictures(picture, motion))
+    moved = move_truth(Truth(truth, truth, known.flow, known.visibility, known.has_flow), change, [0]).source
+    first, second = dots(move_pictures(picture, change))
     assert torch.allclose(moved.value[0, 0], first, atol=4e-3)
     # On a mirrored face, the mirrored tangent leads to the same freckle.
-    mirrored = tangent * torch.tensor([-1.0 if motion.flip else 1.0, 1.0])
+    mirrored = tangent * torch.tensor([-1.0 if change.flip else 1.0, 1.0])
     assert torch.allclose(moved.value[0, 0] + moved.jacobian[0, 0] @ mirrored, second, atol=8e-3)
 
 
@@ -173,7 +173,7 @@ def test_left_and_right_change_places_in_a_mirror() -> None:
     left, right = torch.tensor([-0.3, 0.1]), torch.tensor([0.4, 0.0])
     points = Keypoints(torch.stack([torch.zeros(2), left, right])[None], torch.eye(2).expand(1, 3, 2, 2))
     _, known = pair()
-    flip = Motion.of(flip=True)
+    flip = AffineChange.of(flip=True)
     moved = move_truth(Truth(points, points, known.flow, known.visibility, known.has_flow), flip, [0, 2, 1])
     _, seen_left, seen_right = dots(move_pictures(blob(torch.zeros(2), left, right), flip))
     # The one that was the left eye is the right eye of the mirrored face.
@@ -190,15 +190,15 @@ def test_a_name_without_counterpart() -> None:
 
 def test_outside_is_a_reflection() -> None:
     ramp = torch.linspace(0, 1, 11).expand(1, 1, 11, 11).clone()
-    moved = move_pictures(ramp, Motion.of(shift=(0.4, 0)))  # by two pixels
+    moved = move_pictures(ramp, AffineChange.of(shift=(0.4, 0)))  # by two pixels
     expected = torch.tensor([0.2, 0.1, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])
     assert torch.allclose(moved[0, 0, 4], expected, atol=1e-5)
 
 
 def test_rotation_and_magnification_have_the_documented_sense() -> None:
-    quarter = move_pictures(blob(torch.tensor([0.5, 0.0])), Motion.of(degrees=90))
+    quarter = move_pictures(blob(torch.tensor([0.5, 0.0])), AffineChange.of(degrees=90))
     assert torch.allclose(dots(quarter)[0], torch.tensor([0.0, 0.5]), atol=1e-3), "clockwise, y points down"
-    larger = move_pictures(blob(torch.tensor([0.3, -0.2])), Motion.of(scale=1.5))
+    larger = move_pictures(blob(torch.tensor([0.3, -0.2])), AffineChange.of(scale=1.5))
     assert torch.allclose(dots(larger)[0], torch.tensor([0.45, -0.3]), atol=1e-3)
 
 

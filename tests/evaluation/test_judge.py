@@ -20,9 +20,8 @@ from tests.conftest import seeded_model, tiny_config
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "weights" / "recipe"))
 
-import judge
 
-from motionkit.evaluation import figures, signals, subjects, verdict
+from motionkit.evaluation import figures, judging, report, signals, subjects, verdict
 from motionkit.faces import mesh as landmarks
 from motionkit.faces.mesh import Mesh, Track
 
@@ -183,7 +182,7 @@ def test_share_is_of_means() -> None:
 
 
 def test_keypoints_are_compared_by_name() -> None:
-    truth = subjects.Truth(np.array([[[0, 0], [0.5, 0], [1, 1]]]), ("chin", "nose", "ear"))
+    truth = subjects.RenderedTruth(np.array([[[0, 0], [0.5, 0], [1, 1]]]), ("chin", "nose", "ear"))
     detected = np.array([[[0.5, 0.2], [-0.4, 0.0], [9, 9]]])  # nose, chin, one that the truth does not know
     error = figures.keypoint_error(detected, ("nose", "chin", "free"), truth, 256)
     assert error == pytest.approx((0.2 + 0.4) / 2 * 255 / 2)
@@ -196,11 +195,11 @@ def test_truth_is_read_beside_the_clip(tmp_path: Path) -> None:
     pose = np.tile(np.eye(3, dtype=np.float32), (len(keypoints), 1, 1))
     known = {"keypoints": keypoints, "pose": pose}
     save_file(known, tmp_path / "a.truth.safetensors", metadata={"keypoint_names": names})
-    truth = subjects.Truth.read(tmp_path / "a.truth.safetensors")
+    truth = subjects.RenderedTruth.read(tmp_path / "a.truth.safetensors")
     assert truth is not None and truth.names == ("nose", "chin")
     np.testing.assert_array_equal(truth.keypoints, keypoints)
     assert truth.pose is not None and truth.part(slice(1, 2)).pose.shape == (1, 3, 3)  # type: ignore[union-attr]
-    assert subjects.Truth.read(tmp_path / "b.truth.safetensors") is None
+    assert subjects.RenderedTruth.read(tmp_path / "b.truth.safetensors") is None
 
 
 def test_telling_moments_are_the_extremes() -> None:
@@ -259,7 +258,7 @@ def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> N
     ]
     assert pairs[0].figures.score == pytest.approx(1) and pairs[1].figures.score is None
     assert [len(pair.results) for pair in pairs] == [6, 6]
-    truth = subjects.Truth(np.zeros((8, 1, 2)), ("nose",))
+    truth = subjects.RenderedTruth(np.zeros((8, 1, 2)), ("nose",))
     rendered = figures.judge_rendered(model, mesh, clip, truth)  # type: ignore[arg-type]
     assert rendered.keypoints is None and rendered.seen == 1
 
@@ -287,7 +286,7 @@ def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> N
         " landmark error, px",
     ]
 
-    verdict.write(tmp_path / "out", [one], [pairs], "table")
+    report.write(tmp_path / "out", [one], [pairs], "table")
     content = json.loads((tmp_path / "out" / "judge.json").read_text())
     assert content[0]["summary"]["another person: mouth, correlation"] == pytest.approx(1)
     written = {path.name for path in (tmp_path / "out").iterdir()}
@@ -319,9 +318,10 @@ def test_a_mirrored_clip_turns_the_other_way() -> None:
 
 
 def test_models_get_names_that_differ() -> None:
-    assert judge._short_names(["heads", "runs/a/model.safetensors"]) == ["heads", "model"]
-    assert judge._short_names(["runs/a/model.pt", "runs/b/model.pt"]) == ["a-model", "b-model"]
-    assert judge._short_names(["heads", "heads"]) == ["1-heads", "2-heads"]
+    assert judging.short_names(["heads", "runs/a/model.safetensors"]) == ["heads", "model"]
+    assert judging.short_names(["runs/a/model.pt", "runs/b/model.pt"]) == ["a-model", "b-model"]
+    assert judging.short_names(["heads", "runs/a/heads.pt"]) == ["heads", "a-heads"]
+    assert judging.short_names(["heads", "heads"]) == ["1-heads", "2-heads"]
 
 
 def test_squares_are_level_and_centred() -> None:
@@ -336,7 +336,7 @@ def test_squares_are_level_and_centred() -> None:
 
 
 def test_missing_and_wrong_networks_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"face_landmark\.tflite.*--fetch"):
+    with pytest.raises(InputError, match=r"face_landmark\.tflite.*mesh\.fetch\("):
         landmarks.find_folder(tmp_path)
     (tmp_path / landmarks.FACE).write_bytes(b"something else")
     with pytest.raises(InputError, match="another file"):

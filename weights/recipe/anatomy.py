@@ -163,13 +163,15 @@ class Anatomy:
         x, y, z = self.template.T
         skin = self.component == SKIN
         deep = skin & (np.abs(x) < 0.034) & (np.abs(z - 0.588) < 0.03) & (y > -0.107) & (y < 0.04)
-        return (deep & (self._surface_depth() > 0.006) | (self.component == TONGUE)).astype(np.float32)
+        inside: np.ndarray = deep & (self._surface_depth() > 0.006) | (self.component == TONGUE)
+        return inside.astype(np.float32)
 
     @cached_property
     def jaw(self) -> np.ndarray:
         """V, how far a vertex follows the opening jaw, 0 to 1."""
         reach = self._reach("jawOpen")
-        return np.clip(reach / np.quantile(reach[reach > 1e-3], 0.9), 0, 1)
+        share: np.ndarray = np.clip(reach / np.quantile(reach[reach > 1e-3], 0.9), 0, 1)
+        return share
 
     @cached_property
     def lash_lines(self) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +194,8 @@ class Anatomy:
     def eye_centre(self, shape: np.ndarray, component: int) -> np.ndarray:
         """3, centre of an eyeball of `shape` V 3."""
         ball = shape[self.component == component]
-        return (ball.min(0) + ball.max(0)) / 2
+        centre: np.ndarray = (ball.min(0) + ball.max(0)) / 2
+        return centre
 
     def _vertices(
         self, phenotype: dict[str, float], changes: dict[str, float], actions: dict[str, float]
@@ -202,25 +205,28 @@ class Anatomy:
 
         average = dict.fromkeys(self._anny.phenotype_labels, 0.5)
         bones = torch.eye(4)[None, None].repeat(1, self._anny.bone_count, 1, 1)
-        return self._anny(
+        body: torch.Tensor = self._anny(
             pose_parameters=bones,
             phenotype_kwargs={k: torch.tensor([v]) for k, v in {**average, **phenotype}.items()},
             local_changes_kwargs={k: torch.tensor([v]) for k, v in changes.items()},
             facial_actions={k: torch.tensor([v]) for k, v in actions.items()},
-        )["vertices"][0].numpy()
+        )["vertices"]
+        return body[0].numpy()
 
     def _reach(self, action: str) -> np.ndarray:
         """V, metres that an action moves a vertex."""
-        return np.linalg.norm(self.displacement[self.actions.index(action)], axis=1)
+        metres: np.ndarray = np.linalg.norm(self.displacement[self.actions.index(action)], axis=1)
+        return metres
 
     def _surface_depth(self) -> np.ndarray:
         """V, metres behind the foremost vertex in the same column of 6 mm by 6 mm."""
         x, y, z = self.template.T
         columns = [tuple(column) for column in np.round(np.c_[x, z] / 0.006).astype(int)]
         front: dict[tuple[int, ...], float] = {}
-        for column, depth in zip(columns, y, strict=True):
-            front[column] = min(front.get(column, NEVER), depth)
-        return y - np.array([front[column] for column in columns])
+        for column, place in zip(columns, y, strict=True):
+            front[column] = min(front.get(column, NEVER), place)
+        depth: np.ndarray = y - np.array([front[column] for column in columns])
+        return depth
 
     def _point(self, name: str) -> _Point:
         centre = self._find(name)
@@ -284,8 +290,9 @@ def face_incidence(faces: np.ndarray, count: int) -> csr_matrix:
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray, incidence: csr_matrix) -> np.ndarray:
     """V 3 float32 unit normals, the area-weighted mean of the touching faces'."""
     a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-    normals = incidence @ np.cross(b - a, c - a)
-    return (normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)).astype(np.float32)
+    normals: np.ndarray = incidence @ np.cross(b - a, c - a)
+    unit: np.ndarray = normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
+    return unit.astype(np.float32)
 
 
 def _tangents(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -42,7 +42,8 @@ def backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
         picture = ndimage.gaussian_filter(picture, (blur, blur, 0))
     grey = picture.mean(2, keepdims=True)
     picture = grey + (picture - grey) * rng.choice([rng.uniform(0.1, 0.6), 1.0], p=[0.7, 0.3])  # rooms are seldom gaudy
-    return np.clip(picture * rng.uniform(0.5, 1.15), 0, 255).astype(np.float32)
+    dimmed: np.ndarray = np.clip(picture * rng.uniform(0.5, 1.15), 0, 255)
+    return dimmed.astype(np.float32)
 
 
 def degrade(rng: np.random.Generator, frames: list[np.ndarray]) -> list[np.ndarray]:
@@ -82,7 +83,8 @@ def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     t = x * np.cos(angle) + y * np.sin(angle)
     t = ((t - t.min()) / np.ptp(t))[..., None]
-    return rng.uniform(0, 255, 3) * (1 - t) + rng.uniform(0, 255, 3) * t
+    picture: np.ndarray = rng.uniform(0, 255, 3) * (1 - t) + rng.uniform(0, 255, 3) * t
+    return picture
 
 
 def _clouds(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -93,7 +95,8 @@ def _clouds(rng: np.random.Generator, size: int) -> np.ndarray:
         coarse = rng.normal(0, 0.6**octave, (n, n, 3))
         total += ndimage.zoom(coarse, (size / n, size / n, 1), order=1)[:size, :size]
     total = (total - total.min()) / np.ptp(total)
-    return rng.uniform(0, 255, 3) * total + rng.uniform(0, 255, 3) * (1 - total)
+    picture: np.ndarray = rng.uniform(0, 255, 3) * total + rng.uniform(0, 255, 3) * (1 - total)
+    return picture
 
 
 def _room(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -120,7 +123,8 @@ def _photo(rng: np.random.Generator, size: int) -> np.ndarray:
     piece = photo[rows.astype(int)][:, columns.astype(int)]
     if rng.random() < 0.5:
         piece = piece[:, ::-1]
-    return piece.astype(np.float64) * rng.uniform(0.7, 1.2, 3)
+    lit: np.ndarray = piece.astype(np.float64) * rng.uniform(0.7, 1.2, 3)
+    return lit
 
 
 @cache

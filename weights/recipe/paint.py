@@ -185,11 +185,14 @@ class Paint:
 
 def _skin(rng: np.random.Generator) -> np.ndarray:
     place = rng.uniform(0, len(SKINS) - 1.001)
-    skin = SKINS[int(place)] * (1 - place % 1) + SKINS[int(place) + 1] * (place % 1)
+    skin: np.ndarray = SKINS[int(place)] * (1 - place % 1) + SKINS[int(place) + 1] * (place % 1)
     return skin * rng.uniform(0.85, 1.15, 3)
 
 
 def _dye(rng: np.random.Generator) -> np.ndarray:
     """A colour of cloth, linear RGB: more often muted than not."""
     colour = rng.uniform(0.01, 0.9, 3) ** 1.5
-    return colour.mean() + (colour - colour.mean()) * rng.choice([rng.uniform(0, 0.5), 1.0], p=[0.65, 0.35])
+    muted: np.ndarray = colour.mean() + (colour - colour.mean()) * rng.choice(
+        [rng.uniform(0, 0.5), 1.0], p=[0.65, 0.35]
+    )
+    return muted

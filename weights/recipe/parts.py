@@ -57,11 +57,13 @@ class Bust:
         """4 3, the affine map from template coordinates of the head to this person, by least squares."""
         head = self.anatomy.template[:, 2] > 0.55
         ones = np.ones((head.sum(), 1))
-        return np.linalg.lstsq(np.c_[self.anatomy.template[head], ones], self.shape[head], rcond=None)[0]
+        fit: np.ndarray = np.linalg.lstsq(np.c_[self.anatomy.template[head], ones], self.shape[head], rcond=None)[0]
+        return fit
 
     def fitted(self, rest: np.ndarray) -> np.ndarray:
         """M 3 on this person, from `rest` M 3 in template coordinates."""
-        return np.c_[rest, np.ones(len(rest))] @ self.to_person
+        place: np.ndarray = np.c_[rest, np.ones(len(rest))] @ self.to_person
+        return place
 
     def patch(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """M mesh vertices of the faces that touch what is wanted (V bool), and those F 3 faces renumbered."""
@@ -183,7 +185,7 @@ def glasses(bust: Bust, rng: np.random.Generator) -> list[Part]:
         ear = bust.fitted(np.array([[0.079 * side, -0.028, 0.655]]))[0]
         lines += [rim, np.linspace(hinge, ear, 8)]
         inner.append(np.array([eye[0] * 1.06 - width * side, front + 0.001, eye[2] + height * 0.3]))
-    bridge = np.linspace(*inner, 8)
+    bridge = np.linspace(inner[0], inner[1], 8)
     bridge[:, 2] += 0.004 * np.sin(np.linspace(0, np.pi, 8))
     return [_tube(line, thickness) for line in [*lines, bridge]]
 

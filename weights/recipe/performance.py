@@ -99,7 +99,8 @@ class Performance:
         yaw = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
         pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
         roll = np.array([[cr, 0, sr], [0, 1, 0], [-sr, 0, cr]])
-        return roll @ pitch @ yaw
+        rotation: np.ndarray = roll @ pitch @ yaw
+        return rotation
 
     def turned(self, frame: int, place: np.ndarray, rest: np.ndarray) -> np.ndarray:
         """Turn the head about the neck, lean the person; what lies between head and shoulders follows smoothly.
@@ -115,7 +116,8 @@ class Performance:
         share = _ease(np.clip((rest[:, 2:] - 0.45) / 0.12, 0, 1))  # 0 at the shoulders, 1 at the head
         turned = (place - NECK) @ self.rotation(frame).T + NECK
         lean = np.array([self.lean[frame, 0], 0, self.lean[frame, 1]])
-        return (place * (1 - share) + turned * share + lean).astype(np.float32)
+        moved: np.ndarray = place * (1 - share) + turned * share + lean
+        return moved.astype(np.float32)
 
 
 class _Face:
@@ -139,7 +141,8 @@ class _Face:
 
 def _ease(share: np.ndarray) -> np.ndarray:
     """From 0 to 1 with a gentle start and end."""
-    return share * share * (3 - 2 * share)
+    eased: np.ndarray = share * share * (3 - 2 * share)
+    return eased
 
 
 def _drift(rng: np.random.Generator, t: np.ndarray, rate: float) -> np.ndarray:
@@ -148,12 +151,14 @@ def _drift(rng: np.random.Generator, t: np.ndarray, rate: float) -> np.ndarray:
     at = t * rate + rng.uniform()
     i = at.astype(int)
     share = _ease(at - i)
-    return knots[i] * (1 - share) + knots[i + 1] * share
+    curve: np.ndarray = knots[i] * (1 - share) + knots[i + 1] * share
+    return curve
 
 
 def _bump(rng: np.random.Generator, t: np.ndarray, width: float) -> np.ndarray:
     """T, one bump of `width` seconds somewhere in the clip."""
-    return np.exp(-(((t - rng.uniform(0, t[-1] + 1e-3)) / width) ** 2)) * rng.uniform(0.5, 1.0)
+    curve: np.ndarray = np.exp(-(((t - rng.uniform(0, t[-1] + 1e-3)) / width) ** 2))
+    return curve * rng.uniform(0.5, 1.0)
 
 
 def _speak(rng: np.random.Generator, t: np.ndarray, face: _Face) -> None:

@@ -163,7 +163,8 @@ class _First:
     def look(self, place: np.ndarray) -> np.ndarray:
         """h w 4, the piece at h w 2 places in [-1, 1], here the outer edges of the picture."""
         column, row = np.moveaxis(np.clip(((place + 1) / 2 * FIRST_SIDE).astype(int), 0, FIRST_SIDE - 1), -1, 0)
-        return self.piece[row, column]
+        there: np.ndarray = self.piece[row, column]
+        return there
 
 
 class _Drawing:

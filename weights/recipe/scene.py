@@ -44,13 +44,15 @@ class Camera:
 
     def position(self, target: np.ndarray) -> np.ndarray:
         """3, where it stands to look at a head at `target` (3)."""
-        return target + np.array([self.centre[0], -self.distance, self.centre[1]])
+        place: np.ndarray = target + np.array([self.centre[0], -self.distance, self.centre[1]])
+        return place
 
     def seen(self, rotation: np.ndarray) -> np.ndarray:
         """3 3, a rotation of the world about the picture's axes: x right, y down, z away."""
         c, s = np.cos(self.tilt), np.sin(self.tilt)
         axes = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) @ [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
-        return axes @ rotation @ axes.T
+        seen: np.ndarray = axes @ rotation @ axes.T
+        return seen
 
     def matrix(self, target: np.ndarray, shift: np.ndarray, zoom: float) -> np.ndarray:
         """4 4, world to clip coordinates.
