@@ -54,7 +54,7 @@ setup(
     packages=[*find_packages(include=["motionkit", "motionkit.*"]), "motionkit.embedded"],
     package_dir={"motionkit.embedded": "weights"},
     package_data={
-        "motionkit": ["py.typed", "samples/*.mp4", "samples/README.md", "frontend/*.js", "frontend/*.css"],
+        "motionkit": ["py.typed", "samples/*.mp4", "samples/README.md", "frontend/*/*.js", "frontend/*/*.css"],
         "motionkit.embedded": ["*.safetensors", "README.md"],
     },
     install_requires=requirements("requirements.txt"),
