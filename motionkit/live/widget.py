@@ -92,7 +92,7 @@ class Webcam(anywidget.AnyWidget):
         notice: What went wrong last, for the page; empty is nothing.
     """
 
-    _esm = script("shared/elements", "shared/uploads", "shared/camera", "webcam/loop", "webcam/page", "webcam/webcam")
+    _esm = script("webcam/webcam")
     _css = style("shared/base", "webcam/webcam")
 
     setup = traitlets.Dict().tag(sync=True)

@@ -78,11 +78,8 @@ class Panel(anywidget.AnyWidget):
         result: What the last animation made, or None.
     """
 
-    _esm = script(
-        "shared/elements", "shared/uploads", "shared/camera", "panel/crop_box", "panel/controls", "panel/inputs",
-        "panel/preview", "panel/result", "panel/panel",
-    )  # fmt: skip
-    _css = style("shared/base", "panel/panel")
+    _esm = script("panel/panel")
+    _css = style("shared/base", "panel/inputs", "panel/panel")
 
     choices = traitlets.Dict().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)

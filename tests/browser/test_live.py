@@ -256,13 +256,13 @@ def test_a_busy_a_restarted_kernel_and_a_lost_camera_are_told(live: Live) -> Non
     live.page.keyboard.press("Shift+Enter")
     assert "busy" in live.says("No answer from the kernel")
     live.notebook.screenshot("live-busy", live.root)
-    live.wait("w.querySelector('.mk-banner').hidden")
+    live.wait("!w.querySelector('.mk-banner')")
     live.more(3)
 
     live.root.locator("video").first.evaluate("v => v.srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
     assert "press Start" in live.says("taken away")
     live.press("Start")
-    live.wait("w.dataset.state === 'running' && w.querySelector('.mk-banner').hidden")
+    live.wait("w.dataset.state === 'running' && !w.querySelector('.mk-banner')")
 
     live.page.get_by_role("menuitem", name="Kernel", exact=True).click()
     live.page.get_by_role("menuitem", name=re.compile("Restart Kernel…")).click()
@@ -349,7 +349,7 @@ def test_an_error_from_before_the_page_is_shown_and_survives_a_reload(lab: Lab, 
     again = live.reload(lab)
     assert again.says("notes.txt") == told
     again.press("Dismiss")
-    again.wait("w.querySelector('.mk-banner').hidden")
+    again.wait("!w.querySelector('.mk-banner')")
     again.press("Sample")
     again.root.get_by_text("sample portrait").wait_for(timeout=PATIENCE)
     assert not again.root.locator(".mk-banner").is_visible() and again.root.get_by_text("None yet").count() == 0

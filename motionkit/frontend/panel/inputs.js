@@ -1,94 +1,61 @@
 // The panel's two inputs: where each comes from, its thumbnail, its crop.
 
+import { makeChoice, makeFilePicker, makePathField } from "../shared/controls.js";
+import { makeButton, makeElement, makeHeading } from "../shared/elements.js";
+import { labelOf, secondsText } from "../shared/words.js";
+import { makeCameraForm } from "./camera_form.js";
+import { makeCropBox } from "./crop_box.js";
+
 const WAYS = {
   source: { sample: "Sample", path: "Path", upload: "Upload", drive: "Drive", camera: "Camera" },
   driving: { sample: "Sample", path: "Path", upload: "Upload", drive: "Drive", camera: "Record" },
 };
-const INPUT_HINTS = {
+const HINTS = {
   source: { path: "face.jpg", accept: "image/*,video/*,.heic" },
   driving: { path: "clip.mp4 or talk.motion", accept: "video/*,image/gif,.motion,.mkv" },
 };
 const DRIVE_HINT = "Share link, or /content/drive/MyDrive/…";
 
-/** One input. `page` sends (`open`), uploads (`transfer`), tells errors (`fail`) and whether it is `connected`. */
-function makeInput(role, samples, page) {
-  const hints = INPUT_HINTS[role];
-  const title = role === "source" ? "Source" : "Driving";
+/**
+ * One input.
+ * @param {string} role `source` or `driving`.
+ * @param {string[]} samples Names of the samples that may be opened.
+ * @param {(box: number[] | null, done: boolean) => void} onCrop Called with the square, null for the one found by itself.
+ */
+export function makeInput({ role, samples, kernel, notice, files, onCrop }) {
   const about = makeElement("p", { class: "mk-muted mk-about", text: "Opening…" });
-  const crop = makeCropBox(role,
-    (box, done) => page.crop(role, box, done),
-    () => page.crop(role, null, true));
-  const state = { auto: null, url: null };
-
-  const enter = (placeholder, word) => {
-    const field = makeElement("input", { class: "mk-input", type: "text", placeholder, "aria-label": `${title}: ${word}`, spellcheck: "false" });
-    const form = makeElement("form", { class: "mk-form" }, field,
-      makeElement("button", { class: "mk-button", type: "submit", text: "Open" }));
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      open("path", field.value);
-    });
-    field.addEventListener("keydown", (event) => event.stopPropagation());
-    return form;
-  };
-  const file = makeElement("input", { type: "file", accept: hints.accept, hidden: true });
-  file.addEventListener("change", () => {
-    if (file.files.length) send(file.files[0], file.files[0].name);
-    file.value = "";
-  });
-  const openSample = makeElement("button", {
-    class: "mk-button", type: "button", text: "Open", onclick: () => open("sample", select.value),
-  });
-  const select = makeElement("select", {
-    class: "mk-select", "aria-label": `${title}: sample`, onchange: () => chooseSample(select.value),
-  }, makeElement("option", { value: "", hidden: true }), // while another file is open
-  ...samples.map((name) => makeElement("option", { value: name, text: name })));
-  const forms = {
-    sample: makeElement("div", { class: "mk-form" }, select, openSample),
-    path: enter(hints.path, "path"),
-    upload: makeElement("div", { class: "mk-form" }, file,
-      makeElement("button", { class: "mk-button", type: "button", text: "Choose a file…", onclick: () => file.click() })),
-    drive: enter(DRIVE_HINT, "Drive"),
-    camera: makeCameraForm(role, send, page),
-  };
-  const ways = makeChoice(WAYS[role], `${title} from`, choose);
-  const element = makeElement("section", { class: "mk-card mk-input-card", "data-role": role },
-    makeElement("div", { class: "mk-heading" }, makeElement("h3", { text: title }), about),
+  const crop = makeCropBox(role, onCrop, () => onCrop(null, true));
+  const ways = makeWays({ role, samples, notice, onOpen: open, onSend: send });
+  const element = makeElement(
+    "section",
+    { class: "mk-card mk-input-card", "data-role": role },
+    makeHeading(labelOf(role), about),
     makeElement("div", { class: "mk-thumbnail" }, crop.stage),
-    makeElement("div", { class: "mk-input-side" }, ways.element, ...Object.values(forms), crop.details));
-  choose("sample");
-  chooseSample("");
+    makeElement("div", { class: "mk-input-side" }, ...ways.elements, crop.details),
+  );
+  let opened = null; // what the kernel says of the input that is open, in words and with the square that it found
+  let url = null; // the thumbnail's
   crop.setBox(null, false);
 
-  function choose(key) {
-    if (key !== "camera") forms.camera.stop();
-    ways.set(key);
-    for (const [name, form] of Object.entries(forms)) form.hidden = name !== key;
-  }
-
-  function chooseSample(name) {
-    select.value = name;
-    openSample.disabled = !name;
-  }
-
   function open(how, value) {
-    busy("Opening…");
-    page.open(role, how, value);
+    showBusy("Opening…");
+    notice.forget();
+    kernel.send({ kind: "open", role, how, value });
   }
 
   async function send(blob, name) {
-    if (!page.connected()) return;
-    page.forget();
-    busy("Uploading…");
+    if (!kernel.connected()) return;
+    notice.forget();
+    showBusy("Uploading…");
     try {
-      await page.transfer.upload(blob, name, role, (share) => busy(`Uploading ${Math.round(share * 100)} %`));
-      busy("Opening…");
+      await files.upload(blob, name, role, (share) => showBusy(`Uploading ${Math.round(share * 100)} %`));
+      showBusy("Opening…");
     } catch (error) {
-      page.fail(error.message);
+      notice.fail(error.message);
     }
   }
 
-  function busy(text) {
+  function showBusy(text) {
     about.textContent = text;
     element.classList.add("mk-busy");
   }
@@ -96,8 +63,8 @@ function makeInput(role, samples, page) {
   /** Back to what is known of the input that is open. */
   function settle() {
     element.classList.remove("mk-busy");
-    about.textContent = state.about ?? "None yet";
-    about.title = state.path ?? "";
+    about.textContent = opened?.about ?? "None yet";
+    about.title = opened?.path ?? "";
   }
 
   return {
@@ -105,97 +72,79 @@ function makeInput(role, samples, page) {
     settle,
     /** Whether an input is open. */
     get there() {
-      return state.path !== undefined;
+      return opened !== null;
     },
-    /** What the kernel tells of the input. */
+    /** Show the input that the kernel has opened, with its picture. */
     show(content, picture) {
-      if (state.url) URL.revokeObjectURL(state.url);
-      state.url = URL.createObjectURL(new Blob([picture], { type: "image/jpeg" }));
-      state.auto = content.boxes[0] ?? null;
-      state.path = content.path;
-      chooseSample(content.sample ?? "");
-      const length = content.frames > 1 && content.fps ? `, ${tellSeconds(content.frames / content.fps)}` : "";
-      const size = content.boxes.length ? `, ${content.width}×${content.height}` : ", motion template";
-      state.about = `${content.name}${size}${length}`;
-      crop.show(state.url, content.width, content.height);
+      if (url) URL.revokeObjectURL(url);
+      url = URL.createObjectURL(new Blob([picture], { type: "image/jpeg" }));
+      opened = { path: content.path, box: content.boxes[0] ?? null, about: aboutText(content) };
+      ways.showSample(content.sample ?? "");
+      crop.show(url, content.width, content.height);
       settle();
     },
     refresh(settings) {
       const manual = settings[`${role}_box`];
-      crop.setBox(state.auto && (manual ?? state.auto), Boolean(manual));
+      crop.setBox(opened?.box ? (manual ?? opened.box) : null, Boolean(manual));
     },
     close() {
-      forms.camera.stop();
-      if (state.url) URL.revokeObjectURL(state.url);
+      ways.close();
+      if (url) URL.revokeObjectURL(url);
     },
   };
 }
 
-/** A camera picture, and a button that takes it (source) or begins and ends a clip (driving). */
-function makeCameraForm(role, send, page) {
-  let camera = null;
-  let recording = null;
-  let turn = 0; // another one from each `stop` on
-  const still = role === "source";
-  const view = makeElement("div", { class: "mk-camera" });
-  const button = makeElement("button", { class: "mk-button", type: "button", text: "Open the camera", onclick: act });
-  const form = makeElement("div", { class: "mk-form mk-camera-form" }, view, button);
+/** "face.png, 640×480": name, size and length. */
+function aboutText({ name, frames, fps, boxes, width, height }) {
+  const length = frames > 1 && fps ? `, ${secondsText(frames / fps)}` : "";
+  const size = boxes.length ? `, ${width}×${height}` : ", motion template";
+  return `${name}${size}${length}`;
+}
 
-  async function act() {
-    const mine = turn;
-    button.disabled = true;
-    page.forget();
-    try {
-      if (!camera) await begin();
-      else if (still) await take(await snapshotBlob(camera.video), "snapshot.jpg");
-      else if (!recording) record();
-      else await finish();
-    } catch (error) {
-      if (mine === turn) {
-        form.stop();
-        page.fail(error.message);
-      }
-    } finally {
-      button.disabled = false;
-    }
-  }
-
-  async function begin() {
-    const mine = turn;
-    const opened = await openCamera({ width: 640, height: 480 });
-    if (mine !== turn || !form.isConnected) {
-      opened.stop(); // given up while the browser asked
-      return;
-    }
-    camera = opened;
-    view.replaceChildren(camera.video);
-    button.textContent = still ? "Take the picture" : "Record";
-  }
-
-  function record() {
-    recording = recordClip(camera.stream);
-    button.textContent = "Stop and use";
-    form.classList.add("mk-recording");
-  }
-
-  async function finish() {
-    const blob = await recording.stop();
-    await take(blob, `recording.${blob.type.includes("mp4") ? "mp4" : "webm"}`);
-  }
-
-  async function take(blob, name) {
-    form.stop();
-    await send(blob, name);
-  }
-
-  form.stop = () => {
-    turn += 1;
-    camera?.stop();
-    camera = null;
-    recording = null;
-    view.replaceChildren();
-    form.classList.remove("mk-recording");
-    button.textContent = "Open the camera";
+/** A choice of ways to an input, and a form for each, one of which is seen. */
+function makeWays({ role, samples, notice, onOpen, onSend }) {
+  const hints = HINTS[role];
+  const pathField = (placeholder, word) =>
+    makePathField({
+      label: `${labelOf(role)}: ${word}`,
+      placeholder,
+      action: "Open",
+      onUse: (text) => onOpen("path", text),
+    }).element;
+  const sample = makeSampleForm(role, samples, (name) => onOpen("sample", name));
+  const picker = makeFilePicker("Choose a file…", hints.accept, (file) => onSend(file, file.name));
+  const camera = makeCameraForm({ still: role === "source", notice, onTaken: onSend });
+  const forms = {
+    sample: sample.element,
+    path: pathField(hints.path, "path"),
+    upload: makeElement("div", { class: "mk-form" }, ...picker),
+    drive: pathField(DRIVE_HINT, "Drive"),
+    camera: camera.element,
   };
-  return form;
+  const choice = makeChoice(WAYS[role], `${labelOf(role)} from`, choose);
+  choose("sample");
+
+  function choose(key) {
+    if (key !== "camera") camera.stop();
+    choice.set(key);
+    for (const [name, form] of Object.entries(forms)) form.hidden = name !== key;
+  }
+
+  return { elements: [choice.element, ...Object.values(forms)], showSample: sample.show, close: camera.stop };
+}
+
+function makeSampleForm(role, samples, onOpen) {
+  const open = makeButton("Open", () => onOpen(select.value));
+  const select = makeElement(
+    "select",
+    { class: "mk-select", "aria-label": `${labelOf(role)}: sample`, onchange: () => show(select.value) },
+    makeElement("option", { value: "", hidden: true }), // while another file is open
+    ...samples.map((name) => makeElement("option", { value: name, text: name })),
+  );
+  const show = (name) => {
+    select.value = name;
+    open.disabled = !name;
+  };
+  show("");
+  return { element: makeElement("div", { class: "mk-form" }, select, open), show };
 }
