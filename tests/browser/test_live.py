@@ -24,6 +24,16 @@ PATIENCE = 60_000  # ms
 CELLS = ("import ctypes\nimport motionkit as mk\nwebcam = mk.webcam(mk.load_model())\nwebcam", "None")
 FAKE = ("--use-fake-device-for-media-stream",)
 ALLOWED = "--use-fake-ui-for-media-stream"
+# The first time, the camera opens once `window.allow` is called.
+SLOW_CAMERA = """
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        navigator.mediaDevices.getUserMedia = ask;
+        await new Promise((resolve) => { window.allow = resolve; });
+        window.late = await ask(wanted);
+        return window.late;
+    };
+"""
 
 
 @pytest.fixture(scope="module")
@@ -333,6 +343,22 @@ def test_without_a_camera_a_clip_drives(lab: Lab, chromium: Browser) -> None:
     live.more(5)
     assert difference(first, live.pixels()) > 0.5 and difference(driving, live.pixels(".mk-live-driving")) > 0.5
     live.notebook.screenshot("live-clip", live.root)
+    live.press("Freeze")
+    live.wait("w.dataset.state === 'frozen' && w.querySelector('.mk-live-hint').hidden")
+    live.page.close()
+
+
+def test_a_camera_that_opens_after_it_was_given_up_is_given_back(lab: Lab, filmed: Browser) -> None:
+    live = open_live(lab, filmed, script=SLOW_CAMERA)
+    live.press("Start")
+    live.wait("window.allow")
+    live.press("Cancel")
+    live.press("Start")
+    live.more(3)
+    live.page.evaluate("window.allow()")
+    live.wait("window.late?.getTracks().every((track) => track.readyState === 'ended')")
+    live.more(3)
+    assert live.root.locator("video").first.evaluate("v => v.srcObject !== window.late && v.srcObject.active")
     live.page.close()
 
 
