@@ -6,6 +6,12 @@ SOURCE  ?=
 DRIVING ?=
 PYTHONS ?= 3.10 3.11 3.12 3.13
 
+# The JavaScript's linter, in the version that its rules are written for; it needs Node and nothing else.
+define biome
+if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/biome@2.6.8 $(1) --error-on-warnings .; \
+else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
+endef
+
 .PHONY: demo test pythons browser colab notebooks lint format clean
 
 # Installed once, and again whenever what is installed changes.
@@ -49,11 +55,13 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
+	@$(call biome,check)
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout notebooks/*.ipynb
+	@$(call biome,check --write)
 
 clean:
 	rm -rf $(VENV) .venv-3.* .colab build dist *.egg-info output

@@ -30,6 +30,10 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "frontend": [
+        "linker",
+        "__init__",
+    ],
     "media": [
         "suffixes colour",
         "targets",

@@ -1,7 +1,7 @@
 """The panel: inputs, sliders, preview, result in one widget. It holds state; the work is done by the library.
 
 Settings that must survive a reload of the page are traits; pictures and requests are messages. Whatever takes time runs
-in a thread, newest request first. ``frontend/panel.js`` is the other side.
+in a thread, newest request first. ``frontend/panel/panel.js`` is the other side.
 """
 
 from __future__ import annotations
@@ -80,11 +80,8 @@ class SliderPanel(anywidget.AnyWidget):
         result: What the last animation made, or None.
     """
 
-    _esm = script(
-        "elements", "transfer", "camera", "cropbox", "panel_controls", "panel_inputs", "panel_preview", "panel_result",
-        "panel",
-    )  # fmt: skip
-    _css = style("base", "panel")
+    _esm = script("panel/panel")
+    _css = style("shared/base", "panel/inputs", "panel/panel")
 
     choices = traitlets.Dict().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)

@@ -2,7 +2,7 @@
 
 The page asks and the kernel answers: each ``frame`` or ``next`` message gets one ``result``. Messages are handled at
 once and the work is done in a thread, so that the kernel stays free; the page asks for no more than it can show.
-``frontend/live.js`` is the other side.
+``frontend/webcam/webcam.js`` is the other side.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ class Webcam(anywidget.AnyWidget):
         notice: What went wrong last, for the page; empty is nothing.
     """
 
-    _esm = script("elements", "transfer", "camera", "live_loop", "live_page", "live")
-    _css = style("base", "live")
+    _esm = script("webcam/webcam")
+    _css = style("shared/base", "webcam/webcam")
 
     setup = traitlets.Dict().tag(sync=True)
     strength = traitlets.Float().tag(sync=True)

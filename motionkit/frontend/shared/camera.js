@@ -17,10 +17,10 @@ const NO_CAMERA_HERE =
 
 /**
  * Open the camera. Only the caller's click may lead here: it asks for permission.
- * @returns {{video: HTMLVideoElement, stream: MediaStream, stop: () => void}} The video plays, muted, in no document.
+ * @returns {Promise<{video: HTMLVideoElement, stream: MediaStream, stop: () => void}>} The video plays, muted, in no document.
  * @throws {Error} In plain words; `cause` is the browser's own.
  */
-async function openCamera({ width = 640, height = 480 } = {}) {
+export async function openCamera({ width = 640, height = 480 } = {}) {
   if (!navigator.mediaDevices?.getUserMedia) throw new Error(NO_CAMERA_HERE);
   let stream;
   try {
@@ -30,37 +30,37 @@ async function openCamera({ width = 640, height = 480 } = {}) {
     });
   } catch (error) {
     // A denial by the embedding page carries the same name as one by the user, but asking again cannot help.
-    const denied = error.name === "NotAllowedError" && cameraBarredHere();
-    throw new Error(denied ? NO_CAMERA_HERE : cameraTrouble(error), { cause: error });
+    const denied = error.name === "NotAllowedError" && barredHere();
+    throw new Error(denied ? NO_CAMERA_HERE : troubleText(error), { cause: error });
   }
   const video = document.createElement("video");
   video.muted = true;
   video.playsInline = true;
   video.srcObject = stream;
   const stop = () => {
-    stream.getTracks().forEach((track) => track.stop());
+    for (const track of stream.getTracks()) track.stop();
     video.srcObject = null;
   };
   try {
     await video.play();
   } catch (error) {
     stop();
-    throw new Error(cameraTrouble(error), { cause: error });
+    throw new Error(troubleText(error), { cause: error });
   }
   return { video, stream, stop };
 }
 
-function cameraTrouble(error) {
+function troubleText(error) {
   return CAMERA_TROUBLE[error.name] ?? `The camera could not be opened (${error.message || error.name}). Try again.`;
 }
 
-function cameraBarredHere() {
+function barredHere() {
   const policy = document.permissionsPolicy ?? document.featurePolicy;
   return policy ? !policy.allowsFeature("camera") : false;
 }
 
 /** What the video shows now, as a JPEG of its own size. */
-async function snapshotBlob(video, { quality = 0.92 } = {}) {
+export async function snapshotBlob(video, { quality = 0.92 } = {}) {
   const canvas = document.createElement("canvas");
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
@@ -80,9 +80,11 @@ function canvasBlob(canvas, type, quality) {
  * Safari; `blob.type` says which.
  * @returns {{stop: () => Promise<Blob>}}
  */
-function recordClip(stream) {
+export function recordClip(stream) {
   if (typeof MediaRecorder === "undefined") {
-    throw new Error("This browser cannot record clips. Use a current Chrome, Edge, Firefox or Safari, or upload a clip.");
+    throw new Error(
+      "This browser cannot record clips. Use a current Chrome, Edge, Firefox or Safari, or upload a clip.",
+    );
   }
   const type = ["video/webm;codecs=vp8", "video/webm", "video/mp4"].find((name) => MediaRecorder.isTypeSupported(name));
   const recorder = new MediaRecorder(stream, type ? { mimeType: type, videoBitsPerSecond: 4_000_000 } : {});
