@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 SOURCE  ?=
 DRIVING ?=
 
-.PHONY: demo test browser colab notebooks lint format clean
+.PHONY: demo test browser colab notebooks docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: setup.py requirements.txt
@@ -36,6 +36,11 @@ colab: .colab/.installed
 notebooks: $(VENV)/.installed
 	$(BIN)/python notebooks/shared.py
 	$(BIN)/python notebooks/render.py
+
+# The site, into output/site; a broken link or a page outside the menu is an error.
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f docs/site/mkdocs.yml
+	@echo "output/site/index.html"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

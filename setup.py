@@ -29,10 +29,12 @@ TRAIN = [
 ]
 # What weights/recipe needs to render heads and to judge models of them.
 RECIPE = ["anny==0.6.2", "moderngl>=5.10", "ai-edge-litert"]
-# jupyterlab and playwright are for the browser's tests, nbconvert for the rendered notebooks.
+# jupyterlab and playwright are for the browser's tests, nbconvert for the rendered notebooks, mkdocs for the site.
 DEV = [
     "hypothesis",
     "jupyterlab>=4",
+    "mkdocs-material>=9.5",
+    "mkdocstrings[python]>=0.26",
     "mypy",
     "nbconvert>=7",
     "nbstripout",
