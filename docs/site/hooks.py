@@ -79,27 +79,27 @@ def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
 
 
 def _command(name: str, command: argparse.ArgumentParser) -> list[str]:
-    usage = command.format_usage().removeprefix("usage: ").rstrip()
-    lines = [f"## motionkit {name}", "", command.description or "", "", "```text", usage, "```", ""]
+    given = [" ".join(_names(action)) for action in command._actions if not action.option_strings]
+    lines = [f"## motionkit {name}", "", command.description or "", ""]
+    lines += ["```text", " ".join([command.prog, "[options]", *given]), "```", ""]
     for group in command._action_groups:
         actions = [action for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
-        if not actions:
-            continue
-        title = {"options": "", "positional arguments": "arguments"}.get(group.title or "", group.title or "")
-        lines += [f"**{title[0].upper() + title[1:]}**", ""] if title else []
-        lines += ["| | default | |", "|---|---|---|", *(_row(action) for action in actions), ""]
+        if actions:
+            title = {"options": "Options", "positional arguments": "Arguments"}.get(
+                group.title or "", group.title or ""
+            )
+            lines += [f"**{title[0].upper() + title[1:]}**", "", *_table(actions), ""]
     return lines
 
 
-def _row(action: argparse.Action) -> str:
-    names = [f"`{_cell(name)}`" for name in _names(action)]
-    default = action.default
-    plain = default is None or isinstance(default, bool) or default == [] or "(default" in (action.help or "")
-    shown = "required" if action.required and action.option_strings else "" if plain else f"`{_cell(str(default))}`"
-    words = [(action.help or "") % {"default": default}]
-    if action.choices is not None:
-        words.append("One of " + ", ".join(f"`{choice}`" for choice in action.choices) + ".")
-    return f"| {', '.join(names)} | {shown} | {_cell(' '.join(word for word in words if word))} |"
+def _table(actions: list[argparse.Action]) -> list[str]:
+    rows = [
+        (", ".join(f"`{_cell(name)}`" for name in _names(action)), _default(action), _help(action))
+        for action in actions
+    ]
+    if any(default for _, default, _ in rows):
+        return ["| name | default | what it does |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+    return ["| name | what it does |", "|---|---|", *(f"| {name} | {text} |" for name, _, text in rows)]
 
 
 def _names(action: argparse.Action) -> list[str]:
@@ -108,6 +108,21 @@ def _names(action: argparse.Action) -> list[str]:
         return [metavar or action.dest]
     value = "" if action.nargs == 0 else " " + (metavar or ("…" if action.choices else action.dest.upper()))
     return [*action.option_strings[:-1], action.option_strings[-1] + value]
+
+
+def _default(action: argparse.Action) -> str:
+    """The default, where there is one that the help does not give itself."""
+    if action.required and action.option_strings:
+        return "required"
+    none = action.default is None or isinstance(action.default, bool) or action.default == []
+    return "" if none or "(default" in (action.help or "") else f"`{_cell(str(action.default))}`"
+
+
+def _help(action: argparse.Action) -> str:
+    words = [(action.help or "") % {"default": action.default}]
+    if action.choices is not None:
+        words.append("One of " + ", ".join(f"`{choice}`" for choice in action.choices) + ".")
+    return _cell(" ".join(word for word in words if word))
 
 
 def _cell(text: str) -> str:
