@@ -12,7 +12,7 @@ if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/b
 else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
 endef
 
-.PHONY: demo test pythons browser colab notebooks lint format clean
+.PHONY: demo test pythons browser colab notebooks docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: pyproject.toml setup.py requirements.txt
@@ -49,6 +49,11 @@ colab: .colab/.installed
 notebooks: $(VENV)/.installed
 	$(BIN)/python notebooks/shared.py
 	$(BIN)/python notebooks/render.py
+
+# The site, into output/site; a broken link or a page outside the menu is an error.
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f docs/site/mkdocs.yml
+	@echo "output/site/index.html"
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
