@@ -115,6 +115,7 @@ INSIDE = {
         "config",
         "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
         "objective report",
+        "view",
         "learner",
         "trainer",
         "__init__",

@@ -53,7 +53,7 @@ def pictures(folder: Path, frames: list[np.ndarray]) -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five clips of three people: four videos and a folder of pictures; the tens of a frame's number tell the clip."""
     path = tmp_path_factory.mktemp("clips")
-    video(path / "ann#1.mp4", range(0, 10))
+    video(path / "ann#1.mp4", range(10))
     video(path / "ann#2.mkv", range(20, 27))
     video(path / "bob#1.mp4", range(40, 52))
     video(path / "bob#2.gif", range(60, 65))
