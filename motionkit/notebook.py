@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from motionkit.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from motionkit.config import AnimateOptions
     from motionkit.data.clips import Clips
+    from motionkit.frames import Frame
     from motionkit.model import Model
     from motionkit.structures import Box
 
@@ -47,7 +46,7 @@ def sample_clips(folder: str | Path) -> Path:
     return Path(folder)
 
 
-def clip_sheet(clips: Clips, *, count: int = 6, height: int = 160) -> np.ndarray:
+def clip_sheet(clips: Clips, *, count: int = 6, height: int = 160) -> Frame:
     """First frames of some clips, as training sees them: H W 3 uint8.
 
     Args:
@@ -75,7 +74,7 @@ def clip_sheet(clips: Clips, *, count: int = 6, height: int = 160) -> np.ndarray
 
 def crop_sheet(
     source: str | Path, driving: str | Path, *, model: Model, options: AnimateOptions | None = None, height: int = 256
-) -> np.ndarray:
+) -> Frame:
     """Source and driving with the squares that the model will see, and the squares themselves: H W 3 uint8.
 
     Args:
@@ -103,7 +102,7 @@ def crop_sheet(
     return collage.lay_out(panels, height=height)
 
 
-def _framed(picture: np.ndarray, boxes: list[Box], scale: float) -> np.ndarray:
+def _framed(picture: Frame, boxes: list[Box], scale: float) -> Frame:
     """The picture with the boxes drawn on it; what of them is outside runs along the border."""
     import numpy as np
     from PIL import Image, ImageDraw

@@ -5,7 +5,7 @@ Legend: B batch, K keypoints, H W picture size, h w size of the dense motion (a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,8 +96,13 @@ class Generated:
 
     def __getitem__(self, index: slice) -> Generated:
         """Part of the batch."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Generated(**{name: None if part is None else part[index] for name, part in parts.items()})
+        return Generated(
+            self.image[index],
+            None if self.occlusion is None else self.occlusion[index],
+            self.flow[index],
+            self.mask[index],
+            self.deformed[index],
+        )
 
     @staticmethod
     def cat(parts: list[Generated]) -> Generated:
@@ -106,8 +111,14 @@ class Generated:
 
         if len(parts) == 1:
             return parts[0]
-        columns = ([getattr(part, f.name) for part in parts] for f in fields(Generated))
-        return Generated(*(None if column[0] is None else torch.cat(column) for column in columns))
+        occlusions = [part.occlusion for part in parts if part.occlusion is not None]
+        return Generated(
+            torch.cat([part.image for part in parts]),
+            torch.cat(occlusions) if occlusions else None,
+            torch.cat([part.flow for part in parts]),
+            torch.cat([part.mask for part in parts]),
+            torch.cat([part.deformed for part in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

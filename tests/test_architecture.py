@@ -54,7 +54,8 @@ INSIDE = {
         "__init__",
     ],
     "cli": [
-        "training bench",
+        "shared",
+        "animation inspection weights training bench",
         "main",
         "__init__",
     ],

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -93,11 +94,9 @@ class Ahead(Iterator[T], Generic[T]):
 
     def _put(self, item: tuple[T] | BaseException | None) -> bool:
         while not self._stopped.is_set():
-            try:
+            with suppress(queue.Full):
                 self._ready.put(item, timeout=GLANCE)
                 return True
-            except queue.Full:
-                continue
         return False
 
 

@@ -6,13 +6,12 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from motionkit import media, trust
 from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
 from motionkit.drawing import overlays
 from motionkit.errors import InputError
+from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.progress import Meter, ProgressLike
@@ -44,7 +43,7 @@ def collage_files(
     captions = [caption for caption, _ in panels]
     metadata = trust.container_metadata() if any(_is_generated(Path(path)) for _, path in panels) else None
 
-    def rows() -> Iterator[np.ndarray]:
+    def rows() -> Iterator[Frame]:
         for frames in zip(*moving, strict=False):
             left = iter(frames)
             pictures = [next(left) if still is None else still for still in stills]

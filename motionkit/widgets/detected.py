@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from motionkit.animation.driving import detect
+from motionkit.frames import Frame
 from motionkit.frontend import jpeg
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
@@ -88,7 +89,7 @@ class DetectedDriving:
         """Of one frame that is there, batch 1."""
         return self._at(index).keypoints
 
-    def picture(self, index: int) -> np.ndarray | None:
+    def picture(self, index: int) -> Frame | None:
         """One frame that is there, as the model sees it; None where a template drives."""
         from PIL import Image
 

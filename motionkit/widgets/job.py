@@ -44,6 +44,7 @@ class Job:
 
     @property
     def running(self) -> bool:
+        """Whether an animation is under way."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, source: Path, driving: Path, result: Path, collage: Path, options: AnimateOptions) -> None:

@@ -73,12 +73,7 @@ class _Superseded(Exception):
 
 
 class SliderPanel(anywidget.AnyWidget):
-    """The panel; ``panel`` makes one.
-
-    Attributes:
-        source, driving: Paths of what is open, None before.
-        result: What the last animation made, or None.
-    """
+    """The panel; ``panel`` makes one."""
 
     _esm = script("panel/panel")
     _css = style("shared/base", "panel/inputs", "panel/panel")
@@ -137,14 +132,17 @@ class SliderPanel(anywidget.AnyWidget):
 
     @property
     def source(self) -> Path | None:
+        """Path of the source that is open, None before."""
         return self._preview.source
 
     @property
     def driving(self) -> Path | None:
+        """Path of the driving that is open, None before."""
         return self._preview.driving
 
     @property
     def result(self) -> AnimationResult | None:
+        """What the last animation made, or None."""
         return self._job.result
 
     def close(self) -> None:
@@ -313,7 +311,8 @@ class SliderPanel(anywidget.AnyWidget):
 
     def _targets(self) -> tuple[Path, Path]:
         """Where the result and the collage go."""
-        assert self.source is not None and self.driving is not None
+        assert self.source is not None
+        assert self.driving is not None
         name = f"{self.source.stem}-{self.driving.stem}"
         return self._output / f"{name}.mp4", self._output / f"{name}-collage.mp4"
 

@@ -22,6 +22,7 @@ from motionkit import config, drive, faces, media, samples
 from motionkit.config import AnimateOptions
 from motionkit.drawing import overlays
 from motionkit.errors import InputError, MissingPackageError, MotionkitWarning
+from motionkit.frames import Frame
 from motionkit.frontend import jpeg, script, style
 from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 
 def webcam(
     model: Model,
-    source: str | Path | np.ndarray | None = None,
+    source: str | Path | Frame | None = None,
     options: AnimateOptions | None = None,
     *,
     output: str | Path = "output/webcam",
@@ -108,7 +109,7 @@ class Webcam(anywidget.AnyWidget):
     clip = traitlets.Dict().tag(sync=True)
     notice = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, session: LiveSession, source: str | Path | np.ndarray, *, output: str | Path) -> None:
+    def __init__(self, session: LiveSession, source: str | Path | Frame, *, output: str | Path) -> None:
         self._session, self._model, self._base = session, session.model, session.options
         options, model = session.options, session.model.config
         self._playing: LiveClip | None = None
@@ -206,7 +207,7 @@ class Webcam(anywidget.AnyWidget):
         times = {name: 1000 * value for name, value in seconds.items()}
         return {"kind": "result", "index": result.index, "times": times}, [picture, *shown]
 
-    def _use_source(self, given: str | Path | np.ndarray) -> None:
+    def _use_source(self, given: str | Path | Frame) -> None:
         self._ask("source", self._opener(given, self._open_source))
 
     def _ask(self, about: str, task: Callable[[], None]) -> None:
@@ -223,7 +224,7 @@ class Webcam(anywidget.AnyWidget):
 
         self._worker.ask(about, attempt)
 
-    def _opener(self, given: str | Path | np.ndarray, use: Callable[[Any], None]) -> Callable[[], None]:
+    def _opener(self, given: str | Path | Frame, use: Callable[[Any], None]) -> Callable[[], None]:
         """What the worker does to open an input. A path is found here: mounting a Drive needs the main thread."""
         if isinstance(given, np.ndarray):
             return lambda: use(given)
@@ -233,9 +234,10 @@ class Webcam(anywidget.AnyWidget):
         path = check_file(drive.find_input(given, folder))
         return lambda: use(path)
 
-    def _open_source(self, source: Path | np.ndarray) -> None:
-        picture, name = source, "picture"
-        if not isinstance(source, np.ndarray):
+    def _open_source(self, source: Path | Frame) -> None:
+        if isinstance(source, np.ndarray):
+            picture, name = source, "picture"
+        else:
             name = "sample portrait" if source == samples.portrait() else source.name
             picture = media.read_image(source)
         options, domain = self._base, self._model.config.domain
@@ -316,7 +318,7 @@ def _names(content: Content) -> Content:
     return {"id": content.get("id"), "view": content.get("view")}
 
 
-def _picture_of(driving: Glimpse, size: int) -> np.ndarray:
+def _picture_of(driving: Glimpse, size: int) -> Frame:
     """What the page shows of a driving: the frame, or the keypoints where there is none."""
     if driving.frame is not None:
         return driving.frame
@@ -324,7 +326,7 @@ def _picture_of(driving: Glimpse, size: int) -> np.ndarray:
     return overlays.draw_keypoints(np.full((2 * size, 2 * size, 3), 32, np.uint8), driving.keypoints)
 
 
-def _from_jpeg(data: bytes) -> np.ndarray:
+def _from_jpeg(data: bytes) -> Frame:
     from PIL import Image, UnidentifiedImageError
 
     try:

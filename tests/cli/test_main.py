@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 
 from motionkit import media, model, trust
+from motionkit.cli import animation
 from motionkit.cli import main as cli
 from motionkit.cli.main import main
 from motionkit.config import AnimateOptions
@@ -55,7 +56,7 @@ def names(folder: Path) -> set[str]:
 
 
 def parsed(*arguments: str) -> AnimateOptions:
-    return cli._options(cli._parser().parse_args(["animate", "a.png", "b.mp4", *arguments]))
+    return animation.options(cli.make_parser().parse_args(["animate", "a.png", "b.mp4", *arguments]))
 
 
 def test_each_flag_sets_its_option() -> None:

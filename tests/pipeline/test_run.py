@@ -20,6 +20,7 @@ from skimage import data
 
 import motionkit as mk
 from motionkit import media, pipeline, samples
+from motionkit.cli import animation
 from motionkit.cli import main as cli
 from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
@@ -212,8 +213,8 @@ def test_help_covers_every_option(capsys: pytest.CaptureFixture[str]) -> None:
              "label": "no-label", "overlays": "overlay"}  # fmt: skip
     for field in fields(AnimateOptions):
         assert f"--{flags.get(field.name, field.name).replace('_', '-')}" in text
-    given = cli._parser().parse_args(["animate", "a", "b"])
-    assert cli._options(given) == AnimateOptions()
+    given = cli.make_parser().parse_args(["animate", "a", "b"])
+    assert animation.options(given) == AnimateOptions()
 
 
 def test_models_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:
