@@ -36,7 +36,7 @@ _ours: dict[str, bool] = {}  # whether what mount() mounted can be written to, b
 
 
 def in_colab() -> bool:
-    """Whether this is Google Colab; that google.colab can be imported does not tell, since others have it too."""
+    """Whether this is Google Colab; that google.colab can be imported proves nothing, since others have it too."""
     return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
 
 

@@ -110,7 +110,7 @@ def _box(text: str | None) -> Box | None:
 def _animate(given: argparse.Namespace) -> None:
     from motionkit.pipeline.run import animate_file
 
-    wanted = options(given)  # mistakes here are cheap to tell before the model loads
+    wanted = options(given)  # a mistake here is an error before the model loads
     driving = open_driving(given, given.driving, beside=given.source)
     model = load_model(given)
     result = animate_file(
@@ -127,7 +127,7 @@ def _extract(given: argparse.Namespace) -> None:
     from motionkit.motion.templates import SUFFIX, save_template
     from motionkit.pipeline.run import extract
 
-    if Path(given.output).suffix.lower() != SUFFIX:  # told before any work
+    if Path(given.output).suffix.lower() != SUFFIX:  # before any work
         raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")
     template = extract(open_driving(given, given.driving), model=load_model(given), progress=True)
     save_template(given.output, template)

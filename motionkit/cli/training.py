@@ -30,7 +30,7 @@ SHORTCUTS = (
 
 
 def add_commands(command: AddCommand) -> None:
-    """Add ``train`` and ``prepare``; `command` makes a parser from a name, a help text and what to run."""
+    """Add ``train`` and ``prepare``; ``command`` makes a parser from a name, a help text and what to run."""
     _add_train(command)
     _add_prepare(command)
 
@@ -121,7 +121,7 @@ def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str, str | None]
     data = given.data or facts.get("data")
     if data is None:
         raise InputError("No folder of clips is given", todo="Name it: motionkit train CLIPS -o RUN")
-    # A run that remembers what it began with need not be told what its preset begins with.
+    # A run that remembers what it began with need not be given what its preset begins with.
     init = given.init or (None if "init" in facts else STARTS.get(given.preset))
     return _override(config, given), data, init
 

@@ -31,7 +31,7 @@ PAUSE = 1.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class StepTimes:
-    """Seconds that the steps of one result took; `detect` and `generate` are the networks'."""
+    """Seconds that the steps of one result took; ``detect`` and ``generate`` are the networks'."""
 
     detect: float
     transfer: float
@@ -64,7 +64,7 @@ class LiveResult:
 class LiveSession:
     """One source that is moved by driving frames as they come.
 
-    The source is encoded once. The first driving frame is the neutral pose of relative motion until `calibrate` is
+    The source is encoded once. The first driving frame is the neutral pose of relative motion until ``calibrate`` is
     called. Smoothing goes by the frames' own times, so that an uneven rate does no harm.
 
     Args:
@@ -182,7 +182,7 @@ class LiveSession:
         """Finish the clip; the last result lasts until now.
 
         Raises:
-            InputError: Nothing is being recorded, or no result has come since `record`.
+            InputError: Nothing is being recorded, or no result has come since ``record``.
         """
         if self._recorder is None:
             raise InputError("Nothing is being recorded")
@@ -270,7 +270,7 @@ class Recorder:
     the next one comes within the same slot of the clip.
 
     Args:
-        path: As for ``media.VideoWriter``; the file is there once `finish` has returned.
+        path: As for ``media.VideoWriter``; the file is there once ``finish`` has returned.
         fps: Of the clip.
     """
 
@@ -312,7 +312,7 @@ class Recorder:
         return round((at - self._begun) * self.fps)
 
     def _fill(self, end: int) -> bool:
-        """Write the held frame into all free slots before `end`; whether there was one."""
+        """Write the held frame into all free slots before ``end``; whether there was one."""
         assert self._held is not None
         first = self._writer.count
         for _ in range(first, end):

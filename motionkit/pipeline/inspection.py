@@ -29,7 +29,7 @@ def collage_files(
     Args:
         panels: (caption, path), left to right. Pictures stand still; the shortest clip decides the length, the first
             clip the rate and the audio.
-        output: A clip, or a contact sheet of `moments` moments where the name is a picture's.
+        output: A clip, or a contact sheet of ``moments`` moments where the name is a picture's.
         height: Of the panels in pixels; None is the tallest's.
         moments: Of a contact sheet.
     """

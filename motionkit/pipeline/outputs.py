@@ -55,7 +55,7 @@ class Sinks:
         self.stack.__exit__(kind, error, trace)
 
     def write(self, moment: Moment, result: Frame) -> None:
-        """Add one frame; `result` is the picture as it leaves, pasted back and labelled."""
+        """Add one frame; ``result`` is the picture as it leaves, pasted back and labelled."""
         video, side_by_side = self.writers
         assert video is not None
         video.write(result)

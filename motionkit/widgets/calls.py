@@ -24,7 +24,7 @@ def python_call(
     output: str | Path = "result.mp4",
     collage: str | Path | None = None,
 ) -> str:
-    """A program that animates `source` with `driving` under these options; those at their default are left out."""
+    """A program that animates ``source`` with ``driving`` under these options; those at their default are left out."""
     names = {sample.path(): sample.code for sample in SAMPLES if sample.path() in (Path(source), Path(driving))}
     given = [
         f"    {_path(source, names)},",

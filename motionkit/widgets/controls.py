@@ -1,6 +1,6 @@
 """What the widgets' controls are called, where they begin and how far they go; their values as AnimateOptions and back.
 
-Defaults and ranges are ``motionkit.config``'s; the browser is told them and holds none of its own.
+Defaults and ranges are ``motionkit.config``'s; they are sent to the browser, which holds none of its own.
 """
 
 from __future__ import annotations

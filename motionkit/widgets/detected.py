@@ -79,7 +79,7 @@ class DetectedDriving:
         self.finished = True
 
     def reaches(self, index: int) -> bool:
-        """Look on until frame `index` is there; False where the clip ends before."""
+        """Look on until frame ``index`` is there; False where the clip ends before."""
         while self.ready <= index and not self.finished:
             self._check()
             self.step()
@@ -104,7 +104,7 @@ class DetectedDriving:
             index += 1
 
     def glimpse(self, index: int) -> bool:
-        """Make frame `index` be there, by itself where detection is far from it; False where there is none."""
+        """Make frame ``index`` be there, by itself where detection is far from it; False where there is none."""
         if index < self.ready or index in self._ahead:
             return True
         if index < self.ready + FAR or self.finished:

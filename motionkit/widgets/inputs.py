@@ -1,4 +1,4 @@
-"""What the panel's page is told of an input that is open."""
+"""The message that shows the panel's page an open input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THUMBNAIL = 480  # pixels, the longer side
 
 
 def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], bytes]:
-    """What the browser is told of an input, and its thumbnail."""
+    """The message about an input, and its thumbnail as JPEG."""
     from PIL import Image
 
     height, width = view.picture.shape[:2]

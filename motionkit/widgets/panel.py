@@ -97,7 +97,7 @@ class SliderPanel(anywidget.AnyWidget):
         self._base, self._model, self._output = options or AnimateOptions(), model, Path(output)
         self._preview = Preview(model, check=self._check)
         self._worker = Worker(self._detect, self._failed, ended=self._preview.close)
-        self._views: dict[str, tuple[Content, bytes]] = {}  # by role: what the browser is told of the inputs
+        self._views: dict[str, tuple[Content, bytes]] = {}  # by role: the message about the input, and its thumbnail
         self._told = 0.0
         super().__init__(
             choices={
@@ -161,7 +161,7 @@ class SliderPanel(anywidget.AnyWidget):
             return
         try:
             handler(content)
-        except Exception as error:  # told in words: what a widget's handler raises, nobody sees
+        except Exception as error:  # sent in words: what a widget's handler raises, nobody sees
             self._failed(error)
 
     def _on_hello(self, _: Content) -> None:
@@ -230,7 +230,7 @@ class SliderPanel(anywidget.AnyWidget):
     def _try_to_open(self, role: str, given: str | Path) -> None:
         try:
             self._open_now(role, given)
-        except Exception as error:  # told with the role, so that the other input's success does not wipe it out
+        except Exception as error:  # sent with the role, so that the other input's success does not wipe it out
             self._failed(error, role)
 
     def _open_now(self, role: str, given: str | Path) -> None:
@@ -260,7 +260,7 @@ class SliderPanel(anywidget.AnyWidget):
         except _Superseded:
             self.send({"kind": "preview-failed", "id": key, "superseded": True})
             return
-        except Exception as error:  # told in words; the page must not wait for this frame
+        except Exception as error:  # sent in words; the page must not wait for this frame
             self.send({"kind": "preview-failed", "id": key})
             self._failed(error, about="preview")
             return
@@ -283,7 +283,7 @@ class SliderPanel(anywidget.AnyWidget):
         return more
 
     def _check(self) -> None:
-        """While a request waits for keypoints: give way to a newer one, and tell how far it is."""
+        """While a request waits for keypoints: give way to a newer one, and send how far it is."""
         if self._worker.waits():
             raise _Superseded
         self._tell_progress(self.options)

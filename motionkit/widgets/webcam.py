@@ -75,7 +75,7 @@ def webcam(
     """
     options = options or AnimateOptions()
     side = model.picture_side(options.size)
-    # A grey square until the source is there, so that the cell itself tells of wrong options and returns at once.
+    # A grey square until the source is there, so that wrong options are errors of the cell, which returns at once.
     grey = np.full((side, side, 3), 128, np.uint8)
     session = LiveSession(model, grey, options=options, mirror=True)
     return Webcam(session, samples.portrait() if source is None else source, output=output)
@@ -171,7 +171,7 @@ class Webcam(anywidget.AnyWidget):
         elif kind in JOBS:
             try:
                 JOBS[kind](self, content)
-            except Exception as error:  # told in words: what a widget's handler raises, nobody sees
+            except Exception as error:  # sent in words: what a widget's handler raises, nobody sees
                 self._failed(error, about=kind)
 
     def _draw(self, content: Content, data: bytes, received: float) -> None:
@@ -211,7 +211,7 @@ class Webcam(anywidget.AnyWidget):
         self._ask("source", self._opener(given, self._open_source))
 
     def _ask(self, about: str, task: Callable[[], None]) -> None:
-        """Leave `task` to the worker; what it raises is told with what it is about, and gone once it succeeds."""
+        """Leave ``task`` to the worker; what it raises is shown with what it is about until it succeeds."""
 
         def attempt() -> None:
             try:
@@ -241,7 +241,7 @@ class Webcam(anywidget.AnyWidget):
             name = "sample portrait" if source == samples.portrait() else source.name
             picture = media.read_image(source)
         options, domain = self._base, self._model.config.domain
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MotionkitWarning)
             box = (
                 options.source_box
@@ -250,7 +250,7 @@ class Webcam(anywidget.AnyWidget):
         square = faces.crop(picture, box, size=self._model.picture_side(options.size))
         self._session.set_source(square)
         self.source_picture = jpeg(square)
-        self.source = {"name": name, "note": " ".join(str(warning.message) for warning in told)}
+        self.source = {"name": name, "note": " ".join(str(warning.message) for warning in caught)}
 
     def _change_source(self, content: Content) -> None:
         self._use_source(content.get("path") or samples.portrait())
@@ -265,15 +265,15 @@ class Webcam(anywidget.AnyWidget):
             "driving", self._opener(text or samples.driving_clip(), lambda path: self._play(path, {"path": text}))
         )
 
-    def _play(self, path: Path | None, told: Content) -> None:
+    def _play(self, path: Path | None, shown: Content) -> None:
         self._session.restart()
         self._playing = None
         if path is not None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MotionkitWarning)  # the page shows what is seen of the clip
                 self._playing = LiveClip(path, model=self._model, options=self._base)
-            told = {**told, "kind": "clip" if self._playing.pictures else "template"}
-        self.driving = told
+            shown = {**shown, "kind": "clip" if self._playing.pictures else "template"}
+        self.driving = shown
         self.send({"kind": "opened"})
 
     def _record(self) -> None:
