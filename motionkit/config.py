@@ -195,7 +195,10 @@ class ModelConfig:
         return max(round((1 << part.num_blocks) / part.scale_factor) for part in parts)
 
     def picture_side(self, size: int | None = None) -> int:
-        """Side in pixels of the result where ``size`` is asked for; None asks for the model's own ``picture_size``.
+        """Side in pixels of the result.
+
+        Args:
+            size: The side that is wanted; None is the model's own ``picture_size``.
 
         Raises:
             InputError: The model cannot give pictures of this size.

@@ -110,7 +110,11 @@ class MotionTemplate:
         return False
 
     def batches(self, model: _OfModel, batch_size: int) -> Iterator[Detected]:
-        """The frames' keypoints, ``batch_size`` at a time, as a driving gives them; there are no pictures.
+        """The frames' keypoints in batches, as a driving gives them; there are no pictures.
+
+        Args:
+            model: The model that is to animate with them.
+            batch_size: Frames in a batch; the last one may have fewer.
 
         Raises:
             TemplateError: It was made with another model.
