@@ -14,8 +14,10 @@ import motionkit
 PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
-    "errors structures",
-    "config frames wholefile progress samples frontend",
+    "errors",
+    "frames",
+    "structures",
+    "config wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",

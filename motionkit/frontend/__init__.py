@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from motionkit.frontend.linker import link
 
 if TYPE_CHECKING:
-    import numpy as np
+    from motionkit.frames import Frame
 
 __all__ = ["jpeg", "script", "style"]
 
@@ -21,17 +21,30 @@ JPEG_QUALITY = 90
 
 
 def script(entry: str) -> str:
-    """The JavaScript module of this name, such as ``panel/panel``, linked with all that it imports."""
+    """Link a JavaScript module with all that it imports.
+
+    Args:
+        entry: The module's path below this folder, without the suffix, such as ``panel/panel``.
+    """
     return link(f"{entry}.js", FOLDER)
 
 
 def style(*names: str) -> str:
-    """The style sheets of these names, one after the other."""
+    """Join style sheets of this folder.
+
+    Args:
+        *names: Without the suffix.
+    """
     return "\n".join((FOLDER / f"{name}.css").read_text(encoding="utf-8") for name in names)
 
 
-def jpeg(frame: np.ndarray, quality: int = JPEG_QUALITY) -> bytes:
-    """An H W 3 uint8 frame as the bytes of a JPEG file."""
+def jpeg(frame: Frame, quality: int = JPEG_QUALITY) -> bytes:
+    """Encode a frame as a JPEG file.
+
+    Args:
+        frame: H W 3 uint8.
+        quality: 1 (worst) to 95 (best).
+    """
     from PIL import Image
 
     out = io.BytesIO()

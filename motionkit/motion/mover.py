@@ -70,7 +70,12 @@ class Mover:
         return self._smoother.smooth(self.move_at_once(source, driving))
 
     def move_at_once(self, source: Keypoints, driving: Keypoints) -> Keypoints:
-        """As ``move``, without smoothing, and leaving no trace: any frame in any order."""
+        """As ``move``, without smoothing, and leaving no trace: any frame in any order.
+
+        Args:
+            source: Batch 1 or B, the source's own.
+            driving: Batch B.
+        """
         options = self._options
         keypoints = transfer(
             source,
