@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 HERE = Path(__file__).parent
 ADDRESS = ""  # of the public repository, https://github.com/OWNER/NAME; not fixed yet
 
-# The extras that a notebook needs, and a module that tells whether they are there.
+# The extras that a notebook needs, and a module that is there if they are.
 EXTRAS = {"train": ("notebook,train", "accelerate")}
 USUAL = ("notebook", "anywidget")
 
@@ -48,13 +48,12 @@ if not all(getattr(importlib.util.find_spec(name), "origin", None) for name in (
 
 
 def with_shared_cells(node: NotebookNode, name: str, address: str = ADDRESS) -> NotebookNode:
-    """A notebook with its shared cells made anew: the badge above the title, where there is an address to open, and
-    the installation below it.
+    """Make a notebook's shared cells anew: the badge above the title, the installation below it.
 
     Args:
-        node: As it is.
+        node: The notebook, which stays as it is.
         name: Its file's, without the suffix.
-        address: Of the public repository; empty is none.
+        address: Of the public repository; empty is none, and then there is no badge.
     """
     own = [cell for cell in node.cells if "shared" not in cell.metadata.get("tags", [])]
     extras, module = EXTRAS.get(name, USUAL)
@@ -86,6 +85,7 @@ def _code(source: str, tag: str, **metadata: str) -> NotebookNode:
 
 
 def main() -> None:
+    """Write the shared cells into every notebook of this folder."""
     for path in sorted(HERE.glob("*.ipynb")):
         node = nbformat.read(path, as_version=4)
         nbformat.write(with_shared_cells(node, path.stem), path)

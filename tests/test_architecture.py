@@ -44,6 +44,7 @@ INSIDE = {
         "signals",
         "subjects",
         "figures",
+        "agreement",
         "verdict",
         "report",
         "judging",
@@ -106,7 +107,8 @@ INSIDE = {
     "training": [
         "config",
         "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
-        "objective report",
+        "adversarial report",
+        "objective",
         "learner",
         "trainer",
         "__init__",

@@ -19,10 +19,11 @@ from motionkit.modules.discriminator import Discriminator, least_size
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.motion.movement import transfer
 from motionkit.structures import Keypoints
+from motionkit.training.adversarial import DiscriminatorObjective, Shown
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import DataConfig, LossConfig, TrainConfig
 from motionkit.training.equivariance import Transform
-from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses, Shown
+from motionkit.training.objective import GeneratorObjective, Losses
 from motionkit.training.perceptual import reduce
 from motionkit.training.supervision import flow_loss, visibility_loss
 from motionkit.training.teacher_forcing import moved_truly

@@ -286,13 +286,13 @@ def _eye_square(corners: np.ndarray, mirrored: bool) -> np.ndarray:
 
 
 def _square(centre: np.ndarray, side: float, turn: np.ndarray, pixels: int) -> np.ndarray:
-    """2 3 affine map from a network's input of `pixels` a side to the frame."""
+    """2 3 affine map from a network's input of ``pixels`` a side to the frame."""
     linear = turn * max(side, 2.0) / pixels
     return np.concatenate([linear, (centre - linear @ np.full(2, pixels / 2))[:, None]], axis=1)
 
 
 def _level(across: np.ndarray) -> np.ndarray:
-    """The rotation that takes the x axis to the direction `across`."""
+    """The rotation that takes the x axis to the direction ``across``."""
     cos, sin = across / max(float(np.hypot(*across)), 1e-6)
     return np.array([[cos, -sin], [sin, cos]])
 
