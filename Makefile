@@ -4,11 +4,18 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 SOURCE  ?=
 DRIVING ?=
+PYTHONS ?= 3.10 3.11 3.12 3.13
 
-.PHONY: demo test browser colab notebooks lint format clean
+# The JavaScript's linter, in the version that its rules are written for; it needs Node and nothing else.
+define biome
+if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/biome@2.6.8 $(1) --error-on-warnings .; \
+else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
+endef
+
+.PHONY: demo test pythons browser colab notebooks docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
-$(VENV)/.installed: setup.py requirements.txt
+$(VENV)/.installed: pyproject.toml setup.py requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "motionkit needs Python 3.10 or later, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
@@ -20,16 +27,22 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not colab"
 
+# The quick suite on each of these Pythons that is here; for each the outcome is printed: passed, failed or not here.
+# The first run installs each into a .venv-3.X of its own: a download of up to 3 GB a version (torch), 7 GB on the disk.
+pythons:
+	$(PYTHON) tests/pythons.py $(PYTHONS)
+
 # JupyterLab in Chromium; screenshots are kept in output/browser.
 browser: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/browser
 
-# Every notebook and the panel on Colab's versions of packages, which are installed into .colab the first time.
+# Every notebook and the panel on Colab's Python and versions of packages, which are installed into .colab the first
+# time: a download of 3 GB (torch), 7 GB on the disk. Python 3.13 has to be here.
 colab: .colab/.installed
 	MOTIONKIT_ARTEFACTS=output/colab $(BIN)/python -m pytest tests/colab
 
 .colab/.installed: $(wildcard tests/colab/*.txt tests/colab/stand_in/google/colab/*.py) tests/colab/build.py | $(VENV)/.installed
-	$(BIN)/python tests/colab/build.py .colab
+	$(BIN)/python -m tests.colab.build .colab
 	touch $@
 
 # The cells that notebooks share, then their rendered copies in docs/notebooks.
@@ -37,16 +50,23 @@ notebooks: $(VENV)/.installed
 	$(BIN)/python notebooks/shared.py
 	$(BIN)/python notebooks/render.py
 
+# The site, into output/site; a broken link or a page outside the menu is an error.
+docs: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f docs/site/mkdocs.yml
+	@echo "output/site/index.html"
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
+	@$(call biome,check)
 
 format: $(VENV)/.installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout notebooks/*.ipynb
+	@$(call biome,check --write)
 
 clean:
-	rm -rf $(VENV) .colab build dist *.egg-info output
+	rm -rf $(VENV) .venv-3.* .colab build dist *.egg-info output

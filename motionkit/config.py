@@ -151,6 +151,23 @@ class ModelConfig:
         """Sides that the networks see must be multiples of this many pixels."""
         return max(round(2**part.num_blocks / part.scale_factor) for part in (self.kp_detector, self.dense_motion))
 
+    def picture_side(self, size: int | None = None) -> int:
+        """Side in pixels of the result where ``size`` is asked for; None asks for the model's own ``picture_size``.
+
+        Raises:
+            InputError: The model cannot give pictures of this size.
+        """
+        if size is None or size == self.picture_size:
+            return self.picture_size
+        if not self.blend_warped:
+            raise InputError(
+                f"Model {self.name!r} gives pictures of one size only",
+                got=f"size {size}",
+                expected=str(self.picture_size),
+                todo="Leave the size out",
+            )
+        return size
+
     def replace(self, **changes: Any) -> ModelConfig:
         """A copy with some fields changed, checked again."""
         return replace(self, **changes)

@@ -287,7 +287,7 @@ def _refused(link: str, reason: str) -> InputError:
 
 
 def _gist(error: Exception) -> str:
-    """gdown's message without its frame, in one line."""
+    """Gdown's message without its frame, in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = text.removeprefix("Failed to retrieve file url: ").split(" You may still be able")[0]
     return text.split(" Check FAQ")[0].rstrip(". ")

@@ -16,6 +16,7 @@ from motionkit import weights
 from motionkit.config import ModelConfig, Precision
 from motionkit.errors import DeviceError, MotionkitWarning
 from motionkit.fast import EncodedSource, FastModel
+from motionkit.fast.memory import Memory
 from motionkit.fast.precision import is_faithful, pick_dtype
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
 from motionkit.structures import Generated, Keypoints
@@ -59,6 +60,7 @@ class Model:
         self.reference = reference.eval().to(self.device)
         self.config = reference.config
         self.fingerprint = fingerprint
+        self._memory = Memory(self.device)
         # One at a time: the inference form is completed, and a short type tested, at the first use. A second thread
         # would gain nothing, for one call takes the whole device.
         self._lock = threading.RLock()
@@ -71,14 +73,28 @@ class Model:
         """The inference form, built from the reference at first use; the tests hold it to the reference."""
         return FastModel(self.reference, self.dtype, int8=self.precision == "int8")
 
+    def picture_side(self, size: int | None = None) -> int:
+        """Side in pixels of the square that comes out where ``size`` is asked for; see ``ModelConfig.picture_side``."""
+        return self.config.picture_side(size)
+
+    def usual_batch(self, size: int | None = None) -> int:
+        """Frames at once that suit the device; on a CUDA device one frame is made to measure its memory.
+
+        Args:
+            size: Side of the result in pixels; None is the model's own.
+        """
+        return self._memory.usual_batch(self.config.size, lambda: self._memory_of_one(self.picture_side(size)))
+
     @torch.inference_mode()
     def detect(self, images: Tensor) -> Keypoints:
         """Keypoints of B 3 H W pictures in [0, 1]; H and W multiples of ``config.size_multiple``.
 
-        Raises ConfigError for another shape.
+        Raises:
+            ConfigError: The pictures have another shape.
+            OutOfMemoryError: They do not fit into the device's memory.
         """
         check_images(images, self.config)
-        with self._lock, _exact(self.device):
+        with self._lock, _exact(self.device), self._memory.explained(f"a batch of {len(images)} frames"):
             return self.fast.detect(images.to(self.device))
 
     @torch.inference_mode()
@@ -87,23 +103,44 @@ class Model:
 
         Args:
             source: B 3 H W in [0, 1]; any size for models with ``blend_warped``, else as for ``detect``.
+
+        Raises:
+            ConfigError: The pictures have another shape.
+            OutOfMemoryError: They do not fit into the device's memory.
         """
         check_images(source, self.config, any_size=self.config.blend_warped)
-        with self._lock, _exact(self.device):
+        with self._lock, _exact(self.device), self._memory.explained(f"a batch of {len(source)} frames"):
             return self.fast.encode(source.to(self.device))
 
     @torch.inference_mode()
     def generate(
         self, source: Tensor | EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints
     ) -> Generated:
-        """The source in the driving pose.
+        """The source in the driving pose; out of memory, in half batches.
 
         Args:
             source: 1 or B pictures 3 H W in [0, 1], or what ``encode`` made of them.
             source_keypoints: 1 or B sets, the source's own.
             driving_keypoints: B sets, as ``motion.transfer`` gives them.
+
+        Raises:
+            OutOfMemoryError: Half a batch does not fit either.
         """
         encoded = source if isinstance(source, EncodedSource) else self.encode(source)
+
+        def make(part: slice) -> Generated:
+            # A source of one serves every part.
+            return self._generate(
+                encoded if len(encoded) == 1 else encoded[part],
+                source_keypoints if len(source_keypoints) == 1 else source_keypoints[part],
+                driving_keypoints[part],
+            )
+
+        return self._memory.in_parts(len(driving_keypoints), encoded.picture.shape[-1], make, Generated.cat)
+
+    @torch.inference_mode()
+    def _generate(self, encoded: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
+        """The whole batch at once."""
         batch = len(driving_keypoints)
         _, source_keypoints = match_batches(encoded.picture, self._here(source_keypoints), batch)
         driving_keypoints = self._here(driving_keypoints)
@@ -114,6 +151,20 @@ class Model:
                 # It was encoded before the test on the first frame went back to float32.
                 encoded = self.fast.encode(encoded.picture)
             return self.fast.generate(encoded.expand(batch), source_keypoints, driving_keypoints)
+
+    @torch.inference_mode()
+    def _memory_of_one(self, side: int) -> int:
+        """Bytes that a CUDA device needs at most while it makes one frame of ``side`` pixels."""
+        seen = torch.zeros(1, 3, self.config.size, self.config.size, device=self.device)
+        picture = torch.zeros(1, 3, side, side, device=self.device)
+        with self._memory.explained("one frame"):
+            keypoints = self.detect(seen)
+            source = self.encode(picture)
+            before = torch.cuda.memory_allocated(self.device)
+            torch.cuda.reset_peak_memory_stats(self.device)
+            self.detect(seen)
+            self.fast.generate(source, keypoints, keypoints)
+            return torch.cuda.max_memory_allocated(self.device) - before
 
     def _here(self, keypoints: Keypoints) -> Keypoints:
         jacobian = keypoints.jacobian

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
-__all__ = ["AnimationResult", "Box", "Generated", "Keypoints", "Progress", "VideoInfo"]
+__all__ = ["AnimationResult", "Box", "Detected", "Generated", "Keypoints", "Progress", "VideoInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,23 @@ class Keypoints:
 
 
 @dataclass(frozen=True, slots=True)
+class Detected:
+    """A batch of driving frames with the keypoints found in them.
+
+    Attributes:
+        keypoints: Batch B, on the CPU.
+        frames: The B square frames, H W 3 uint8; None where a motion template drives, which has no pictures.
+    """
+
+    keypoints: Keypoints
+    frames: list[np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        """Batch size."""
+        return len(self.keypoints)
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """What the generator makes of one batch.
 
@@ -80,6 +98,16 @@ class Generated:
         """Part of the batch."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         return Generated(**{name: None if part is None else part[index] for name, part in parts.items()})
+
+    @staticmethod
+    def cat(parts: list[Generated]) -> Generated:
+        """Join batches of one model; the only part of a list as it is."""
+        import torch
+
+        if len(parts) == 1:
+            return parts[0]
+        columns = ([getattr(part, f.name) for part in parts] for f in fields(Generated))
+        return Generated(*(None if column[0] is None else torch.cat(column) for column in columns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import torch
 from motionkit.config import DenseMotionConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
 from motionkit.modules.first_order import FirstOrderModel
 
-DATA = Path(__file__).parent / "data"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -81,5 +81,5 @@ def tiny_config(**changes: object) -> ModelConfig:
 @pytest.fixture(scope="session")
 def golden() -> dict[str, np.ndarray]:
     """What the published code gave for the vox configuration on seeded weights."""
-    with np.load(DATA / "vox-256.npz", allow_pickle=False) as file:
+    with np.load(GOLDEN / "vox-256.npz", allow_pickle=False) as file:
         return dict(file)

@@ -15,7 +15,7 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors structures",
-    "config frames wholefile samples frontend",
+    "config frames wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -30,6 +30,10 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "frontend": [
+        "linker",
+        "__init__",
+    ],
     "media": [
         "suffixes colour",
         "targets",
@@ -62,9 +66,10 @@ INSIDE = {
         "__init__",
     ],
     "pipeline": [
+        "clips panels",
+        "driving subject",
         "outputs",
-        "run",
-        "inspection",
+        "run inspection",
         "__init__",
     ],
     "trust": [
@@ -77,7 +82,9 @@ INSIDE = {
         "__init__",
     ],
     "animation": [
-        "memory overlap",
+        "overlap",
+        "driving",
+        "source",
         "moments",
         "__init__",
     ],
@@ -90,6 +97,7 @@ INSIDE = {
         "affine templates smoothing",
         "gains",
         "movement",
+        "mover",
         "__init__",
     ],
     "weights": [
@@ -108,13 +116,14 @@ INSIDE = {
         "config",
         "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
         "adversarial report",
-        "objective",
+        "objective view",
         "learner",
         "trainer",
         "__init__",
     ],
     "widgets": [
-        "controls uploads worker detected calls job",
+        "controls failures uploads worker detected calls",
+        "job",
         "preview",
         "inputs",
         "panel webcam",
@@ -125,7 +134,7 @@ INSIDE = {
         "__init__",
     ],
     "fast": [
-        "winograd packed int8",
+        "memory winograd packed int8",
         "convs precision",
         "model",
         "__init__",

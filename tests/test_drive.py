@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from loopback import CONTENT, Answer, Mirror, fake_gdown, redirect, running, start
 
 from motionkit import drive, samples
 from motionkit.errors import InputError
+from tests.support.loopback import CONTENT, Answer, Mirror, fake_gdown, redirect, running, start
 
 KEY = "1aB-cD_eFgHiJkLmNoPqRsTuVwXyZ012"
 LINK = f"https://drive.google.com/file/d/{KEY}/view?usp=sharing"

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import DATA, seeded_model, tiny_config
 
 from motionkit import media, samples
 from motionkit.animation.moments import animate
@@ -19,6 +18,7 @@ from motionkit.model import Model, load_model, pick_device
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
 from motionkit.weights.registry import WEIGHTS
+from tests.conftest import GOLDEN, seeded_model, tiny_config
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_heads_is_small_and_cheap(heads: Model, driving: list[np.ndarray]) -> No
 
 
 def test_heads_finds_the_true_keypoints(heads: Model, driving: list[np.ndarray]) -> None:
-    with np.load(DATA / "driving-truth.npz") as file:
+    with np.load(GOLDEN / "driving-truth.npz") as file:
         true, jacobian = file["keypoints"][::5], file["jacobians"][::5]
     found = heads.detect(to_tensor(driving, size=heads.config.size))
     error = np.linalg.norm(found.value.numpy() - true, axis=-1) * 128  # pixels of 256

@@ -8,7 +8,7 @@ from motionkit.bench.options import BenchOptions
 
 if TYPE_CHECKING:
     from motionkit.bench.report import Report
-    from motionkit.pipeline.outputs import ProgressLike
+    from motionkit.progress import ProgressLike
 
 __all__ = ["BenchOptions", "bench"]
 

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from motionkit import faces, media, pipeline, trust
-from motionkit.animation.memory import usual_batch
 from motionkit.bench.machine import device_peak, process_peak
 from motionkit.bench.procedures import Fast, Plain, Procedure
 from motionkit.bench.subjects import fresh, load_reference
@@ -133,7 +132,7 @@ def _run(job: FileJob) -> FileRun:
 
     batch, waiting = 1, None
     if isinstance(procedure, Fast):
-        batch = usual_batch(procedure.model)
+        batch = procedure.model.usual_batch()
         result = pipeline.animate_file(job.source, driving, job.output, model=procedure.model, progress=tick)
         waiting = result.waiting / result.seconds
     else:

@@ -19,8 +19,9 @@ from motionkit.bench.machine import device_peak, synchronise
 from motionkit.bench.procedures import Plain, Procedure
 from motionkit.bench.report import Spread, StepRow
 from motionkit.bench.subjects import fresh
+from motionkit.frames import decibels
 
-__all__ = ["Ceiling", "Steps", "compare", "count_flop", "decibels"]
+__all__ = ["Ceiling", "Steps", "compare", "count_flop"]
 
 # The convolution that most of the published configuration's time goes into.
 CHANNELS, SIDE, KERNEL = 256, 64, 3
@@ -69,11 +70,6 @@ def compare(result: Tensor, expected: Tensor) -> tuple[float, float]:
     """
     difference = (result.double() - expected.double()).abs()
     return difference.square().mean().item(), difference.max().item()
-
-
-def decibels(squared_error: float) -> float:
-    """PSNR of pictures in [0, 1]: -10·log10 of the mean squared difference; infinite where there is none."""
-    return -10 * math.log10(squared_error) if squared_error > 0 else math.inf
 
 
 class Ceiling:

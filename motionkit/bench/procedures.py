@@ -17,17 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from motionkit.animation.moments import move
 from motionkit.bench.machine import synchronise
 from motionkit.config import AnimateOptions, Precision
 from motionkit.model import Model
 from motionkit.modules.first_order import FirstOrderModel
+from motionkit.motion.mover import Mover
 from motionkit.structures import Keypoints
 from motionkit.tensors import resize, to_frames, to_tensor
 
 __all__ = ["Fast", "Plain", "Procedure", "Stopwatch"]
 
-OPTIONS = AnimateOptions()
 # Stages in the order of their work; "warp" is what remains of the generator: warping, hiding, blending.
 STAGES = (
     *("to tensors", "detector", "motion transfer", "source encoder", "dense motion"),
@@ -153,6 +152,7 @@ class Procedure(ABC):
             self.detect(to_tensor([frame], size=self.config.size, device=self.device)).to("cpu")
             for frame in (source, first)
         )
+        self.mover = Mover(self.config, AnimateOptions(), reference=self.first_keypoints)
 
     def step(self, frames: Sequence[np.ndarray]) -> tuple[Tensor, np.ndarray]:
         """Animate B driving frames, square, H W 3 uint8.
@@ -166,7 +166,7 @@ class Procedure(ABC):
         with stage("detector"):
             detected = self.detect(images).to("cpu")
         with stage("motion transfer"):
-            keypoints = move(self.source_keypoints, detected, self.first_keypoints, options=OPTIONS)
+            keypoints = self.mover.move(self.source_keypoints, detected)
         with stage("generator"):
             image = self.generate(keypoints)
         with stage("to frames"):

@@ -25,7 +25,7 @@ from motionkit.bench.scale import Scale
 from motionkit.bench.subjects import fresh, load_reference, title, write_clip
 from motionkit.config import Precision
 from motionkit.model import pick_device
-from motionkit.pipeline.outputs import ProgressLike
+from motionkit.progress import ProgressLike
 from motionkit.samples import portrait
 from motionkit.structures import Progress
 

@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 
 from motionkit import faces, media, samples
-from motionkit.animation.moments import picture_side
 from motionkit.config import PUBLISHED
 from motionkit.media.tone import ToneWriter
 from motionkit.model import load_model
@@ -52,7 +51,7 @@ def load_reference(name: str, size: int | None = None) -> tuple[FirstOrderModel,
         with torch.device("meta"):  # the weights are shared, not copied
             reference = FirstOrderModel(config).eval()
         reference.load_state_dict(state, assign=True)
-    return reference, picture_side(config, size)
+    return reference, config.picture_side(size)
 
 
 @lru_cache(maxsize=2)
@@ -66,7 +65,7 @@ def _load(name: str) -> FirstOrderModel:
 def seed(reference: FirstOrderModel) -> FirstOrderModel:
     """Fill a model with weights that depend on names and shapes alone, and return it.
 
-    Anti-aliasing kernels and counters stay. The weights are those behind the golden files in ``tests/data``: pictures
+    Anti-aliasing kernels and counters stay. The weights are those behind the golden files in ``tests/golden``: pictures
     of nothing, but as far from flat and from saturation as a trained model's.
     """
     for name, value in reference.state_dict().items():

@@ -182,7 +182,7 @@ def _check_map(array: Any, what: str, dims: tuple[int, ...], expected: str) -> n
 
 
 def _resize(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """h w float32 to the given width and height, bilinear."""
+    """H w float32 to the given width and height, bilinear."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BILINEAR))

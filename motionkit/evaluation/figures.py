@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from motionkit.animation.moments import animate, detect_clip
+from motionkit.animation.driving import detect_clip
+from motionkit.animation.moments import animate
 from motionkit.config import AnimateOptions
 from motionkit.evaluation.signals import (
     SIGNALS,

@@ -11,6 +11,7 @@ from torch import Tensor
 from motionkit.config import PRECISIONS, Precision
 from motionkit.errors import InputError
 from motionkit.fast import int8
+from motionkit.frames import decibels
 
 __all__ = ["LEAST_PSNR", "is_faithful", "native_dtype", "pick_dtype", "psnr"]
 
@@ -53,8 +54,7 @@ def native_dtype(device: torch.device) -> torch.dtype:
 
 def psnr(picture: Tensor, exact: Tensor) -> float:
     """Peak signal-to-noise ratio in dB of pictures in [0, 1]; infinite for equal ones, NaN if one is not finite."""
-    error = (picture.float() - exact.float()).square().mean()
-    return float(-10 * torch.log10(error))
+    return decibels((picture.float() - exact.float()).square().mean().item())
 
 
 def is_faithful(picture: Tensor, exact: Tensor) -> bool:

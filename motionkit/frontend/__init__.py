@@ -1,7 +1,6 @@
-"""The browser's side of the widgets: plain JavaScript and CSS, no build step.
+"""The browser's side of the widgets: JavaScript modules and style sheets, shipped as they are written.
 
-A widget hands the browser one module: parts that only define functions, then the file whose default export anywidget
-calls. Parts share one scope, so that their names must differ. Pictures travel to it as JPEG.
+``shared`` is what both widgets use, ``panel`` and ``webcam`` are one widget each. Pictures travel to it as JPEG.
 """
 
 from __future__ import annotations
@@ -9,6 +8,8 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from motionkit.frontend.linker import link
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,9 +20,9 @@ FOLDER = Path(__file__).parent
 JPEG_QUALITY = 90
 
 
-def script(*names: str) -> str:
-    """The JavaScript files of these names, one after the other: parts first, the one with the default export last."""
-    return "\n".join((FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in names)
+def script(entry: str) -> str:
+    """The JavaScript module of this name, such as ``panel/panel``, linked with all that it imports."""
+    return link(f"{entry}.js", FOLDER)
 
 
 def style(*names: str) -> str:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from motionkit import media, motion, trust
-from motionkit.animation.moments import Generator, Source, move, picture_side
+from motionkit import media, trust
+from motionkit.animation.source import EncodedFrames
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.frames import check_frame
 from motionkit.model import Model
+from motionkit.motion.mover import Mover
+from motionkit.pipeline.clips import Glimpse
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames, to_tensor
 
@@ -72,7 +74,7 @@ class LiveSession:
 
     Attributes:
         model: The model.
-        mirror: May be set at any time; the neutral pose follows. Keypoints handed to `step` are never flipped.
+        mirror: May be set at any time; the neutral pose follows. Keypoints handed to ``follow`` are never flipped.
 
     Raises:
         InputError: The source is not square, or an option has no meaning here.
@@ -82,9 +84,8 @@ class LiveSession:
         self, model: Model, source: np.ndarray, *, options: AnimateOptions | None = None, mirror: bool = False
     ) -> None:
         self.model, self.mirror = model, mirror
-        self.options = options or AnimateOptions()
-        self._generator = Generator(model)
-        self._smoother = motion.Smoother(0.0)
+        options = _checked(options or AnimateOptions())
+        self._mover = Mover(model.config, options)
         self._recorder: Recorder | None = None
         self._count = 0
         self._last_time = -math.inf
@@ -95,31 +96,20 @@ class LiveSession:
     @property
     def options(self) -> AnimateOptions:
         """What the next step goes by."""
-        return self._options
+        return self._mover.options
 
     @options.setter
     def options(self, options: AnimateOptions) -> None:
-        if options.reference not in ("first", 0):
-            raise InputError(
-                "A live driving has no best frame and no frame by index",
-                got=f"reference={options.reference!r}",
-                expected='"first"',
-                todo="Calibrate in the pose that is to be neutral",
-            )
-        if options.paste_back:
-            raise InputError("Live results are squares, not pasted back", todo="Leave paste_back out")
-        # Computed here: a wrong name is told where it was given, and steps lose no time on it.
-        self._gains = motion.keypoint_gains(options.gains, self.model.config)
-        self._options = options
+        self._mover.options = _checked(options)
 
     def set_source(self, source: np.ndarray) -> None:
         """Go on with another source, a square H W 3 uint8 picture; the neutral pose stays."""
-        size = picture_side(self.model.config, self.options.size)
-        self._encoded, self._source_keypoints, _ = Source(source, self.model, size).take(1)
+        size = self.model.picture_side(self.options.size)
+        self._encoded, self._source_keypoints, _ = EncodedFrames(source, self.model, size).take(1)
 
     def calibrate(self) -> None:
         """Make the next driving frame the neutral pose."""
-        self._reference: Keypoints | None = None
+        self._mover.reference = None
         self._reference_frame: np.ndarray | None = None
         self._reference_mirrored = False
 
@@ -127,13 +117,13 @@ class LiveSession:
         """Forget the driving: another camera or clip comes next."""
         self.calibrate()
         self._held = None
-        self._smoother.reset()
+        self._mover.forget()
 
-    def step(self, driving: np.ndarray | Keypoints, *, at: float | None = None) -> LiveResult:
+    def step(self, driving: np.ndarray, *, at: float | None = None) -> LiveResult:
         """The source in the pose of the next driving frame.
 
         Args:
-            driving: A square H W 3 uint8 frame, or keypoints that this model detected, batch 1.
+            driving: A square H W 3 uint8 frame.
             at: The frame's time in seconds, of any clock that only runs forward; None is now.
 
         Raises:
@@ -142,17 +132,25 @@ class LiveSession:
         at = time.monotonic() if at is None else at
         begun = time.perf_counter()
         mirrored = self.mirror
-        detected = driving if isinstance(driving, Keypoints) else self._detect(driving, mirrored)
-        if self._reference is None:
-            self._reference = detected
-            self._reference_frame = None if isinstance(driving, Keypoints) else driving.copy()
+        detected = self._detect(driving, mirrored)
+        if self._mover.reference is None:
+            self._reference_frame = driving.copy()
         elif self._reference_frame is not None and self._reference_mirrored != mirrored:
-            self._reference = self._detect(self._reference_frame, mirrored)
+            self._mover.reference = self._detect(self._reference_frame, mirrored)
         self._reference_mirrored = mirrored
-        self._held = detected
-        found = time.perf_counter()
-        keypoints = self._smooth(self._moved(detected, self._reference), at)
-        return self._finish(keypoints, detected, at, begun, found)
+        return self._move(detected, at, begun)
+
+    def follow(self, driving: Keypoints, *, at: float | None = None) -> LiveResult:
+        """As ``step``, with keypoints that this model detected, batch 1, in place of a frame."""
+        at = time.monotonic() if at is None else at
+        return self._move(driving, at, time.perf_counter())
+
+    def see(self, driving: Glimpse, *, at: float | None = None) -> LiveResult:
+        """``step`` or ``follow``, as the driving has a frame or keypoints."""
+        if driving.frame is not None:
+            return self.step(driving.frame, at=at)
+        assert driving.keypoints is not None
+        return self.follow(driving.keypoints, at=at)
 
     def redraw(self, *, at: float | None = None) -> LiveResult | None:
         """The last pose again under the present options, without smoothing; None if there was none."""
@@ -160,9 +158,9 @@ class LiveSession:
             return None
         at = time.monotonic() if at is None else at
         begun = time.perf_counter()
-        reference = self._reference or self._held
-        self._smoother.reset()
-        return self._finish(self._moved(self._held, reference), self._held, at, begun, begun)
+        self._mover.forget()
+        keypoints = self._mover.move_at_once(self._source_keypoints, self._held)
+        return self._finish(keypoints, self._held, at, begun, begun)
 
     def record(self, path: str | Path, *, fps: Fraction = RECORDING_FPS) -> None:
         """Write the results from now on into a clip.
@@ -204,25 +202,25 @@ class LiveSession:
         # Motion transfer is many small steps, which cost least on the CPU.
         return self.model.detect(images).to("cpu")
 
-    def _moved(self, detected: Keypoints, reference: Keypoints) -> Keypoints:
-        return move(self._source_keypoints, detected, reference, options=self._options, gains=self._gains)
-
-    def _smooth(self, keypoints: Keypoints, at: float) -> Keypoints:
+    def _move(self, detected: Keypoints, at: float, begun: float) -> LiveResult:
+        """The source as the next driving keypoints move it, smoothed by the time that has passed."""
+        self._held = detected
+        found = time.perf_counter()
         passed = at - self._last_time
         self._last_time = at
         if not 0 < passed < PAUSE:
-            self._smoother.reset()
+            self._mover.forget()
+            keypoints = self._mover.move(self._source_keypoints, detected)
         else:
-            self._smoother.fps = 1 / passed  # to the filter, a rate is the time between two frames
-        self._smoother.smoothing = self._options.smoothing
-        return self._smoother.smooth(keypoints)
+            keypoints = self._mover.move(self._source_keypoints, detected, seconds=passed)
+        return self._finish(keypoints, detected, at, begun, found)
 
     def _finish(self, keypoints: Keypoints, detected: Keypoints, at: float, begun: float, found: float) -> LiveResult:
         moved = time.perf_counter()
-        generated = self._generator.generate(self._encoded, self._source_keypoints, keypoints)
+        generated = self.model.generate(self._encoded, self._source_keypoints, keypoints)
         frame = to_frames(generated.image)[0]
         made = time.perf_counter()
-        if self._options.label:
+        if self.options.label:
             frame = trust.label_frame(frame)
         if self._recorder is not None:
             self._recorder.add(frame, at)
@@ -230,6 +228,20 @@ class LiveSession:
         self._count += 1
         times = StepTimes(found - begun, moved - found, made - moved, done - made)
         return LiveResult(frame, self._count - 1, detected, times)
+
+
+def _checked(options: AnimateOptions) -> AnimateOptions:
+    """The options, if they have a meaning for live motion; InputError else."""
+    if options.reference not in ("first", 0):
+        raise InputError(
+            "A live driving has no best frame and no frame by index",
+            got=f"reference={options.reference!r}",
+            expected='"first"',
+            todo="Calibrate in the pose that is to be neutral",
+        )
+    if options.paste_back:
+        raise InputError("Live results are squares, not pasted back", todo="Leave paste_back out")
+    return options
 
 
 @dataclass(frozen=True, slots=True)

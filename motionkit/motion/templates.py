@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from motionkit.config import ModelConfig
 from motionkit.errors import InputError, TemplateError
-from motionkit.structures import Keypoints
+from motionkit.structures import Detected, Keypoints
 from motionkit.wholefile import write_whole
 
 __all__ = ["SUFFIX", "MotionTemplate", "check_model", "is_template", "load_template", "save_template"]
@@ -26,6 +29,13 @@ SUFFIX = ".motion"
 FORMAT = "motionkit.motion"
 VERSION = 1
 MAX_HEADER = 1 << 20  # bytes; ours has some 300
+
+
+class _OfModel(Protocol):
+    """The part of a model by which a template knows it."""
+
+    config: ModelConfig
+    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class MotionTemplate:
         model_hash: Hash of that model's weights; only that model's generator understands these keypoints.
         size: Width and height in pixels of the driving picture that was seen.
         version: Of the file format.
+        path: The file it was read from, if any.
 
     Raises:
         TemplateError: No frame, wrong shapes, keypoints that are not finite, or fps or size not above 0.
@@ -50,6 +61,7 @@ class MotionTemplate:
     model_hash: str
     size: tuple[int, int]
     version: int = VERSION
+    path: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         keypoints = self.keypoints.to("cpu", torch.float32)
@@ -86,6 +98,27 @@ class MotionTemplate:
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.keypoints)
+
+    @property
+    def length(self) -> int:
+        """Number of frames."""
+        return len(self)
+
+    @property
+    def once(self) -> bool:
+        """Whether it can be read only once: never."""
+        return False
+
+    def batches(self, model: _OfModel, batch_size: int) -> Iterator[Detected]:
+        """The frames' keypoints, ``batch_size`` at a time, as a driving gives them; there are no pictures.
+
+        Raises:
+            TemplateError: It was made with another model.
+        """
+        check_model(self, name=model.config.name, model_hash=model.fingerprint)
+        return (
+            Detected(self.keypoints[start : start + batch_size]) for start in range(0, len(self.keypoints), batch_size)
+        )
 
 
 def save_template(path: str | Path, template: MotionTemplate) -> None:
@@ -160,6 +193,7 @@ def load_template(path: str | Path) -> MotionTemplate:
             model=metadata["model"],
             model_hash=metadata["model_hash"],
             size=(int(width), int(height)),
+            path=path,
         )
     except TemplateError as error:
         raise TemplateError(f"{path} is damaged: {error.what}", got=error.got, expected=error.expected) from error

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from motionkit import media, trust
-from motionkit.animation.moments import detect_clip
 from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
 from motionkit.drawing import overlays
 from motionkit.errors import InputError
 from motionkit.model import Model
-from motionkit.pipeline.outputs import Meter, ProgressLike
-from motionkit.pipeline.run import crop_clip
+from motionkit.pipeline.driving import OpenDriving, open_driving
+from motionkit.progress import Meter, ProgressLike
 from motionkit.structures import Keypoints
 from motionkit.wholefile import write_whole
 
@@ -65,7 +64,7 @@ def collage_files(
 
 
 def keypoint_files(
-    clip: media.Clip,
+    driving: str | Path | media.Clip | OpenDriving,
     output: str | Path,
     *,
     model: Model,
@@ -76,34 +75,35 @@ def keypoint_files(
     """Draw a model's keypoints on a clip, cropped as the model sees it; returns the number of frames.
 
     Args:
-        clip: As ``media.open_clip`` gives it.
+        driving: A clip or picture: its path, or opened with ``media.open_clip``.
         output: The clip to write.
         model: Whose keypoints.
         options: For the crop.
         table: Also write frame, keypoint, x, y, j11, j12, j21, j22 as CSV; x and y in [-1, 1] of the crop.
         progress: As for ``animate_file``.
     """
-    if not isinstance(clip, media.Clip):
-        raise InputError("A motion template has no pictures to draw on", expected="a clip or a picture")
+    opened, options = open_driving(driving), options or AnimateOptions()
     if Path(output).suffix.lower() in media.IMAGE_SUFFIXES:
         raise InputError(
             "A clip cannot be written as a picture", got=str(output), expected=" ".join(media.VIDEO_SUFFIXES)
         )
     targets = [Path(p) for p in (output, table) if p is not None]
     for i, target in enumerate(targets):
-        media.check_target(target, clip.info.path, *targets[:i], any_suffix=target == Path(table or ""))
-    cropped = crop_clip(clip, model.config, options or AnimateOptions())
+        inputs = [] if opened.path is None else [opened.path]
+        media.check_target(target, *inputs, *targets[:i], any_suffix=target == Path(table or ""))
+    drive = opened.seen(model, options)
+    if drive.box is None:
+        raise InputError("A motion template has no pictures to draw on", expected="a clip or a picture")
     names = model.config.keypoint_names
     rows: list[list[object]] = []
     with (
-        media.VideoWriter(output, fps=clip.info.fps, audio=clip) as writer,
-        Meter(clip.info.frames, progress) as meter,
+        media.VideoWriter(output, fps=opened.fps, audio=opened.audio) as writer,
+        Meter(opened.length, progress, what="Drawing") as meter,
     ):
-        frames = iter(cropped)
-        for batch in detect_clip(cropped, model=model):
-            points = batch.to("cpu")
-            for i in range(len(points)):
-                writer.write(overlays.draw_keypoints(next(frames), points[i : i + 1]))
+        for detected in drive.batches(model, options.batch_size or model.usual_batch()):
+            points = detected.keypoints
+            for i, frame in enumerate(detected.frames or []):
+                writer.write(overlays.draw_keypoints(frame, points[i : i + 1]))
                 if table is not None:
                     rows += _rows(meter.done, points[i : i + 1], names)
                 meter.step()

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from motionkit import faces, media, trust
-from motionkit.animation.moments import Moment, detect_clip, moments, picture_side
-from motionkit.animation.overlap import Ahead, Behind
-from motionkit.config import AnimateOptions, ModelConfig
+from motionkit import media
+from motionkit.animation.moments import Moment, moments
+from motionkit.animation.overlap import Behind
+from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
-from motionkit.media.seeking import spread_frames
 from motionkit.model import Model
-from motionkit.motion.templates import MotionTemplate, is_template, load_template
-from motionkit.pipeline.outputs import Meter, ProgressLike, Sinks
-from motionkit.structures import AnimationResult, Box, Keypoints
+from motionkit.motion.templates import MotionTemplate
+from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
+from motionkit.pipeline.outputs import Sinks, check_targets, finish
+from motionkit.pipeline.subject import Subject, open_source
+from motionkit.progress import Meter, ProgressLike
+from motionkit.structures import AnimationResult, Keypoints
 
-__all__ = [
-    "CroppedClip",
-    "Subject",
-    "animate_file",
-    "crop_clip",
-    "extract",
-    "finish",
-    "open_driving",
-    "open_source",
-]
-
-# Frames from all over a clip on which its steady crop is decided.
-BOX_SAMPLES = 8
+__all__ = ["animate_file", "extract"]
 
 
 def animate_file(
     source: str | Path,
-    driving: str | Path | media.Clip | MotionTemplate,
+    driving: str | Path | media.Clip | MotionTemplate | OpenDriving,
     output: str | Path,
     *,
     model: Model,
@@ -68,33 +55,36 @@ def animate_file(
     Raises:
         InputError, MediaError: An input or a target cannot be used.
         FaceNotFoundError: A face was insisted on and not found.
-        AnimationCancelled: Stopped by `cancel` or Ctrl-C; nothing partial is left.
+        AnimationCancelled: Stopped by ``cancel`` or Ctrl-C; nothing partial is left.
     """
     started = time.monotonic()
     options = options or AnimateOptions()
-    _check_request(options, (output, collage), still, [Path(source), *_paths(driving)])
+    if options.face == "all" and not options.paste_back:
+        raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
     opened = open_driving(driving, beside=source)
+    inputs = [Path(source), *([] if opened.path is None else [opened.path])]
+    check_targets((output, collage), still, inputs)
     subject = open_source(source, model.config, options)
-    drive = opened if isinstance(opened, MotionTemplate) else crop_clip(opened, model.config, options)
+    drive = opened.seen(model, options)
     with (
         Sinks(output, collage, still, driving=opened, options=options) as sinks,
-        Meter(_length(opened), progress, cancel) as meter,
+        Meter(opened.length, progress, cancel) as meter,
     ):
         _run(subject, drive, model, options, sinks, meter)
     return AnimationResult(
         path=Path(output),
         collage=None if collage is None else Path(collage),
         frames=meter.done,
-        fps=sinks.fps,
+        fps=opened.fps,
         seconds=time.monotonic() - started,
-        waiting=0.0 if isinstance(drive, MotionTemplate) else sum(drive.waits),
+        waiting=drive.waited,
         source_box=subject.boxes[0],
-        driving_box=None if isinstance(drive, MotionTemplate) else drive.box,
+        driving_box=drive.box,
     )
 
 
 def extract(
-    driving: str | Path | media.Clip,
+    driving: str | Path | media.Clip | OpenDriving,
     *,
     model: Model,
     options: AnimateOptions | None = None,
@@ -103,143 +93,46 @@ def extract(
 ) -> MotionTemplate:
     """The motion of a clip without its pixels: its keypoints, for ``save_template`` and as a driving.
 
+    Args:
+        driving: A clip's path, or one opened with ``media.open_clip`` (cut, rate).
+        model: Whose keypoints.
+        options: For the crop; None is the defaults.
+        progress: True shows a bar; or a function called with a Progress after each batch.
+        cancel: Set it from elsewhere to stop; AnimationCancelled is then raised.
+
     Raises:
         InputError, MediaError: The clip cannot be used.
+        AnimationCancelled: Stopped by ``cancel``.
     """
     options = options or AnimateOptions()
-    clip = open_driving(driving)
-    if isinstance(clip, MotionTemplate):
-        raise InputError("This is a motion template already", got=str(driving), expected="a clip")
-    cropped = crop_clip(clip, model.config, options)
+    opened = open_driving(driving)
+    drive = opened.seen(model, options)
+    if drive.box is None:
+        raise InputError("This is a motion template already", got=str(opened.path or driving), expected="a clip")
     parts: list[Keypoints] = []
-    with Meter(clip.info.frames, progress, cancel) as meter:
-        for keypoints in detect_clip(cropped, model=model, batch_size=options.batch_size):
-            parts.append(keypoints.to("cpu"))
-            meter.step(len(keypoints))
+    with Meter(opened.length, progress, cancel, what="Extracting") as meter:
+        for detected in drive.batches(model, options.batch_size or model.usual_batch()):
+            parts.append(detected.keypoints)
+            meter.step(len(detected))
     return MotionTemplate(
         keypoints=Keypoints.cat(parts),
-        fps=clip.info.fps,
+        fps=opened.fps,
         model=model.config.name,
         model_hash=model.fingerprint,
-        size=(cropped.box.width, cropped.box.height),
+        size=(drive.box.width, drive.box.height),
     )
 
 
-def open_driving(
-    driving: str | Path | media.Clip | MotionTemplate, *, beside: str | Path | None = None, **cut: Any
-) -> media.Clip | MotionTemplate:
-    """A driving in any of its forms, opened; `cut` is passed on to ``media.open_clip``.
-
-    `beside` is the source, which a picture given as the driving may have been swapped with.
-    """
-    if not isinstance(driving, (str, Path)):
-        return driving
-    path = Path(driving)
-    if path.is_file() and is_template(path):
-        if any(value is not None for value in cut.values()):
-            raise InputError("A motion template cannot be cut", got=str(path), todo="Cut the clip before extract")
-        return load_template(path)
-    if beside is not None and path.is_file() and media.is_image(path) and not _is_still(beside):
-        raise InputError(
-            "Source and driving look swapped",
-            got=f"a picture as the driving ({path.name}) and a clip as the source ({Path(beside).name})",
-            expected="source first, then driving",
-        )
-    return media.open_clip(path, **cut)
-
-
-@dataclass(frozen=True)
-class CroppedClip:
-    """A clip seen through one square; can be read any number of times."""
-
-    frames: Iterable[np.ndarray]
-    box: Box
-    size: int
-    waits: list[float] = field(default_factory=list, compare=False)  # seconds that each reading waited for frames
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        # Decoded and cropped while the model computes.
-        with Ahead(faces.crop(frame, self.box, size=self.size) for frame in self.frames) as frames:
-            try:
-                yield from frames
-            finally:
-                self.waits.append(frames.waited)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The source: one picture or a clip, and the squares of it that are animated."""
-
-    frames: list[np.ndarray] | media.Clip
-    boxes: list[Box]
-    size: int
-
-    def squares(self, box: Box) -> np.ndarray | CroppedClip:
-        """What the model animates for one of the boxes."""
-        if isinstance(self.frames, list):
-            return faces.crop(self.frames[0], box, size=self.size)
-        return CroppedClip(self.frames, box, self.size)
-
-    def pictures(self) -> Iterator[np.ndarray]:
-        """The whole frames, again and again."""
-        while True:
-            yield from self.frames
-
-
-def _is_still(path: str | Path) -> bool:
-    return Path(path).is_file() and media.is_image(Path(path))
-
-
-def open_source(source: str | Path, config: ModelConfig, options: AnimateOptions) -> Subject:
-    """The source opened, and the squares of it that are animated."""
-    if Path(source).is_dir():
-        raise InputError("The source is a folder", got=str(source), expected="a picture or a clip")
-    size = picture_side(config, options.size)
-    if _is_still(source):
-        picture = media.read_image(source)
-        if options.source_box is not None:
-            return Subject([picture], [options.source_box], size)
-        boxes = faces.choose_square(picture, crop=options.crop, domain=config.domain, face=options.face)
-        return Subject([picture], boxes, size)
-    clip = media.open_clip(source)
-    if options.face != "largest":
-        raise InputError(
-            "Of a source clip the largest face is animated", got=f"face={options.face!r}", todo="Give a box"
-        )
-    return Subject(clip, [_clip_box(clip, options.source_box, config, options)], size)
-
-
-def crop_clip(clip: media.Clip, config: ModelConfig, options: AnimateOptions) -> CroppedClip:
-    """A driving clip as the model sees it: one steady square."""
-    box = _clip_box(clip, options.driving_box, config, options)
-    return CroppedClip(clip, box, picture_side(config, options.size))
-
-
-def _clip_box(clip: media.Clip, manual: Box | None, config: ModelConfig, options: AnimateOptions) -> Box:
-    """One steady square for a whole clip."""
-    if manual is not None:
-        return manual
-    looked_for = options.crop == "face" or (options.crop == "auto" and config.domain == "face")
-    samples = spread_frames(clip, BOX_SAMPLES if looked_for else 1)
-    return faces.choose_clip_square(samples, crop=options.crop, domain=config.domain)
-
-
 def _run(
-    subject: Subject,
-    drive: CroppedClip | MotionTemplate,
-    model: Model,
-    options: AnimateOptions,
-    sinks: Sinks,
-    meter: Meter,
+    subject: Subject, drive: SeenDriving, model: Model, options: AnimateOptions, sinks: Sinks, meter: Meter
 ) -> None:
     """Animate every square of the subject, frame by frame, into the sinks."""
-    fps = float(sinks.fps)
-    runs = [moments(subject.squares(box), drive, model=model, options=options, fps=fps) for box in subject.boxes]
-    wholes = subject.pictures()
+    runs = [moments(subject.squares(box), drive, model=model, options=options) for box in subject.boxes]
+    wholes = subject.wholes()
 
     def write(job: tuple[tuple[Moment, ...], np.ndarray | None]) -> None:
         group, whole = job
-        sinks.write(group[0], finish(whole, subject.boxes, group, options))
+        sinks.write(group[0], finish(subject, whole, group, options))
 
     try:
         with Behind(write) as behind:
@@ -249,47 +142,3 @@ def _run(
         sinks.finish()
     except KeyboardInterrupt:
         raise AnimationCancelled(meter.done, meter.total) from None
-
-
-def finish(
-    whole: np.ndarray | None, boxes: list[Box], group: tuple[Moment, ...], options: AnimateOptions
-) -> np.ndarray:
-    """The result picture of one moment: pasted back into the whole source frame if there is one, and labelled."""
-    picture = group[0].frame
-    if whole is not None:
-        picture = whole
-        for box, moment in zip(boxes, group, strict=True):
-            picture = faces.paste_back(picture, moment.frame, box)
-    return trust.label_frame(picture) if options.label else picture
-
-
-def _length(driving: media.Clip | MotionTemplate) -> int | None:
-    return len(driving.keypoints) if isinstance(driving, MotionTemplate) else driving.info.frames
-
-
-def _check_request(
-    options: AnimateOptions, clips: tuple[str | Path | None, ...], still: str | Path | None, inputs: list[Path]
-) -> None:
-    """Each output can be written, and is neither an input nor another output; the options go together."""
-    if options.face == "all" and not options.paste_back:
-        raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
-    for path in clips:
-        if path is not None and Path(path).suffix.lower() in media.IMAGE_SUFFIXES:
-            raise InputError(
-                "A clip cannot be written as a picture",
-                got=str(path),
-                expected=f"{' '.join(media.VIDEO_SUFFIXES)}, or a folder without a suffix",
-                todo="still writes a picture",
-            )
-    if still is not None and Path(still).suffix.lower() not in media.IMAGE_SUFFIXES:
-        raise InputError("A still is a picture", got=str(still), expected=" ".join(media.IMAGE_SUFFIXES))
-    targets = [Path(path) for path in (*clips, still) if path is not None]
-    for i, target in enumerate(targets):
-        media.check_target(target, *inputs, *targets[:i])
-
-
-def _paths(driving: str | Path | media.Clip | MotionTemplate) -> list[Path]:
-    """The file behind a driving, where there is one."""
-    if isinstance(driving, (str, Path)):
-        return [Path(driving)]
-    return [driving.info.path] if isinstance(driving, media.Clip) else []

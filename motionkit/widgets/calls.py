@@ -6,9 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from motionkit import samples
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.model import Model, pick_device
+from motionkit.samples import SAMPLES
 from motionkit.structures import Box
 from motionkit.weights.registry import WEIGHTS
 
@@ -25,7 +25,7 @@ def python_call(
     collage: str | Path | None = None,
 ) -> str:
     """A program that animates `source` with `driving` under these options; those at their default are left out."""
-    names = {path: code for path, code in _samples().items() if path in (Path(source), Path(driving))}
+    names = {sample.path(): sample.code for sample in SAMPLES if sample.path() in (Path(source), Path(driving))}
     given = [
         f"    {_path(source, names)},",
         f"    {_path(driving, names)},",
@@ -58,15 +58,6 @@ def model_call(model: Model) -> str:
     if config.align_corners != ModelConfig().align_corners:
         given.append(f"align_corners={config.align_corners}")
     return f"model = mk.load_model({', '.join(given)})"
-
-
-def _samples() -> dict[Path, str]:
-    """Files that travel with the package, and how to say them anywhere."""
-    return {
-        samples.portrait(): "samples.portrait()",
-        samples.driving_clip(): "samples.driving_clip()",
-        samples.driving_clip("nod"): 'samples.driving_clip("nod")',
-    }
 
 
 def _path(path: str | Path, names: dict[Path, str]) -> str:

@@ -5,23 +5,18 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from motionkit import faces, motion
-from motionkit.animation.moments import detect_batches, move
-from motionkit.config import AnimateOptions
-from motionkit.errors import MediaError
+from motionkit.animation.driving import detect
 from motionkit.frontend import jpeg
-from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
-from motionkit.motion.templates import MotionTemplate
-from motionkit.pipeline.run import CroppedClip
+from motionkit.motion.mover import Mover
+from motionkit.pipeline.driving import SeenDriving
 from motionkit.structures import Keypoints
 
-__all__ = ["DetectedClip", "SmoothedMotion"]
+__all__ = ["DetectedDriving", "SmoothedMotion"]
 
 # A frame this much further on than detection has come is read and looked at by itself.
 FAR = 8
@@ -37,23 +32,23 @@ class _Seen:
     picture: bytes | None
 
 
-class DetectedClip:
-    """A clip or motion template whose keypoints are found when they are first needed, and kept.
+class DetectedDriving:
+    """A driving whose keypoints are found when they are first needed, and kept.
 
     Memory grows by some kilobytes a frame: keypoints and a small JPEG.
 
     Args:
-        clip: The clip as the model sees it, or a template, whose keypoints are there already.
+        drive: As the model sees it.
         model: Finds the keypoints.
-        path: Of the clip's file, where frames may be read out of order; None reads in order only.
         check: Called before each further batch; what it raises stops the waiting.
+
+    Attributes:
+        finished: Whether detection has come to the end, or was closed.
     """
 
-    def __init__(
-        self, clip: CroppedClip | MotionTemplate, model: Model, *, path: Path | None = None, check: Check = lambda: None
-    ) -> None:
-        self.clip, self._model, self._path, self._check = clip, model, path, check
-        self._batches = cast("Generator[Any, None, None]", detect_batches(clip, model))
+    def __init__(self, drive: SeenDriving, model: Model, *, check: Check = lambda: None) -> None:
+        self._drive, self._model, self._check = drive, model, check
+        self._batches = cast("Generator[Any, None, None]", drive.batches(model, model.usual_batch()))
         self._seen: list[_Seen] = []
         self._ahead: dict[int, _Seen] = {}
         self.finished = False
@@ -72,9 +67,9 @@ class DetectedClip:
             self.finished = batch is None
         if batch is None:
             return False
-        frames, keypoints = batch
-        for i in range(len(keypoints)):
-            self._seen.append(_Seen(keypoints[i : i + 1], None if frames is None else jpeg(frames[i])))
+        for i in range(len(batch)):
+            picture = None if batch.frames is None else jpeg(batch.frames[i])
+            self._seen.append(_Seen(batch.keypoints[i : i + 1], picture))
         return True
 
     def close(self) -> None:
@@ -111,15 +106,13 @@ class DetectedClip:
         """Make frame `index` be there, by itself where detection is far from it; False where there is none."""
         if index < self.ready or index in self._ahead:
             return True
-        if self._path is None or index < self.ready + FAR or self.finished or not isinstance(self.clip, CroppedClip):
+        if index < self.ready + FAR or self.finished:
             return self.reaches(index)
-        try:
-            (frame,) = read_frames_at(self._path, [index])
-        except MediaError:  # no video that can be sought in, or damaged there: the way in order knows what to do
+        square = self._drive.square_at(index)
+        if square is None:  # the way in order knows what to do
             return self.reaches(index)
-        square = faces.crop(frame, self.clip.box, size=self.clip.size)
-        ((_, keypoints),) = detect_batches([square], self._model, 1)
-        self._ahead[index] = _Seen(keypoints, jpeg(square))
+        (found,) = detect([square], self._model, 1)
+        self._ahead[index] = _Seen(found.keypoints, jpeg(square))
         return True
 
     def _at(self, index: int) -> _Seen:
@@ -133,27 +126,14 @@ class SmoothedMotion:
         source: Gives the source's keypoints, batch 1, for a frame's index.
         source_moves: Whether they differ from frame to frame.
         driving: Gives the driving's.
-        reference: The neutral pose, batch 1.
-        options: Smoothing above 0 among them.
-        gains: As ``motion.keypoint_gains`` gives them.
-        fps: Of the driving.
+        mover: Of these options, with its reference.
     """
 
     def __init__(
-        self,
-        source: Callable[[int], Keypoints],
-        source_moves: bool,
-        driving: DetectedClip,
-        reference: Keypoints,
-        *,
-        options: AnimateOptions,
-        gains: motion.Gains | None,
-        fps: float,
+        self, source: Callable[[int], Keypoints], source_moves: bool, driving: DetectedDriving, mover: Mover
     ) -> None:
         self._source, self._source_moves = source, source_moves
-        self._driving, self._reference = driving, reference
-        self._options, self._gains = options, gains
-        self._smoother = motion.Smoother(options.smoothing, fps)
+        self._driving, self._mover = driving, mover
         self._moved: list[Keypoints] = []
 
     def keypoints(self, index: int) -> Keypoints:
@@ -162,13 +142,9 @@ class SmoothedMotion:
         if new:
             self._driving.reaches(index)
             # Together: a hundred small transfers would take longer than the model's step.
-            moved = move(
+            moved = self._mover.move(
                 Keypoints.cat([self._source(at) for at in new]) if self._source_moves else self._source(0),
                 Keypoints.cat([self._driving.keypoints(at) for at in new]),
-                self._reference,
-                options=self._options,
-                gains=self._gains,
             )
-            smoothed = self._smoother.smooth(moved)
-            self._moved += [smoothed[at : at + 1] for at in range(len(new))]
+            self._moved += [moved[at : at + 1] for at in range(len(new))]
         return self._moved[index]

@@ -1,24 +1,19 @@
-"""The panel's inputs: which samples it offers, and what its page is told of an input that is open."""
+"""What the panel's page is told of an input that is open."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motionkit import samples
 from motionkit.frontend import jpeg
+from motionkit.samples import SAMPLES
 from motionkit.widgets.preview import InputView
 
-__all__ = ["SAMPLES", "described"]
+__all__ = ["described"]
 
 THUMBNAIL = 480  # pixels, the longer side
-SAMPLES: dict[str, dict[str, Callable[[], Path]]] = {
-    "source": {"Portrait": samples.portrait},
-    "driving": {"Talk (5 s)": samples.driving_clip, "Nod (2 s)": lambda: samples.driving_clip("nod")},
-}
 
 
 def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], bytes]:
@@ -33,7 +28,7 @@ def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], b
         "role": role,
         "name": path.name,
         "path": str(path),
-        "sample": next((name for name, find in SAMPLES[role].items() if find() == path), None),
+        "sample": next((sample.title for sample in SAMPLES if sample.role == role and sample.path() == path), None),
         "width": width,
         "height": height,
         "boxes": [[box.left, box.top, box.right, box.bottom] for box in view.boxes],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -10,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from motionkit.config import AnimateOptions
-from motionkit.errors import AnimationCancelled, InputError, MotionkitError
+from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
 from motionkit.pipeline.run import animate_file
 from motionkit.structures import AnimationResult, Progress
+from motionkit.widgets.failures import explain
 
 __all__ = ["Job"]
 
 REPORT_EVERY = 0.2  # seconds
-log = logging.getLogger(__name__)
 
 
 class Job:
@@ -92,11 +91,8 @@ class Job:
             )  # fmt: skip
         except AnimationCancelled as stopped:
             self._report({"state": "cancelled", "done": stopped.done, "total": stopped.total})
-        except (MotionkitError, OSError) as error:
-            self._report({"state": "failed", "error": str(error)})
         except Exception as error:  # a thread's last line of defence: a bug must not leave the panel waiting
-            log.exception("animating failed")
-            self._report({"state": "failed", "error": f"Something is wrong inside motionkit: {error!r}"})
+            self._report({"state": "failed", "error": explain(error)})
         else:
             self.result = made
             self._made = {

@@ -1,7 +1,7 @@
 """The panel: inputs, sliders, preview, result in one widget. It holds state; the work is done by the library.
 
 Settings that must survive a reload of the page are traits; pictures and requests are messages. Whatever takes time runs
-in a thread, newest request first. ``frontend/panel.js`` is the other side.
+in a thread, newest request first. ``frontend/panel/panel.js`` is the other side.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from typing import Any
 
 from motionkit import drive, samples
 from motionkit.config import AnimateOptions
-from motionkit.errors import InputError, MissingPackageError, MotionkitError
+from motionkit.errors import InputError, MissingPackageError
 from motionkit.frontend import jpeg, script, style
 from motionkit.model import Model
+from motionkit.samples import SAMPLES
 from motionkit.structures import AnimationResult
 from motionkit.widgets.calls import python_call
 from motionkit.widgets.controls import choices, options_of, settings_of
-from motionkit.widgets.inputs import SAMPLES, described
+from motionkit.widgets.failures import explain
+from motionkit.widgets.inputs import described
 from motionkit.widgets.job import Job
 from motionkit.widgets.preview import Preview
 from motionkit.widgets.uploads import Transfers
@@ -35,7 +37,7 @@ except ModuleNotFoundError as error:
         "The panel needs a package that is not installed", got=error.name, todo='pip install "motionkit[notebook]"'
     ) from error
 
-__all__ = ["Panel", "panel"]
+__all__ = ["SliderPanel", "panel"]
 
 TELL_EVERY = 0.2  # seconds between two reports of how far detection has come
 ROLES = ("source", "driving")
@@ -50,7 +52,7 @@ def panel(
     options: AnimateOptions | None = None,
     *,
     output: str | Path = "output/panel",
-) -> Panel:
+) -> SliderPanel:
     """A widget that does the whole job: choose inputs, move sliders and see a frame at once, animate, keep the result.
 
     Args:
@@ -63,14 +65,14 @@ def panel(
     Raises:
         MissingPackageError: anywidget is not installed.
     """
-    return Panel(model, source, driving, options, output=output)
+    return SliderPanel(model, source, driving, options, output=output)
 
 
 class _Superseded(Exception):
     """A newer request makes this one pointless."""
 
 
-class Panel(anywidget.AnyWidget):
+class SliderPanel(anywidget.AnyWidget):
     """The panel; ``panel`` makes one.
 
     Attributes:
@@ -78,11 +80,8 @@ class Panel(anywidget.AnyWidget):
         result: What the last animation made, or None.
     """
 
-    _esm = script(
-        "elements", "transfer", "camera", "cropbox", "panel_controls", "panel_inputs", "panel_preview", "panel_result",
-        "panel",
-    )  # fmt: skip
-    _css = style("base", "panel")
+    _esm = script("panel/panel")
+    _css = style("shared/base", "panel/inputs", "panel/panel")
 
     choices = traitlets.Dict().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
@@ -109,7 +108,7 @@ class Panel(anywidget.AnyWidget):
             choices={
                 **choices(model.config),
                 "model": model.config.name,
-                "samples": {role: list(names) for role, names in SAMPLES.items()},
+                "samples": {role: [sample.title for sample in SAMPLES if sample.role == role] for role in ROLES},
                 "drive": str(drive.MOUNT_POINT / "MyDrive" / "motionkit") if drive.in_colab() else "",
             },
             settings=settings_of(self._base),
@@ -182,7 +181,7 @@ class Panel(anywidget.AnyWidget):
     def _on_open(self, content: Content) -> None:
         role, how, value = content["role"], content["how"], str(content["value"]).strip()
         if how == "sample":
-            known = SAMPLES.get(role, {})
+            known = {sample.title: sample.path for sample in SAMPLES if sample.role == role}
             if value not in known:
                 raise InputError("There is no such sample", got=value, expected=" or ".join(known))
             self._open(role, known[value]())
@@ -305,12 +304,7 @@ class Panel(anywidget.AnyWidget):
 
     def _failed(self, error: Exception, about: str = "") -> None:
         """Tell what went wrong; what is not a user's mistake goes to the log as well."""
-        if isinstance(error, (MotionkitError, OSError)):
-            text = str(error)
-        else:
-            log.error("the panel failed", exc_info=error)
-            text = f"Something is wrong inside motionkit: {error!r}"
-        self._tell("error", text, about)
+        self._tell("error", explain(error), about)
 
     def _tell(self, level: str, text: str, about: str = "") -> None:
         """Show a note or an error above the panel; an empty text removes what is there."""

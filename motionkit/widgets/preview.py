@@ -13,20 +13,26 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from motionkit import media, motion, samples
-from motionkit.animation.moments import Generator, Moment, Source, choose_reference, move, picture_side
+from motionkit import faces
+from motionkit.animation.moments import Moment, choose_reference
+from motionkit.animation.source import EncodedFrames
 from motionkit.config import AnimateOptions
 from motionkit.drawing.collage import Panel
 from motionkit.drawing.overlays import draw_keypoints
 from motionkit.errors import InputError
+from motionkit.fast import EncodedSource
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
-from motionkit.motion.templates import MotionTemplate, check_model
-from motionkit.pipeline.outputs import panels
-from motionkit.pipeline.run import CroppedClip, Subject, crop_clip, finish, open_driving, open_source
+from motionkit.motion.mover import Mover
+from motionkit.pipeline.clips import CroppedClip
+from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
+from motionkit.pipeline.outputs import finish
+from motionkit.pipeline.panels import panels
+from motionkit.pipeline.subject import Subject, open_source
+from motionkit.samples import SAMPLES
 from motionkit.structures import Box, Keypoints
 from motionkit.tensors import to_frames
-from motionkit.widgets.detected import Check, DetectedClip, SmoothedMotion
+from motionkit.widgets.detected import Check, DetectedDriving, SmoothedMotion
 
 __all__ = ["InputView", "Preview", "PreviewFrame"]
 
@@ -100,12 +106,11 @@ class Preview:
         self.source: Path | None = None
         self.driving: Path | None = None
         self._check = check
-        self._generator = Generator(model)
-        self._opened: media.Clip | MotionTemplate | None = None
+        self._opened: OpenDriving | None = None
         self._plain_subject, self._auto_subject = _Kept[Subject](), _Kept[Subject]()
-        self._auto_drive = _Kept[CroppedClip]()
+        self._auto_drive = _Kept[SeenDriving]()
         self._faces = _Kept[list[_Face]](close=_close_all)
-        self._drive = _Kept[DetectedClip](close=lambda drive: drive.close())
+        self._drive = _Kept[DetectedDriving](close=lambda drive: drive.close())
         self._references, self._smoothed = _Kept[list[Keypoints]](), _Kept[list[SmoothedMotion]]()
 
     def close(self) -> None:
@@ -135,10 +140,7 @@ class Preview:
             TemplateError: A template of another model.
         """
         before = self.driving, self._opened
-        opened = open_driving(path, beside=self.source)
-        if isinstance(opened, MotionTemplate):
-            check_model(opened, name=self.model.config.name, model_hash=self.model.fingerprint)
-        self.driving, self._opened = Path(path), opened
+        self.driving, self._opened = Path(path), open_driving(path, beside=self.source)
         try:
             return self.view_driving(options)
         except BaseException:
@@ -148,19 +150,18 @@ class Preview:
     def view_source(self, options: AnimateOptions) -> InputView:
         """The whole source with its squares."""
         subject = self._subject(options)
-        if isinstance(subject.frames, list):
-            return InputView(subject.frames[0], subject.boxes, 1, None)
-        info = subject.frames.info
-        return InputView(next(iter(subject.frames)), subject.boxes, info.frames, float(info.fps))
+        if subject.clip is None:
+            return InputView(subject.first_picture(), subject.boxes, 1, None)
+        info = subject.clip.info
+        return InputView(subject.first_picture(), subject.boxes, info.frames, float(info.fps))
 
     def view_driving(self, options: AnimateOptions) -> InputView:
         """The whole driving with its square."""
-        clip = self._clip(options)
-        if isinstance(clip, MotionTemplate):
-            return InputView(self._drawn(clip.keypoints[:1]), [], len(clip), float(clip.fps))
-        assert isinstance(self._opened, media.Clip)
-        info = self._opened.info
-        return InputView(next(iter(self._opened)), [clip.box], info.frames, float(info.fps))
+        opened, drive = self._open(), self._drive_seen(options)
+        picture = opened.first_picture()
+        if picture is None:
+            picture = self._drawn(next(drive.batches(self.model, 1)).keypoints)
+        return InputView(picture, [] if drive.box is None else [drive.box], opened.length, float(opened.fps))
 
     def advance(self, options: AnimateOptions) -> bool:
         """Look for the keypoints of the next few driving frames; False when there is nothing left to do."""
@@ -171,8 +172,7 @@ class Preview:
         if self._opened is None:
             return 0, None
         drive = self._detected(options)
-        length = len(self._opened) if isinstance(self._opened, MotionTemplate) else self._opened.info.frames
-        return drive.ready, drive.ready if drive.finished else length
+        return drive.ready, drive.ready if drive.finished else self._opened.length
 
     def frame(self, index: int, options: AnimateOptions) -> PreviewFrame:
         """What ``animate_file`` would make of one driving frame; an index beyond the end gives the last one.
@@ -180,15 +180,15 @@ class Preview:
         Raises:
             InputError: Source or driving is missing, or the options do not fit the model or clip.
         """
-        faces, drive = self._animated(options), self._detected(options)
+        animated, drive = self._animated(options), self._detected(options)
         if not drive.glimpse(index):
             index = drive.ready - 1
             if index < 0:
                 raise InputError("The driving has no frames", expected="at least one")
-        group = tuple(self._moment(number, index, options) for number in range(len(faces)))
+        group = tuple(self._moment(number, index, options) for number in range(len(animated)))
         subject = self._subject(options)
-        whole = faces[0].whole(subject, index) if options.paste_back else None
-        shown = panels(group[0], finish(whole, subject.boxes, group, options), options.overlays)
+        whole = animated[0].whole(index) if options.paste_back else None
+        shown = panels(group[0], finish(subject, whole, group, options), options.overlays)
         if group[0].driving is None:
             shown.insert(1, Panel("driving", self._drawn(group[0].driving_keypoints)))
         return PreviewFrame(index, group[0], shown)
@@ -198,7 +198,7 @@ class Preview:
         driving = drive.keypoints(index)
         keypoints = self._moved(number, index, options)
         encoded, source_keypoints, frame = face.encoded(index)
-        generated = self._generator.generate(encoded, source_keypoints, keypoints)
+        generated = self.model.generate(encoded, source_keypoints, keypoints)
         return Moment(
             index=index,
             source=frame,
@@ -211,29 +211,29 @@ class Preview:
 
     def _moved(self, number: int, index: int, options: AnimateOptions) -> Keypoints:
         """The source's keypoints as the driving frame moves them."""
-        faces, drive = self._animated(options), self._detected(options)
-        gains = motion.keypoint_gains(options.gains, self.model.config)
+        animated, drive = self._animated(options), self._detected(options)
+        references: list[Keypoints | None] = [None] * len(animated)  # absolute motion has none
         if options.relative:
             references = self._references.get(
-                faces, drive, options.reference,
-                make=lambda: [choose_reference(options.reference, face.keypoints(0), drive.batches) for face in faces],
+                animated, drive, options.reference,
+                make=lambda: [
+                    choose_reference(options.reference, face.keypoints(0), drive.batches) for face in animated
+                ],
             )  # fmt: skip
-        else:  # there is none; any will do
-            references = [drive.keypoints(index)] * len(faces)
         if options.smoothing == 0:
-            return move(
-                faces[number].keypoints(index), drive.keypoints(index), references[number], options=options, gains=gains
-            )
+            mover = self._mover(options, references[number])
+            return mover.move_at_once(animated[number].keypoints(index), drive.keypoints(index))
         smoothed = self._smoothed.get(
-            faces, drive, replace(options, overlays=(), paste_back=False, label=True, audio=True),
+            animated, drive, replace(options, overlays=(), paste_back=False, label=True, audio=True),
             make=lambda: [
-                SmoothedMotion(
-                    face.keypoints, face.moves, drive, reference, options=options, gains=gains, fps=self._fps()
-                )
-                for face, reference in zip(faces, references, strict=True)
+                SmoothedMotion(face.keypoints, face.moves, drive, self._mover(options, reference))
+                for face, reference in zip(animated, references, strict=True)
             ],
         )  # fmt: skip
         return smoothed[number].keypoints(index)
+
+    def _mover(self, options: AnimateOptions, reference: Keypoints | None) -> Mover:
+        return Mover(self.model.config, options, fps=float(self._open().fps), reference=reference)
 
     def _subject(self, options: AnimateOptions) -> Subject:
         """The source with the squares that are animated; looking for a face is done once."""
@@ -249,38 +249,32 @@ class Preview:
 
     def _animated(self, options: AnimateOptions) -> list[_Face]:
         subject = self._subject(options)
-        path = None if isinstance(subject.frames, list) else self.source
         return self._faces.get(
             self.source, tuple(subject.boxes), subject.size,
-            make=lambda: [_Face(subject, box, self.model, path, self._check) for box in subject.boxes],
+            make=lambda: [_Face(subject, box, self.model, self._check) for box in subject.boxes],
         )  # fmt: skip
 
-    def _clip(self, options: AnimateOptions) -> CroppedClip | MotionTemplate:
-        """The driving as the model sees it."""
-        opened, config = self._opened, self.model.config
-        if opened is None:
+    def _open(self) -> OpenDriving:
+        if self._opened is None:
             raise InputError("There is no driving yet", todo="Choose a clip or a motion template")
-        if isinstance(opened, MotionTemplate):
-            return opened
-        if options.driving_box is not None:
-            return crop_clip(opened, config, options)
-        if options.crop == "auto" and self.driving in (samples.driving_clip(), samples.driving_clip("nod")):
-            # Rendered as models see heads: no need to look for a face.
-            square = Box(0, 0, opened.info.width, opened.info.height)
-            return CroppedClip(opened, square, picture_side(config, options.size))
-        key = self.driving, options.crop, options.size
-        return self._auto_drive.get(*key, make=lambda: crop_clip(opened, config, options))
+        return self._opened
 
-    def _detected(self, options: AnimateOptions) -> DetectedClip:
-        clip = self._clip(options)
-        view = (clip.box, clip.size) if isinstance(clip, CroppedClip) else None
-        return self._drive.get(
-            self._opened, view, make=lambda: DetectedClip(clip, self.model, path=self.driving, check=self._check)
+    def _drive_seen(self, options: AnimateOptions) -> SeenDriving:
+        """The driving as the model sees it; looking for a face is done once."""
+        opened = self._open()
+        if options.driving_box is not None:
+            return opened.seen(self.model, options)
+        if options.crop == "auto" and any(sample.whole and sample.path() == self.driving for sample in SAMPLES):
+            options = options.replace(crop="none")  # rendered as models see heads: no need to look for a face
+        return self._auto_drive.get(
+            self.driving, options.crop, options.size, make=lambda: opened.seen(self.model, options)
         )
 
-    def _fps(self) -> float:
-        assert self._opened is not None
-        return float(self._opened.fps if isinstance(self._opened, MotionTemplate) else self._opened.info.fps)
+    def _detected(self, options: AnimateOptions) -> DetectedDriving:
+        drive = self._drive_seen(options)
+        return self._drive.get(
+            self._opened, drive.box, options.size, make=lambda: DetectedDriving(drive, self.model, check=self._check)
+        )
 
     def _drawn(self, keypoints: Keypoints) -> np.ndarray:
         """A template's frame: its keypoints on a plain ground."""
@@ -291,12 +285,15 @@ class Preview:
 class _Face:
     """One square of the source, encoded: of a picture once, of a clip frame by frame, looped."""
 
-    def __init__(self, subject: Subject, box: Box, model: Model, path: Path | None, check: Check) -> None:
-        square = subject.squares(box)
-        self._model, self._path, self._box, self._size = model, path, box, subject.size
-        self._source = Source(square, model, subject.size) if isinstance(square, np.ndarray) else None
-        self._clip = None if isinstance(square, np.ndarray) else DetectedClip(square, model, check=check)
-        self._latest = _Kept[Source]()
+    def __init__(self, subject: Subject, box: Box, model: Model, check: Check) -> None:
+        self._subject, self._model, self._box = subject, model, box
+        self._still: EncodedFrames | None = None
+        self._clip: DetectedDriving | None = None
+        if subject.clip is None:
+            self._still = EncodedFrames(subject.squares(box), model, subject.size)
+        else:
+            self._clip = DetectedDriving(CroppedClip(subject.clip, box, subject.size), model, check=check)
+        self._latest = _Kept[EncodedFrames]()
 
     def close(self) -> None:
         """Let go of a clip's file."""
@@ -310,39 +307,35 @@ class _Face:
 
     def keypoints(self, index: int) -> Keypoints:
         """The source's own, batch 1."""
-        if self._clip is None:
-            return self._still(index).first_keypoints
-        return self._clip.keypoints(self._looped(index))
+        return self._frames(index).first_keypoints if self._clip is None else self._clip.keypoints(self._looped(index))
 
-    def encoded(self, index: int) -> tuple[Any, Keypoints, np.ndarray]:
+    def encoded(self, index: int) -> tuple[EncodedSource, Keypoints, np.ndarray]:
         """What the generator wants of the source, and the frame itself."""
-        encoded, keypoints, frames = self._still(index).take(1)
+        encoded, keypoints, frames = self._frames(index).take(1)
         return encoded, keypoints, frames[0]
 
-    def whole(self, subject: Subject, index: int) -> np.ndarray:
+    def whole(self, index: int) -> np.ndarray:
         """The whole source frame."""
-        return subject.frames[0] if isinstance(subject.frames, list) else self._read(self._looped(index))
+        return self._subject.first_picture() if self._clip is None else self._read(self._looped(index))
 
-    def _still(self, index: int) -> Source:
-        if self._source is not None:
-            return self._source
+    def _frames(self, index: int) -> EncodedFrames:
+        if self._still is not None:
+            return self._still
         at = self._looped(index)
-        return self._latest.get(at, make=lambda: Source(self._square(at), self._model, self._size))
+        return self._latest.get(at, make=lambda: EncodedFrames(self._square(at), self._model, self._subject.size))
 
     def _square(self, at: int) -> np.ndarray:
-        from motionkit import faces
-
-        return faces.crop(self._read(at), self._box, size=self._size)
+        return faces.crop(self._read(at), self._box, size=self._subject.size)
 
     def _read(self, at: int) -> np.ndarray:
-        assert self._path is not None
-        return read_frames_at(self._path, [at])[0]
+        assert self._subject.clip is not None
+        return read_frames_at(self._subject.clip.info.path, [at])[0]
 
     def _looped(self, index: int) -> int:
         assert self._clip is not None
         return index if self._clip.reaches(index) else index % self._clip.ready
 
 
-def _close_all(faces: list[_Face]) -> None:
-    for face in faces:
+def _close_all(animated: list[_Face]) -> None:
+    for face in animated:
         face.close()

@@ -2,7 +2,7 @@
 
 Colab's channel is slow and ipywidgets' FileUpload fails from 1 MB on; here no message is larger than ``CHUNK``. The
 browser leads: it sends the next piece once an earlier one is acknowledged, and asks for each piece that it wants.
-``frontend/transfer.js`` is the other side.
+``frontend/shared/uploads.js`` is the other side.
 """
 
 from __future__ import annotations

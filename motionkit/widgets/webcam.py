@@ -2,7 +2,7 @@
 
 The page asks and the kernel answers: each ``frame`` or ``next`` message gets one ``result``. Messages are handled at
 once and the work is done in a thread, so that the kernel stays free; the page asks for no more than it can show.
-``frontend/live.js`` is the other side.
+``frontend/webcam/webcam.js`` is the other side.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from typing import Any
 import numpy as np
 
 from motionkit import config, drive, faces, media, samples
-from motionkit.animation.moments import picture_side
 from motionkit.config import AnimateOptions
 from motionkit.drawing import overlays
-from motionkit.errors import InputError, MissingPackageError, MotionkitError, MotionkitWarning
+from motionkit.errors import InputError, MissingPackageError, MotionkitWarning
 from motionkit.frontend import jpeg, script, style
 from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession
 from motionkit.media.images import check_file
 from motionkit.model import Model
-from motionkit.structures import Keypoints
+from motionkit.pipeline.clips import Glimpse
 from motionkit.widgets.controls import options_of
+from motionkit.widgets.failures import explain
 from motionkit.widgets.uploads import Transfers
 from motionkit.widgets.worker import Worker
 
@@ -73,7 +73,7 @@ def webcam(
         MissingPackageError: anywidget is not installed.
     """
     options = options or AnimateOptions()
-    side = picture_side(model.config, options.size)
+    side = model.picture_side(options.size)
     # A grey square until the source is there, so that the cell itself tells of wrong options and returns at once.
     grey = np.full((side, side, 3), 128, np.uint8)
     session = LiveSession(model, grey, options=options, mirror=True)
@@ -93,8 +93,8 @@ class Webcam(anywidget.AnyWidget):
         notice: What went wrong last, for the page; empty is nothing.
     """
 
-    _esm = script("elements", "transfer", "camera", "live_loop", "live_page", "live")
-    _css = style("base", "live")
+    _esm = script("webcam/webcam")
+    _css = style("shared/base", "webcam/webcam")
 
     setup = traitlets.Dict().tag(sync=True)
     strength = traitlets.Float().tag(sync=True)
@@ -179,23 +179,23 @@ class Webcam(anywidget.AnyWidget):
         try:
             answer, buffers = self._answer(content, data, received)
         except Exception as error:
-            answer = {"kind": "failed", "message": _told(error)}
+            answer = {"kind": "failed", "message": explain(error)}
         self.send({**answer, **_names(content)}, buffers)
 
     def _answer(self, content: Content, data: bytes, received: float) -> tuple[Content, list[bytes]]:
         """One result, with the milliseconds of each step."""
         begun = time.perf_counter()
-        driving: np.ndarray | Keypoints | None = None
+        driving: Glimpse | None = None
         shown: list[bytes] = []
         if content["kind"] == "frame":
-            driving = _from_jpeg(data)
+            driving = Glimpse(frame=_from_jpeg(data))
         elif content["kind"] == "next":
             if self._playing is None:
                 raise InputError("No clip is open", todo="Press Start")
-            driving = self._playing.next().driving
+            driving = self._playing.next()
             shown = [jpeg(_picture_of(driving, self._model.config.size))]
         read = time.perf_counter()
-        result = self._session.redraw() if driving is None else self._session.step(driving)
+        result = self._session.redraw() if driving is None else self._session.see(driving)
         if result is None:
             return {"kind": "dropped"}, []
         stepped = time.perf_counter()
@@ -245,7 +245,7 @@ class Webcam(anywidget.AnyWidget):
                 options.source_box
                 or faces.choose_square(picture, crop=options.crop, domain=domain, face=options.face)[0]
             )
-        square = faces.crop(picture, box, size=picture_side(self._model.config, options.size))
+        square = faces.crop(picture, box, size=self._model.picture_side(options.size))
         self._session.set_source(square)
         self.source_picture = jpeg(square)
         self.source = {"name": name, "note": " ".join(str(warning.message) for warning in told)}
@@ -270,7 +270,7 @@ class Webcam(anywidget.AnyWidget):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MotionkitWarning)  # the page shows what is seen of the clip
                 self._playing = LiveClip(path, model=self._model, options=self._base)
-            told = {**told, "kind": "template" if self._playing.is_template else "clip"}
+            told = {**told, "kind": "clip" if self._playing.pictures else "template"}
         self.driving = told
         self.send({"kind": "opened"})
 
@@ -296,7 +296,7 @@ class Webcam(anywidget.AnyWidget):
     def _failed(self, error: Exception, about: str = "") -> None:
         """Tell what went wrong. A trait keeps it for a page that is not there yet, or is loaded again."""
         # The time makes the same words news again.
-        self.notice = {"text": _told(error), "about": about, "at": time.time()}
+        self.notice = {"text": explain(error), "about": about, "at": time.time()}
         if about == "source" and not self.source:
             self.source = {"name": "None yet", "note": "Upload a picture, enter a path, or take the sample."}
 
@@ -316,19 +316,12 @@ def _names(content: Content) -> Content:
     return {"id": content.get("id"), "view": content.get("view")}
 
 
-def _told(error: Exception) -> str:
-    """What went wrong, for the page; what is not a user's mistake goes to the log as well."""
-    if isinstance(error, (MotionkitError, OSError)):
-        return str(error)
-    log.error("the webcam widget failed", exc_info=error)
-    return f"Something is wrong inside motionkit: {error!r}"
-
-
-def _picture_of(driving: np.ndarray | Keypoints, size: int) -> np.ndarray:
+def _picture_of(driving: Glimpse, size: int) -> np.ndarray:
     """What the page shows of a driving: the frame, or the keypoints where there is none."""
-    if isinstance(driving, np.ndarray):
-        return driving
-    return overlays.draw_keypoints(np.full((2 * size, 2 * size, 3), 32, np.uint8), driving)
+    if driving.frame is not None:
+        return driving.frame
+    assert driving.keypoints is not None
+    return overlays.draw_keypoints(np.full((2 * size, 2 * size, 3), 32, np.uint8), driving.keypoints)
 
 
 def _from_jpeg(data: bytes) -> np.ndarray:

@@ -94,8 +94,11 @@ class Lab:
     def open(self, page: Page, name: str, *, dark: bool = False) -> Notebook:
         """Open a notebook of the root folder alone on the page."""
         self._choose_theme(dark)
+        # On a busy machine JupyterLab may ask for the kernel that the notebook names already.
+        asks = page.locator(".jp-Dialog", has_text="Select Kernel")
+        page.add_locator_handler(asks, lambda dialog: dialog.locator("button.jp-mod-accept").click())
         page.goto(f"{self.url}/lab/tree/{name}?reset")
-        page.get_by_role("tab", name=name.split("/")[-1]).wait_for(timeout=START_SECONDS * 1000)
+        page.get_by_role("tab", name=name.rsplit("/", maxsplit=1)[-1]).wait_for(timeout=START_SECONDS * 1000)
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=START_SECONDS * 1000)
         # The whole width belongs to the notebook.
         page.evaluate("document.querySelectorAll('.jp-SideBar.lm-mod-left .lm-mod-current').forEach(t => t.click())")

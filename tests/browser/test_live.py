@@ -16,14 +16,25 @@ from PIL import Image
 from motionkit import media, samples, trust
 
 if TYPE_CHECKING:
-    from conftest import Lab, Notebook
     from playwright.sync_api import Browser, Page
+
+    from tests.browser.conftest import Lab, Notebook
 
 # Quick to answer, not quick to compute: a busy machine may need long for a result.
 PATIENCE = 60_000  # ms
 CELLS = ("import ctypes\nimport motionkit as mk\nwebcam = mk.webcam(mk.load_model())\nwebcam", "None")
 FAKE = ("--use-fake-device-for-media-stream",)
 ALLOWED = "--use-fake-ui-for-media-stream"
+# The first time, the camera opens once `window.allow` is called.
+SLOW_CAMERA = """
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        navigator.mediaDevices.getUserMedia = ask;
+        await new Promise((resolve) => { window.allow = resolve; });
+        window.late = await ask(wanted);
+        return window.late;
+    };
+"""
 
 
 @pytest.fixture(scope="module")
@@ -256,13 +267,13 @@ def test_a_busy_a_restarted_kernel_and_a_lost_camera_are_told(live: Live) -> Non
     live.page.keyboard.press("Shift+Enter")
     assert "busy" in live.says("No answer from the kernel")
     live.notebook.screenshot("live-busy", live.root)
-    live.wait("w.querySelector('.mk-banner').hidden")
+    live.wait("!w.querySelector('.mk-banner')")
     live.more(3)
 
     live.root.locator("video").first.evaluate("v => v.srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
     assert "press Start" in live.says("taken away")
     live.press("Start")
-    live.wait("w.dataset.state === 'running' && w.querySelector('.mk-banner').hidden")
+    live.wait("w.dataset.state === 'running' && !w.querySelector('.mk-banner')")
 
     live.page.get_by_role("menuitem", name="Kernel", exact=True).click()
     live.page.get_by_role("menuitem", name=re.compile("Restart Kernel…")).click()
@@ -333,6 +344,22 @@ def test_without_a_camera_a_clip_drives(lab: Lab, chromium: Browser) -> None:
     live.more(5)
     assert difference(first, live.pixels()) > 0.5 and difference(driving, live.pixels(".mk-live-driving")) > 0.5
     live.notebook.screenshot("live-clip", live.root)
+    live.press("Freeze")
+    live.wait("w.dataset.state === 'frozen' && w.querySelector('.mk-live-hint').hidden")
+    live.page.close()
+
+
+def test_a_camera_that_opens_after_it_was_given_up_is_given_back(lab: Lab, filmed: Browser) -> None:
+    live = open_live(lab, filmed, script=SLOW_CAMERA)
+    live.press("Start")
+    live.wait("window.allow")
+    live.press("Cancel")
+    live.press("Start")
+    live.more(3)
+    live.page.evaluate("window.allow()")
+    live.wait("window.late?.getTracks().every((track) => track.readyState === 'ended')")
+    live.more(3)
+    assert live.root.locator("video").first.evaluate("v => v.srcObject !== window.late && v.srcObject.active")
     live.page.close()
 
 
@@ -349,7 +376,7 @@ def test_an_error_from_before_the_page_is_shown_and_survives_a_reload(lab: Lab, 
     again = live.reload(lab)
     assert again.says("notes.txt") == told
     again.press("Dismiss")
-    again.wait("w.querySelector('.mk-banner').hidden")
+    again.wait("!w.querySelector('.mk-banner')")
     again.press("Sample")
     again.root.get_by_text("sample portrait").wait_for(timeout=PATIENCE)
     assert not again.root.locator(".mk-banner").is_visible() and again.root.get_by_text("None yet").count() == 0

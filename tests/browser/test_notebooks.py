@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import run as runner
 
-from browser.test_live import PATIENCE, Live, film, filmed  # noqa: F401
 from motionkit import media, samples, trust
+from tests.browser.test_live import PATIENCE, Live, film, filmed  # noqa: F401
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from browser.conftest import Lab, Notebook
+    from tests.browser.conftest import Lab, Notebook
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 FRAMES = 12

@@ -29,8 +29,8 @@ panel
 """
 # The page loses patience with a silent kernel after two seconds.
 HASTY = """
-from motionkit.widgets.panel import Panel
-Panel._esm = Panel._esm.replace("20_000", "2_000")
+from motionkit.widgets.panel import SliderPanel
+SliderPanel._esm = SliderPanel._esm.replace("20_000", "2_000")
 """
 
 READY = 'panel = mk.panel(model=model, output="ready")\npanel'

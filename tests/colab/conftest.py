@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 # The front end's tests use the same browser as those of the project's own JupyterLab.
-from browser.conftest import chromium, lab, start_chromium  # noqa: F401
-
-from colab.machine import BUILT, HERE, LAUNCH, ROOT, Colab
+from tests.browser.conftest import chromium, lab, start_chromium  # noqa: F401
+from tests.colab.machine import BUILT, HERE, LAUNCH, ROOT, Colab
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 BUILT = ROOT / ".colab"
 LAUNCH = ("sh", str(HERE / "machine.sh"))
+PYTHON = "3.13"  # Colab's
 MOUNTED = "/content/drive/MyDrive"
 
 

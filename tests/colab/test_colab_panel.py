@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 # The panel's own tests in a browser, here with Colab's kernels.
-from browser.test_panel import *  # noqa: F403
-
-from colab.machine import ROOT, Colab
+from tests.browser.test_panel import *  # noqa: F403
+from tests.colab.machine import ROOT, Colab
 
 if TYPE_CHECKING:
-    from browser.conftest import Lab
     from playwright.sync_api import Browser
+
+    from tests.browser.conftest import Lab
 
 ECHO = """
 import anywidget, traitlets
@@ -64,13 +65,12 @@ def _front_end(colab_with_motionkit: Colab, request: pytest.FixtureRequest) -> N
 
 
 def test_the_panels_tests_pass(colab_with_motionkit: Colab) -> None:
-    tests = ROOT / "tests" / "test_widgets.py"
-    if not tests.exists():
-        pytest.skip("the panel has no tests yet")
-    # The script, since `python -m pytest` would find the motionkit of the working folder, not the installed one.
+    # A copy of the tests alone: beside the clone's motionkit they would import that one, not the installed one.
+    shutil.copytree(ROOT / "tests", colab_with_motionkit.content / "tests")
+    shutil.copy(ROOT / "pyproject.toml", colab_with_motionkit.content)
     script = "import sys, pytest; sys.exit(pytest.console_main())"
     done = colab_with_motionkit.run(
-        "-I", "-c", script, "-p", "no:cacheprovider", f"--rootdir={ROOT}", str(tests), check=False
+        "-I", "-c", script, "-p", "no:cacheprovider", "tests/widgets/test_panel.py", check=False
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert " passed" in done.stdout

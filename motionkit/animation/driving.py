@@ -1,0 +1,160 @@
+"""What moves a source: one protocol for clips, frames and motion templates. Nobody asks which it is.
+
+Legend: B batch, H W picture size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+
+from motionkit.animation.overlap import lagged
+from motionkit.errors import InputError
+from motionkit.frames import check_frame
+from motionkit.model import Model
+from motionkit.structures import Detected, Keypoints
+from motionkit.tensors import to_cpu_later, to_tensor
+
+__all__ = ["Driving", "Frames", "as_driving", "detect", "detect_clip", "lag", "squares"]
+
+
+class Driving(Protocol):
+    """What moves a source.
+
+    Attributes:
+        fps: Exact rate.
+        length: Number of frames, None where only reading can tell.
+        path: The file behind it, None where there is none.
+        once: Whether it can be read only once.
+    """
+
+    @property
+    def fps(self) -> Fraction: ...
+
+    @property
+    def length(self) -> int | None: ...
+
+    @property
+    def path(self) -> Path | None: ...
+
+    @property
+    def once(self) -> bool: ...
+
+    def batches(self, model: Model, batch_size: int) -> Iterator[Detected]:
+        """The frames from the first one on with the keypoints that ``model`` sees, ``batch_size`` at a time.
+
+        Raises:
+            TemplateError: The keypoints are another model's.
+        """
+        ...
+
+
+class Frames:
+    """Square frames as a driving.
+
+    Args:
+        frames: H W 3 uint8, any iterable or a T H W 3 array.
+        fps: Their rate.
+    """
+
+    path = None
+
+    def __init__(self, frames: Iterable[np.ndarray], fps: Fraction) -> None:
+        self.frames, self.fps = frames, fps
+
+    @property
+    def length(self) -> int | None:
+        """Number of frames, None for an iterable that does not know."""
+        return len(self.frames) if hasattr(self.frames, "__len__") else None
+
+    @property
+    def once(self) -> bool:
+        """Whether the iterable is used up by reading."""
+        return iter(self.frames) is self.frames
+
+    def batches(self, model: Model, batch_size: int) -> Iterator[Detected]:
+        """As ``Driving.batches``."""
+        return detect(self.frames, model, batch_size)
+
+
+def as_driving(given: Driving | Iterable[np.ndarray], fps: float = 30.0) -> Driving:
+    """What was given, if it is a driving; else its square frames as one, of this rate."""
+    if hasattr(given, "batches"):
+        return cast(Driving, given)
+    return Frames(cast("Iterable[np.ndarray]", given), Fraction(fps).limit_denominator(1_000_000))
+
+
+def detect(frames: Iterable[np.ndarray], model: Model, batch_size: int | None = None) -> Iterator[Detected]:
+    """Square frames with their keypoints, batch after batch, in order.
+
+    Keypoints are on the CPU, where the small steps of motion transfer cost least; the generator takes them back.
+
+    Args:
+        frames: H W 3 uint8; sizes may differ.
+        model: Finds the keypoints.
+        batch_size: Frames at once; None is what suits the model's device.
+
+    Raises:
+        InputError: A frame is no picture or not square.
+    """
+    for chunk, arriving in lagged(_detections(frames, model, batch_size or model.usual_batch()), lag(model)):
+        yield Detected(arriving(), chunk)
+
+
+def detect_clip(frames: Iterable[np.ndarray], *, model: Model, batch_size: int | None = None) -> Iterator[Keypoints]:
+    """As ``detect``, the keypoints alone."""
+    for detected in detect(frames, model, batch_size):
+        yield detected.keypoints
+
+
+def _detections(
+    frames: Iterable[np.ndarray], model: Model, batch_size: int
+) -> Iterator[tuple[list[np.ndarray], Callable[[], Keypoints]]]:
+    """Batches of frames, and what waits for their keypoints."""
+    left = iter(frames)
+    while chunk := list(islice(left, batch_size)):
+        images = squares(chunk, "driving", model.config.size, model.device)
+        yield chunk, _keypoints_later(model.detect(images))
+
+
+def _keypoints_later(keypoints: Keypoints) -> Callable[[], Keypoints]:
+    value = to_cpu_later(keypoints.value)
+    jacobian = None if keypoints.jacobian is None else to_cpu_later(keypoints.jacobian)
+    return lambda: Keypoints(value(), None if jacobian is None else jacobian())
+
+
+def lag(model: Model) -> int:
+    """Batches begun before an earlier one is waited for: a GPU computes by itself, and shall always have work."""
+    return 1 if model.device.type == "cuda" else 0
+
+
+def squares(frames: list[np.ndarray], what: str, size: int, device: Any) -> torch.Tensor:
+    """Square frames, which may differ in size, as B 3 size size on a device.
+
+    Args:
+        frames: H W 3 uint8.
+        what: "source" or "driving", for the error.
+        size: Side in pixels.
+        device: Where the tensor goes.
+
+    Raises:
+        InputError: A frame is no picture or not square.
+    """
+    for frame in frames:
+        height, width = check_frame(frame, what=f"{what} frame").shape[:2]
+        if height != width:
+            raise InputError(
+                f"The {what} is not square",
+                got=f"{width}x{height} pixels",
+                expected="a square, since stretching would deform it",
+                todo="motionkit.faces.choose_square and crop make one; animate_file does it by itself",
+            )
+    alike = len({frame.shape for frame in frames}) == 1
+    groups = [frames] if alike else [[frame] for frame in frames]
+    return torch.cat([to_tensor(group, size=size, device=device) for group in groups])

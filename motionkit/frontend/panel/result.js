@@ -1,0 +1,141 @@
+// The panel's end: Animate with progress, the video, and keeping it.
+
+import { makePathField } from "../shared/controls.js";
+import { makeButton, makeElement } from "../shared/elements.js";
+import { secondsText } from "../shared/words.js";
+
+/** @param {string} folder Where results are saved to, unless another folder is named. */
+export function makeResult({ kernel, notice, files, settings, folder }) {
+  const send = (content) => {
+    notice.forget();
+    kernel.send(content);
+  };
+  const animate = makeButton("Animate", () => send({ kind: "animate", settings: settings.values }), {
+    kind: "mk-primary",
+  });
+  const cancel = makeButton("Cancel", () => kernel.send({ kind: "cancel" }), { hidden: true });
+  const status = makeElement("span", { class: "mk-muted mk-told", role: "status" });
+  const bar = makeElement("div");
+  const progress = makeElement("div", { class: "mk-progress", hidden: true }, bar);
+  const output = makeOutput({ kernel, notice, files, folder, onSave: (to) => send({ kind: "save", folder: to }) });
+  const label = "Results carry an “AI” label and say so in their metadata.";
+  const element = makeElement(
+    "section",
+    { class: "mk-result" },
+    makeElement(
+      "div",
+      { class: "mk-row" },
+      animate,
+      cancel,
+      status,
+      makeElement("span", { class: "mk-muted mk-label-note", text: label }),
+    ),
+    progress,
+    output.element,
+  );
+  return {
+    element,
+    /** What the kernel says of the animation; an empty object before the first. */
+    refresh(job) {
+      const running = job.state === "running";
+      animate.disabled = running;
+      cancel.hidden = !running;
+      progress.hidden = !running;
+      bar.style.width = running && job.total ? `${(100 * job.done) / job.total}%` : "0";
+      status.textContent = jobText(job);
+      if (job.collage) output.show(job); // also an earlier one, where the last was cancelled
+    },
+    close: output.close,
+  };
+}
+
+/** The video, downloads, and the folder to save to. */
+function makeOutput({ kernel, notice, files, folder, onSave }) {
+  const video = makeElement("video", { controls: true, loop: true, playsinline: true, class: "mk-video" });
+  video.muted = true; // else browsers do not let it begin by itself
+  const loading = makeElement("p", { class: "mk-muted" });
+  const save = makePathField({
+    label: "Folder to save to",
+    placeholder: "/content/drive/MyDrive/motionkit",
+    action: "Save to Drive",
+    onUse: onSave,
+  });
+  save.field.value = folder;
+  save.element.classList.add("mk-save");
+  const element = makeElement(
+    "div",
+    { class: "mk-output", hidden: true },
+    loading,
+    video,
+    makeElement(
+      "div",
+      { class: "mk-row" },
+      makeButton("Download result", () => download("result")),
+      makeButton("Download collage", () => download("collage")),
+      save.element,
+    ),
+  );
+  let shown = null; // the job whose video is shown
+  let url = null; // the video's
+  let paths = {};
+
+  /** A file of the job; null if it cannot be had, which is then shown. */
+  async function fetchFile(name, doing) {
+    try {
+      return await files.download(name, "video/mp4", (share) => {
+        if (share < 1) loading.textContent = `${doing} ${Math.round(share * 100)} %`;
+      });
+    } catch (error) {
+      notice.fail(error.message);
+      return null;
+    } finally {
+      loading.textContent = "";
+    }
+  }
+
+  async function download(name) {
+    if (!kernel.connected()) return;
+    notice.forget();
+    const blob = await fetchFile(name, "Downloading");
+    if (!blob) return;
+    const link = URL.createObjectURL(blob);
+    makeElement("a", { href: link, download: paths[name].split(/[/\\]/).pop() }).click();
+    setTimeout(() => URL.revokeObjectURL(link), 60_000);
+  }
+
+  async function show(job) {
+    const key = `${job.collage} ${job.at}`;
+    if (shown === key) return;
+    shown = key;
+    paths = { result: job.result, collage: job.collage };
+    element.hidden = false;
+    loading.textContent = "Loading the video…";
+    const blob = await fetchFile("collage", "Loading the video:");
+    if (shown !== key) return;
+    if (!blob) {
+      shown = null; // it is tried again when the kernel next says something of it
+      return;
+    }
+    if (url) URL.revokeObjectURL(url);
+    url = URL.createObjectURL(blob);
+    video.src = url;
+    video.play().catch(() => {}); // the controls are there
+  }
+
+  const close = () => {
+    if (url) URL.revokeObjectURL(url);
+  };
+  return { element, show, close };
+}
+
+function jobText(job) {
+  if (job.state === "running") {
+    if (!job.done) return "Starting…";
+    const of = job.total ? ` of ${job.total}` : "";
+    const left = job.remaining ? `, ${secondsText(job.remaining)} left` : "";
+    return `Frame ${job.done}${of}, ${job.rate.toFixed(1)} a second${left}`;
+  }
+  if (job.state === "done") return `${job.frames} frames in ${secondsText(job.seconds)}`;
+  if (job.state === "cancelled") return "Cancelled; nothing was written";
+  return "";
+}

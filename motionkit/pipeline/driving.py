@@ -1,0 +1,198 @@
+"""A driving of whatever kind, opened. What kind of file a path names is decided here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import singledispatch
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from motionkit import media
+from motionkit.animation.driving import Driving
+from motionkit.config import AnimateOptions
+from motionkit.errors import InputError
+from motionkit.model import Model
+from motionkit.motion.templates import MotionTemplate, check_model, is_template, load_template
+from motionkit.pipeline.clips import CroppedClip, Glimpse, crop_clip
+from motionkit.structures import Box, Detected
+
+__all__ = ["OpenDriving", "SeenDriving", "open_driving"]
+
+
+class SeenDriving(Driving, Protocol):
+    """A driving as a model sees it: what ``animate`` takes, and what else is known of it.
+
+    Attributes:
+        box: The square of the whole frame, None where there are no pictures.
+        waited: Seconds that readers have waited for frames.
+    """
+
+    @property
+    def box(self) -> Box | None: ...
+
+    @property
+    def waited(self) -> float: ...
+
+    def glimpses(self, size: int) -> Iterator[Callable[[], Glimpse]]:
+        """Frame after frame, each as a call that makes its square of ``size`` pixels: one may be skipped at no cost."""
+        ...
+
+    def square_at(self, index: int) -> np.ndarray | None:
+        """One frame out of order; None where that cannot be had."""
+        ...
+
+
+class OpenDriving(Protocol):
+    """A driving that was opened and not yet looked at.
+
+    Attributes:
+        path: Its file, None where there is none.
+        fps: Exact rate.
+        length: Number of frames, None where only reading can tell.
+        audio: The clip whose sound goes with it, None without.
+    """
+
+    @property
+    def path(self) -> Path | None: ...
+
+    @property
+    def fps(self) -> Fraction: ...
+
+    @property
+    def length(self) -> int | None: ...
+
+    @property
+    def audio(self) -> media.Clip | None: ...
+
+    def seen(self, model: Model, options: AnimateOptions) -> SeenDriving:
+        """As the model sees it under these options: a clip's steady square is found.
+
+        Raises:
+            TemplateError: A template of another model.
+            FaceNotFoundError: A face was insisted on and not found.
+        """
+        ...
+
+    def first_picture(self) -> np.ndarray | None:
+        """The first whole frame, None where there are no pictures."""
+        ...
+
+
+@dataclass(frozen=True)
+class _OpenClip:
+    """A clip as an ``OpenDriving``."""
+
+    clip: media.Clip
+
+    @property
+    def path(self) -> Path:
+        return self.clip.info.path
+
+    @property
+    def fps(self) -> Fraction:
+        return self.clip.info.fps
+
+    @property
+    def length(self) -> int | None:
+        return self.clip.info.frames
+
+    @property
+    def audio(self) -> media.Clip:
+        return self.clip
+
+    def seen(self, model: Model, options: AnimateOptions) -> CroppedClip:
+        return crop_clip(self.clip, model.config, options)
+
+    def first_picture(self) -> np.ndarray:
+        return next(iter(self.clip))
+
+
+@dataclass(frozen=True)
+class _OpenTemplate:
+    """A motion template as an ``OpenDriving`` and a ``SeenDriving``: there is nothing to crop."""
+
+    template: MotionTemplate
+    audio: None = None
+    box: None = None
+    waited: float = 0.0
+    once: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        return self.template.path
+
+    @property
+    def fps(self) -> Fraction:
+        return self.template.fps
+
+    @property
+    def length(self) -> int:
+        return len(self.template)
+
+    def seen(self, model: Model, options: AnimateOptions) -> _OpenTemplate:
+        check_model(self.template, name=model.config.name, model_hash=model.fingerprint)
+        return self
+
+    def first_picture(self) -> None:
+        return None
+
+    def batches(self, model: Model, batch_size: int) -> Iterator[Detected]:
+        return self.template.batches(model, batch_size)
+
+    def glimpses(self, size: int) -> Iterator[Callable[[], Glimpse]]:
+        keypoints = self.template.keypoints
+        return (lambda at=at: Glimpse(keypoints=keypoints[at : at + 1]) for at in range(len(keypoints)))  # type: ignore[misc]
+
+    def square_at(self, index: int) -> None:
+        return None
+
+
+@singledispatch
+def open_driving(
+    driving: str | Path | media.Clip | MotionTemplate | OpenDriving,
+    *,
+    beside: str | Path | None = None,
+    **cut: Any,
+) -> OpenDriving:
+    """A driving in any of its forms, opened.
+
+    Args:
+        driving: The path of a clip or motion template, either of them, or what this function gave before.
+        beside: The source, with which a picture given as the driving may have been swapped.
+        cut: Of a clip, as for ``media.open_clip``.
+
+    Raises:
+        InputError, MediaError, TemplateError: It cannot be used.
+    """
+    return driving  # type: ignore[return-value]  # opened before
+
+
+@open_driving.register
+def _(driving: media.Clip, **_: Any) -> OpenDriving:
+    return _OpenClip(driving)
+
+
+@open_driving.register
+def _(driving: MotionTemplate, **_: Any) -> OpenDriving:
+    return _OpenTemplate(driving)
+
+
+@open_driving.register(str)
+@open_driving.register(Path)
+def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> OpenDriving:
+    path = Path(driving)
+    if path.is_file() and is_template(path):
+        if any(value is not None for value in cut.values()):
+            raise InputError("A motion template cannot be cut", got=str(path), todo="Cut the clip before extract")
+        return _OpenTemplate(load_template(path))
+    if beside is not None and media.is_image(path) and not media.is_image(beside):
+        raise InputError(
+            "Source and driving look swapped",
+            got=f"a picture as the driving ({path.name}) and a clip as the source ({Path(beside).name})",
+            expected="source first, then driving",
+        )
+    return _OpenClip(media.open_clip(path, **cut))

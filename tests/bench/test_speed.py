@@ -1,0 +1,74 @@
+"""Cost: seconds a frame against the published procedure, and memory against length. Ratios within one run."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from motionkit.bench.procedures import Fast, Plain
+from motionkit.bench.subjects import fresh, load_reference
+
+ROUNDS = 5
+
+
+@pytest.mark.slow
+def test_a_vox_frame_costs_at_most_six_tenths_of_the_plain_path() -> None:
+    reference, side = load_reference("vox")
+    device = torch.device("cpu")
+    plain, fast = Plain(reference, side, device), Fast(reference, side, device, "float32")
+    ratios = []
+    for number in range(ROUNDS + 1):
+        source, first, clip = fresh(number, 1, side)  # a fresh frame each round
+        taken = []
+        for procedure in (plain, fast):
+            procedure.begin(source, first)
+            begin = time.perf_counter()
+            image, _ = procedure.step(clip)
+            taken.append((time.perf_counter() - begin, image))
+        (usual, expected), (seconds, result) = taken
+        torch.testing.assert_close(result, expected, atol=1e-3, rtol=0)
+        ratios.append(seconds / usual)
+    ratio = statistics.median(ratios[1:])  # the first round warms up
+    print(f"fast / plain: {ratio:.2f}, from {min(ratios[1:]):.2f} to {max(ratios[1:]):.2f}")
+    assert ratio <= 0.6  # 0.4 on a quiet machine
+
+
+MEMORY = """
+import sys
+from fractions import Fraction
+import numpy as np
+import motionkit as mk
+from motionkit import media, samples
+from tests.conftest import seeded_model, tiny_config
+from motionkit.model import Model
+folder, count = sys.argv[1], int(sys.argv[2])
+rng = np.random.default_rng(0)
+noise = rng.integers(0, 256, (720, 1480, 3), dtype=np.uint8) // 4
+with media.VideoWriter(f"{folder}/in{count}.mp4", fps=Fraction(30)) as writer:
+    for i in range(count):
+        writer.write(np.ascontiguousarray(noise[:, i % 200 : i % 200 + 1280]))
+model = Model(seeded_model(tiny_config()), device="cpu", precision="float32")
+options = mk.AnimateOptions(crop="centre")
+mk.animate_file(samples.portrait(), f"{folder}/in{count}.mp4", f"{folder}/out{count}.mp4", model=model, options=options)
+# Not ru_maxrss, which a child inherits from the process that started it.
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads peak memory from Linux's /proc")
+def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
+    def peak(count: int) -> int:
+        command = [sys.executable, "-c", MEMORY, str(tmp_path), str(count)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+        return int(done.stdout.split()[-1])
+
+    short, long = peak(60), peak(600)
+    print(f"peak memory: {short / 1024:.0f} MiB for 60 frames of 720p, {long / 1024:.0f} MiB for 600")
+    assert long <= 1.05 * short
