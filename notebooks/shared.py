@@ -43,7 +43,7 @@ if not all(getattr(importlib.util.find_spec(name), "origin", None) for name in (
     wanted = f"motionkit[{extras}] @ {{package}}" if "://" in package else f"{{package}}[{extras}]"
     installed = subprocess.check_output([sys.executable, "-m", "pip", "list", "--format=freeze", "--exclude=motionkit"])
     pathlib.Path("constraints.txt").write_bytes(installed)  # all of it stays as it is
-    if subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", wanted]).returncode:
+    if subprocess.call([sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", wanted]):
         raise SystemExit(f"pip could not install {{wanted}}. Set package to a clone, a wheel or a git address.")"""
 
 

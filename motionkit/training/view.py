@@ -23,7 +23,7 @@ FIGURE_SIZE, DPI = (9.6, 3.0), 100  # inches, pixels an inch
 
 
 class TrainingView:
-    """A run's losses and its newest picture grid below a cell, kept up to date; give it to ``train`` as `callback`.
+    """A run's losses and its newest picture grid below a cell, kept up to date; give it to ``train`` as ``callback``.
 
     Curves come from the run's ``scalars.csv``: what there is of a run that is to be resumed is shown at once.
 
