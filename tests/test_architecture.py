@@ -50,6 +50,7 @@ INSIDE = {
         "signals",
         "subjects",
         "figures",
+        "agreement",
         "verdict",
         "report",
         "judging",
@@ -117,8 +118,8 @@ INSIDE = {
     "training": [
         "config",
         "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
-        "objective report",
-        "view",
+        "adversarial report",
+        "objective view",
         "learner",
         "trainer",
         "__init__",

@@ -172,7 +172,7 @@ def run_accelerate(words: list[str]) -> None:
     assert words[:4] == ["accelerate", "launch", "--num_processes", "4"]
     launch = ["-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu", "--main_process_port", "0"]
     command = [sys.executable, *launch, *words[4:], *shlex.split(SHORT["train"])]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -180,7 +180,7 @@ def plan_make(words: list[str]) -> None:
     """It would install into the repository and run this suite: only the plan is made."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    done = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
 
 

@@ -123,11 +123,13 @@ def test_the_install_cell_leaves_alone_what_is_installed(tmp_path: Path) -> None
     (source,) = [cell.source for cell in cells("animate") if "install" in tags(cell)]
     code = f"package = {str(package)!r}\n{source}\nimport motionkit; print(motionkit.VERSION)"
     environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
-    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0 and done.stdout.split() == ["9.0"], done.stderr
     nowhere = subprocess.run(
         [python, "-c", f"package = 'nowhere'\n{source}".replace("motionkit", "motionkid")],
-        cwd=tmp_path, env=environment, capture_output=True, text=True,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert nowhere.returncode == 1
     assert nowhere.stderr.endswith(

@@ -172,8 +172,9 @@ def _wait_for(url: str, server: subprocess.Popen[Any], log: Path) -> None:
     while time.monotonic() < deadline:
         assert server.poll() is None, f"JupyterLab ended: {log.read_text(errors='replace')[-2000:]}"
         try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
+            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310  # JupyterLab's own address
         except OSError:
             time.sleep(0.2)
+        else:
+            return
     raise AssertionError(f"JupyterLab does not answer: {log.read_text(errors='replace')[-2000:]}")

@@ -214,6 +214,7 @@ def test_the_result_of_a_real_process_carries_the_label(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("o.mp4: 1 frames") or "1 frame" in done.stdout

@@ -489,9 +489,10 @@ def test_truth_that_is_not_asked_for_is_left_alone(tmp_path: Path) -> None:
     model = tiny_config(keypoint_names=("tip_left", "b", "c"))
     data = PairDataset(find_clips(tmp_path, ALL).train, model, ALL, AugmentationConfig(), truth=LossConfig().truth)
     assert all(data[0, n].truth is None for n in range(3))
+    with_truth(tmp_path / "d" / "a", names=model.keypoint_names, side=32)
+    named = find_clips(tmp_path / "d", ALL).train
     with pytest.raises(ConfigError, match="no counterpart in a mirror"):
-        with_truth(tmp_path / "d" / "a", names=model.keypoint_names, side=32)
-        PairDataset(find_clips(tmp_path / "d", ALL).train, model, ALL, AugmentationConfig())
+        PairDataset(named, model, ALL, AugmentationConfig())
 
 
 # Batches

@@ -103,7 +103,7 @@ def test_all_faces_of_a_picture(work: Path) -> None:
         run(work, heads, options=AnimateOptions(face="all"))
     options = AnimateOptions(face="all", paste_back=True, label=False, driving_box=Box(0, 0, 80, 80), strength=2.0)
     run(work, heads, "frames", options=options)
-    last = media.read_image(sorted((work / "frames").iterdir())[-1]).astype(int)
+    last = media.read_image(max((work / "frames").iterdir())).astype(int)
     moved = np.abs(last - media.read_image(work / "face.jpg")).mean(axis=(0, 2))
     assert moved[:256].max() > 1 and moved[256:].max() > 1
 
@@ -167,7 +167,7 @@ def test_mistakes_are_told(work: Path, model: Model) -> None:
 
 def command(*words: object, work: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "motionkit", *map(str, words)], cwd=work, capture_output=True, text=True
+        [sys.executable, "-m", "motionkit", *map(str, words)], cwd=work, capture_output=True, text=True, check=False
     )
 
 
