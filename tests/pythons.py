@@ -20,12 +20,24 @@ from typing import TextIO
 
 ROOT = Path(__file__).parent.parent
 DECLARED = ("pyproject.toml", "setup.py", "requirements.txt")
-QUICK = ("-m", "quick")
+# Imports, commands, the networks' golden outputs, media there and back, motion, weights, widgets; about two minutes.
+QUICK = (
+    "tests/animation",
+    "tests/cli",
+    "tests/media",
+    "tests/modules",
+    "tests/motion",
+    "tests/test_architecture.py",
+    "tests/test_install.py",
+    "tests/training/test_config.py",
+    "tests/weights",
+    "tests/widgets",
+)
 
 
 def main(arguments: list[str]) -> int:
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    versions, suite = arguments[:split], arguments[split + 1 :] or QUICK
+    versions, suite = arguments[:split], arguments[split + 1 :] or [*QUICK, "-m", "not slow"]
     logs = ROOT / "output" / "pythons"
     logs.mkdir(parents=True, exist_ok=True)
     outcomes = {}

@@ -237,7 +237,7 @@ class _Network:
             raise MissingPackageError(
                 "The face mesh needs a package that is not installed",
                 got="ai-edge-litert",
-                todo='pip install "motionkit[recipe]"',
+                todo='pip install "motionkit[evaluate]"',
             ) from None
         self.network = Interpreter(str(path), num_threads=1)
         self.network.allocate_tensors()
