@@ -38,7 +38,7 @@ INSIDE = {
     ],
     "media": [
         "suffixes colour",
-        "targets",
+        "targets jpeg",
         "images streams",
         "metadata reading",
         "seeking audio",
