@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
-from motionkit.config import OVERLAYS, AnimateOptions
 from motionkit.errors import InputError
+from motionkit.options import OVERLAYS, AnimateOptions
 from motionkit.structures import Box
 
 __all__ = ["add_commands", "options"]

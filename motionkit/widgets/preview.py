@@ -16,7 +16,6 @@ import numpy as np
 from motionkit import faces
 from motionkit.animation.moments import Moment, choose_reference
 from motionkit.animation.source import EncodedFrames
-from motionkit.config import AnimateOptions
 from motionkit.drawing.collage import Panel
 from motionkit.drawing.overlays import draw_keypoints
 from motionkit.errors import InputError
@@ -25,6 +24,7 @@ from motionkit.frames import Frame
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import CroppedClip
 from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
 from motionkit.pipeline.outputs import finish

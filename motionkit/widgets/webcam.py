@@ -17,8 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from motionkit import config, drive, faces, media, samples
-from motionkit.config import AnimateOptions
+from motionkit import drive, faces, media, samples
 from motionkit.drawing import overlays
 from motionkit.errors import InputError, MissingPackageError, MotionkitWarning
 from motionkit.frames import Frame
@@ -28,6 +27,7 @@ from motionkit.live.session import LiveSession
 from motionkit.media.images import check_file
 from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.model import Model
+from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.pipeline.clips import Glimpse
 from motionkit.widgets.controls import options_of
 from motionkit.widgets.failures import explain
@@ -125,9 +125,9 @@ class Webcam(anywidget.AnyWidget):
             setup={
                 "side": round(FRAME_SCALE * model.size),
                 "groups": list(model.keypoint_groups),
-                "strength": config.STRENGTH_RANGE,
-                "smoothing": config.SMOOTHING_RANGE,
-                "gain": config.GAIN_RANGE,
+                "strength": STRENGTH_RANGE,
+                "smoothing": SMOOTHING_RANGE,
+                "gain": GAIN_RANGE,
                 "start": start,
             },
             mirror=session.mirror,

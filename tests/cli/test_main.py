@@ -16,9 +16,9 @@ from motionkit import media, model, trust
 from motionkit.cli import animation
 from motionkit.cli import main as cli
 from motionkit.cli.main import main
-from motionkit.config import AnimateOptions
 from motionkit.model import Model
 from motionkit.motion.templates import load_template
+from motionkit.options import AnimateOptions
 from motionkit.samples import portrait
 from motionkit.structures import Box
 from tests.conftest import seeded_model, tiny_config

@@ -22,9 +22,9 @@ import motionkit as mk
 from motionkit import media, pipeline, samples
 from motionkit.cli import animation
 from motionkit.cli import main as cli
-from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.structures import Box, Progress
 from tests.conftest import seeded_model, tiny_config
 from tests.media.test_round_trip import click_and_flash, ffmpeg
