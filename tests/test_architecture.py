@@ -17,7 +17,7 @@ LAYERS = [
     "errors",
     "frames",
     "structures",
-    "config wholefile progress samples frontend",
+    "config options wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
