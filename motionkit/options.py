@@ -9,11 +9,12 @@ from typing import Any, Literal
 from motionkit.errors import InputError
 from motionkit.structures import Box
 
-__all__ = ["GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
+__all__ = ["AUDIO", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
 
 STRENGTH_RANGE = (0.0, 2.0)
 GAIN_RANGE = (0.0, 4.0)
 SMOOTHING_RANGE = (0.0, 1.0)
+AUDIO = ("auto", "driving", "source", "none")
 OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
 
 
@@ -41,7 +42,7 @@ class AnimateOptions:
         driving_box: The square of the driving frames to read, in pixels; overrides ``crop``.
         face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
         paste_back: Blend the animated square into the full source picture.
-        audio: Carry over the driving clip's audio.
+        audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none".
         overlays: Extra collage panels, any of ``OVERLAYS``.
         label: Put the visible "AI" badge on what is written. Metadata says so in any case.
 
@@ -63,7 +64,7 @@ class AnimateOptions:
     driving_box: Box | None = None
     face: Literal["largest", "all"] | int = "largest"
     paste_back: bool = False
-    audio: bool = True
+    audio: Literal["auto", "driving", "source", "none"] = "auto"
     overlays: tuple[str, ...] = ()
     label: bool = True
 
@@ -75,6 +76,7 @@ class AnimateOptions:
         if self.motion_limit is not None and not self.motion_limit > 0:
             raise InputError("motion_limit is out of range", got=self.motion_limit, expected="above 0, or None")
         _check_choice("reference", self.reference, ("first", "best"), or_index=True)
+        _check_choice("audio", self.audio, AUDIO)
         _check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         _check_choice("face", self.face, ("largest", "all"), or_index=True)
         for overlay in self.overlays:

@@ -9,7 +9,7 @@ from typing import Any
 
 from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
 from motionkit.errors import InputError
-from motionkit.options import OVERLAYS, AnimateOptions
+from motionkit.options import AUDIO, OVERLAYS, AnimateOptions
 from motionkit.structures import Box
 
 __all__ = ["add_commands", "options"]
@@ -50,7 +50,9 @@ def _add_animate(command: AddCommand) -> None:
     picture.add_argument("--paste-back", action="store_true", help="blend the result into the whole source picture")
     picture.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the result in pixels")
     picture.add_argument("--batch-size", type=int, default=DEFAULTS.batch_size, help="frames computed at once")
-    picture.add_argument("--no-audio", action="store_true", help="leave the driving clip's audio out")
+    picture.add_argument(
+        "--audio", default=DEFAULTS.audio, choices=AUDIO, help="whose sound: auto is the driving's, else the source's"
+    )
     picture.add_argument("--no-label", action="store_true", help="leave the visible badge out (metadata stays)")
     picture.add_argument(
         "--overlay", action="append", default=[], choices=OVERLAYS, help="extra collage panel; can be repeated"
@@ -77,7 +79,6 @@ def options(given: argparse.Namespace) -> AnimateOptions:
         "face": _index(given.face),
         "source_box": _box(given.source_box),
         "driving_box": _box(given.driving_box),
-        "audio": not given.no_audio,
         "label": not given.no_label,
         "overlays": tuple(given.overlay),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +22,7 @@ from motionkit.drawing.overlays import draw_keypoints
 from motionkit.errors import InputError
 from motionkit.fast import EncodedSource
 from motionkit.frames import Frame
+from motionkit.media.images import is_image
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
@@ -225,7 +227,7 @@ class Preview:
             mover = self._mover(options, references[number])
             return mover.move_at_once(animated[number].keypoints(index), drive.keypoints(index))
         smoothed = self._smoothed.get(
-            animated, drive, replace(options, overlays=(), paste_back=False, label=True, audio=True),
+            animated, drive, replace(options, overlays=(), paste_back=False, label=True, audio="none"),
             make=lambda: [
                 SmoothedMotion(face.keypoints, face.moves, drive, self._mover(options, reference))
                 for face, reference in zip(animated, references, strict=True)
@@ -241,17 +243,21 @@ class Preview:
         path, config = self.source, self.model.config
         if path is None:
             raise InputError("There is no source yet", todo="Choose a picture")
+        # A clip is shown as it is at the driving's times; a picture has none, and its face is not looked for again.
+        fps = None if self._opened is None or is_image(path) else self._opened.fps
         if options.source_box is None:
-            key = path, options.crop, options.face, options.size
-            return self._auto_subject.get(*key, make=lambda: open_source(path, config, options))
+            key = path, fps, options.crop, options.face, options.size
+            return self._auto_subject.get(*key, make=lambda: open_source(path, config, options, fps=fps))
         plain = replace(options, source_box=None, crop="centre", face="largest", paste_back=False)
-        subject = self._plain_subject.get(path, options.size, make=lambda: open_source(path, config, plain))
+        subject = self._plain_subject.get(
+            path, fps, options.size, make=lambda: open_source(path, config, plain, fps=fps)
+        )
         return replace(subject, boxes=[options.source_box])
 
     def _animated(self, options: AnimateOptions) -> list[_Face]:
         subject = self._subject(options)
         return self._faces.get(
-            self.source, tuple(subject.boxes), subject.size,
+            self.source, None if subject.clip is None else subject.clip.info.fps, tuple(subject.boxes), subject.size,
             make=lambda: [_Face(subject, box, self.model, self._check) for box in subject.boxes],
         )  # fmt: skip
 
@@ -329,8 +335,11 @@ class _Face:
         return faces.crop(self._read(at), self._box, size=self._subject.size)
 
     def _read(self, at: int) -> Frame:
-        assert self._subject.clip is not None
-        return read_frames_at(self._subject.clip.info.path, [at])[0]
+        clip = self._subject.clip
+        assert clip is not None
+        if clip.seekable:
+            return read_frames_at(clip.info.path, [at])[0]
+        return next(islice(clip, at, None))  # resampled: only reading in order knows which frame has this place
 
     def _looped(self, index: int) -> int:
         assert self._clip is not None

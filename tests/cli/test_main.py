@@ -62,7 +62,7 @@ def parsed(*arguments: str) -> AnimateOptions:
 def test_each_flag_sets_its_option() -> None:
     motion = "--strength 1.5 --gain 0=0.5 --gain mouth=2 --smoothing 0.3 --motion-limit 0 --reference 4 --absolute"
     crop = "--no-adapt-scale --crop centre --source-box 1,2,33,34 --driving-box=-4,0,60,64 --face all --paste-back"
-    result = "--size 64 --batch-size 3 --no-audio --no-label --overlay flow --overlay keypoints"
+    result = "--size 64 --batch-size 3 --audio none --no-label --overlay flow --overlay keypoints"
     assert parsed(*f"{motion} {crop} {result}".split()) == AnimateOptions(
         strength=1.5,
         gains={0: 0.5, "mouth": 2.0},
@@ -78,7 +78,7 @@ def test_each_flag_sets_its_option() -> None:
         paste_back=True,
         size=64,
         batch_size=3,
-        audio=False,
+        audio="none",
         label=False,
         overlays=("flow", "keypoints"),
     )

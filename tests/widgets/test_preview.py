@@ -216,7 +216,7 @@ def test_the_samples_squares_are_those_that_would_be_found(name: str) -> None:
         AnimateOptions(
             relative=False, adapt_scale=False, strength=0.5, gains={"mouth": 1.5, 2: 0.1}, smoothing=0.35,
             motion_limit=None, reference=12, crop="centre", source_box=Box(-3, 2, 45, 50), paste_back=True,
-            audio=False, overlays=("flow",), driving_box=Box(0, 0, 9, 9),
+            audio="none", overlays=("flow",), driving_box=Box(0, 0, 9, 9),
         ),
         AnimateOptions(reference="best", overlays=("keypoints", "occlusion")),
     ],
