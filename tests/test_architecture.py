@@ -202,6 +202,12 @@ def test_there_is_one_grid_sample() -> None:
     assert users == ["grid.py"]
 
 
+def test_there_is_one_psnr_and_one_list_of_suffixes() -> None:
+    texts = {file: file.read_text(encoding="utf-8") for file in FILES}
+    assert [file.name for file, text in texts.items() if "log10(" in text] == ["frames.py"]
+    assert {file.parent.name for file, text in texts.items() if '".mkv"' in text} == {"media"}
+
+
 def test_only_media_reads_videos() -> None:
     users = {
         file.relative_to(PACKAGE).parts[0]

@@ -244,7 +244,7 @@ def _tar_posing_as_stacked(path: Path, content: bytes) -> None:
 
 def test_numpy_scalars_are_refused_too(tmp_path: Path) -> None:
     path = stacked(tmp_path / "model.pth.tar", {**published(), "best": np.float64(0.5)})
-    with pytest.raises(WeightsError, match=r"refused: it wants the Python object numpy\S*scalar"):
+    with pytest.raises(WeightsError, match=r"refused: it needs the Python object numpy\S*scalar"):
         checkpoints.read(path)
 
 
