@@ -125,8 +125,8 @@ INSIDE = {
         "__init__",
     ],
     "widgets": [
-        "controls failures uploads worker detected calls",
-        "job",
+        "controls failures kept uploads worker detected calls",
+        "face job",
         "preview",
         "inputs",
         "panel webcam",
