@@ -21,13 +21,13 @@ from motionkit.motion.templates import MotionTemplate
 from motionkit.options import AnimateOptions
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_frames, to_tensor
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config, tiny_model
 
 STILL = AnimateOptions(strength=0.0)
 
 
 def tiny(**changes: object) -> Model:
-    return Model(seeded_model(tiny_config(**changes)), device="cpu", precision="float32", fingerprint="f" * 64)
+    return tiny_model("f" * 64, **changes)
 
 
 @pytest.fixture(scope="module")

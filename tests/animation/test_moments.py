@@ -22,7 +22,7 @@ from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config, tiny_model
 
 RNG = np.random.default_rng(0)
 SOURCE = RNG.integers(0, 256, (32, 32, 3), np.uint8)
@@ -31,7 +31,7 @@ DRIVING = RNG.integers(0, 256, (9, 32, 32, 3), np.uint8)
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config()), device="cpu", precision="float32", fingerprint="abc")
+    return tiny_model("abc")
 
 
 def frames(source: object, driving: object, model: Model, **options: object) -> np.ndarray:
@@ -139,16 +139,16 @@ def test_templates_drive_like_their_clip(model: Model) -> None:
     keypoints = Keypoints.cat(list(detect_clip(DRIVING, model=model)))
     template = MotionTemplate(keypoints=keypoints, fps=Fraction(25), model="tiny", model_hash="abc", size=(32, 32))
     assert np.array_equal(frames(SOURCE, template, model), frames(SOURCE, DRIVING, model))
-    other = Model(seeded_model(tiny_config()), device="cpu", precision="float32", fingerprint="another")
+    other = tiny_model("another")
     with pytest.raises(TemplateError, match="made with"):
         frames(SOURCE, template, other)
 
 
 def test_sizes() -> None:
-    plain = Model(seeded_model(tiny_config()), device="cpu", precision="float32")
+    plain = tiny_model()
     with pytest.raises(InputError, match="Model 'tiny' gives pictures of one size only; got size 64; expected 32"):
         frames(SOURCE, DRIVING, plain, size=64)
-    blending = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", precision="float32")
+    blending = tiny_model(blend_warped=True)
     assert frames(SOURCE, DRIVING, blending, size=80).shape == (9, 80, 80, 3)
 
 

@@ -16,12 +16,12 @@ from motionkit import media, model, trust
 from motionkit.cli import animation
 from motionkit.cli import main as cli
 from motionkit.cli.main import main
-from motionkit.model import Model
+from motionkit.config import AnimateOptions
 from motionkit.motion.templates import load_template
 from motionkit.options import AnimateOptions
 from motionkit.samples import portrait
 from motionkit.structures import Box
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config, tiny_model
 
 COMMANDS = (
     "animate",
@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with media.VideoWriter(tmp_path / "drive.mp4", fps=Fraction(25)) as writer:
         for i in range(5):
             writer.write(picture[40 + i : 104 + i, 180 + 2 * i : 260 + 2 * i])
-    tiny = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", precision="float32", fingerprint="f" * 64)
+    tiny = tiny_model("f" * 64, blend_warped=True)
     monkeypatch.setattr(model, "load_model", lambda *_, **__: tiny)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -187,7 +187,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_warning_is_one_line_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    face = Model(seeded_model(tiny_config(domain="face")), device="cpu", precision="float32")
+    face = tiny_model(domain="face")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model, "load_model", lambda *_, **__: face)
         assert main(["animate", "drive.mp4", "drive.mp4", "-o", "o.mp4"]) == 0

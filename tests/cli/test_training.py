@@ -18,7 +18,7 @@ from motionkit import training
 from motionkit.cli.main import main
 from motionkit.training import PRESETS, TrainConfig, TrainResult
 from motionkit.weights import checkpoints
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 from tests.support.training_runs import make_clips, small_run, written
 
 

@@ -22,8 +22,8 @@ from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarni
 from motionkit.modules.grid import identity_grid, warp
 from motionkit.tensors import to_frames
 from motionkit.training.config import AugmentationConfig, DataConfig, LossConfig
-from tests.conftest import tiny_config
 from tests.support import clips
+from tests.support.networks import tiny_config
 
 MODEL = tiny_config()
 AS_IS = AugmentationConfig(horizontal_flip=False, time_flip=False)

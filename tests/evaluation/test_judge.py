@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +14,11 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import pearsonr
 
 from motionkit.errors import InputError
-from motionkit.model import Model
-from tests.conftest import seeded_model, tiny_config
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "weights" / "recipe"))
-
-
-from motionkit.evaluation import agreement, figures, judging, report, signals, subjects, verdict
+from motionkit.evaluation import figures, judging, report, signals, subjects, verdict
 from motionkit.faces import mesh as landmarks
 from motionkit.faces.mesh import Mesh, Track
+from motionkit.model import Model
+from tests.support.networks import tiny_model
 
 SIDE = 64
 
@@ -241,7 +236,7 @@ class StandIn:
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config(size=SIDE, picture_size=SIDE)), device="cpu", precision="float32")
+    return tiny_model(size=SIDE, picture_size=SIDE)
 
 
 def test_judging_a_model_from_frames_to_table(model: Model, tmp_path: Path) -> None:

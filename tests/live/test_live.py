@@ -21,9 +21,8 @@ from motionkit.errors import InputError, MediaError, TemplateError
 from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession, Recorder
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
-from tests.conftest import seeded_model, tiny_config
 from tests.support import clips
+from tests.support.networks import seeded_model, tiny_config
 
 PLAIN = AnimateOptions(label=False)
 WAIT = 20  # seconds

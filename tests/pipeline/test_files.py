@@ -17,7 +17,7 @@ from motionkit.options import AnimateOptions
 from motionkit.pipeline.run import animate_file, extract
 from motionkit.samples import portrait
 from motionkit.structures import Box, Progress
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import tiny_model
 
 FPS = Fraction(30000, 1001)
 PLAIN = AnimateOptions(label=False)
@@ -25,7 +25,7 @@ PLAIN = AnimateOptions(label=False)
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", precision="float32", fingerprint="f" * 64)
+    return tiny_model("f" * 64, blend_warped=True)
 
 
 @pytest.fixture(scope="module")

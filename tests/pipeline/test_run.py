@@ -26,14 +26,14 @@ from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
 from motionkit.options import AnimateOptions
 from motionkit.structures import Box, Progress
-from tests.conftest import seeded_model, tiny_config
 from tests.media.test_round_trip import click_and_flash, ffmpeg
 from tests.support.madeup import published
+from tests.support.networks import tiny_model
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return Model(seeded_model(tiny_config()), device="cpu", precision="float32", fingerprint="abc")
+    return tiny_model("abc")
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_result_collage_and_still(work: Path, model: Model) -> None:
 
 
 def test_the_label_is_on_by_default(work: Path) -> None:
-    model = Model(seeded_model(tiny_config(blend_warped=True)), device="cpu", precision="float32")
+    model = tiny_model(blend_warped=True)
     run(work, model, "with", options=AnimateOptions(size=128))
     run(work, model, "without", options=AnimateOptions(size=128, label=False))
     one, other = (next(iter(media.open_clip(work / name))) for name in ("with", "without"))

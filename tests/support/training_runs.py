@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 from motionkit.training import AugmentationConfig, DataConfig, LossConfig, TrainConfig
-from tests.conftest import tiny_config
+from tests.support.networks import tiny_config
 
 SIDE, FRAMES = 32, 4
 CLIPS = 9  # eight to train on, in two batches an epoch, and one to test

@@ -26,7 +26,7 @@ from motionkit.training.objective import GeneratorObjective, Losses
 from motionkit.training.perceptual import reduce
 from motionkit.training.supervision import flow_loss, visibility_loss
 from motionkit.training.teacher_forcing import moved_truly
-from tests.conftest import seed_state, seeded_model, tiny_config
+from tests.support.networks import seed_state, seeded_model, tiny_config
 
 NOTHING: dict[str, Any] = {
     "network": "none",

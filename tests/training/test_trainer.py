@@ -28,7 +28,7 @@ from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import make_accelerator
 from motionkit.training.runs import Run
 from motionkit.weights import checkpoints
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 from tests.support.training_runs import assert_same, make_clips, small_disk, small_run, start, written
 
 
