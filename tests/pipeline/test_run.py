@@ -26,7 +26,7 @@ from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
 from motionkit.options import AnimateOptions
 from motionkit.structures import Box, Progress
-from tests.media.test_round_trip import click_and_flash, ffmpeg
+from tests.support.clips import click_and_flash, ffmpeg
 from tests.support.madeup import published
 from tests.support.networks import tiny_model
 
