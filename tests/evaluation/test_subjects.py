@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
+import judge
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -18,10 +18,6 @@ from motionkit import faces, media, samples
 from motionkit.errors import InputError
 from motionkit.evaluation.subjects import SubjectOptions, read_clip, read_portrait, read_rendered, read_subjects
 from motionkit.faces.mesh import Mesh, Track
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "weights" / "recipe"))
-
-import judge
 
 OPTIONS = SubjectOptions(size=64)
 
