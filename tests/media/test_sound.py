@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from motionkit import media
 from motionkit.errors import MotionkitWarning
+from motionkit.media.audio import AudioFeed
 from tests.support.clips import click_and_flash, copy, ffmpeg, make, read_audio
 
 
@@ -78,6 +80,23 @@ def test_damaged_sound_does_not_stop_the_result(tmp_path: Path) -> None:
         out = copy(media.open_clip(tmp_path / "cut.mp4"), tmp_path / "b.mp4")
     info = media.open_clip(out).info
     assert info.has_audio and info.frames is not None and 40 < info.frames < 90
+
+
+def test_audio_packets_without_a_decoding_time_are_copied(tmp_path: Path) -> None:
+    """Some containers store no decoding times; the presentation time alone places a packet."""
+    clip = media.open_clip(click_and_flash(tmp_path / "a.mp4", "aac"))
+    with av.open(str(tmp_path / "b.mp4"), "w") as container:
+        feed = AudioFeed(clip, container, ".mp4")
+        with av.open(str(tmp_path / "a.mp4")) as source:
+            packets = [packet for packet in source.demux(audio=0) if packet.pts is not None]
+        for packet in packets:
+            packet.dts = None
+        feed.input.close()
+        feed.input = SimpleNamespace(demux=lambda _: iter(packets))  # type: ignore[assignment]
+        copied = list(feed._copied())
+    assert len(copied) > 100
+    assert [packet.dts for _, packet in copied] == [None] * len(copied)
+    assert [float(time) for time, _ in copied] == sorted(float(time) for time, _ in copied)
 
 
 def test_no_audio_gives_none_and_gif_says_so(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from motionkit.config import DiscriminatorConfig
 from motionkit.errors import ConfigError
 from motionkit.modules.discriminator import Discriminator, least_size
 from motionkit.structures import Keypoints
+from motionkit.training.adversarial import DiscriminatorObjective, Shown
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import DataConfig, LossConfig
-from motionkit.training.objective import DiscriminatorObjective, Shown
 from motionkit.training.perceptual import reduce
 from tests.support.networks import tiny_config
 from tests.support.objectives import l1, objective, seeded_discriminator, small_discriminator, some_batch, train_config
