@@ -22,7 +22,7 @@ from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, Anima
 from motionkit.structures import Box
 from motionkit.widgets.controls import choices, options_of, settings_of
 from motionkit.widgets.worker import Worker
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
 from motionkit.widgets.panel import SliderPanel

@@ -22,7 +22,7 @@ from motionkit.options import AnimateOptions
 from motionkit.structures import Box
 from motionkit.widgets.calls import model_call, python_call
 from motionkit.widgets.preview import Preview
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 FRAMES = 24
 NAMED = {"keypoint_names": ("brow", "lip", "chin"), "keypoint_groups": {"mouth": ("lip", "chin")}}
