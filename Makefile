@@ -52,7 +52,7 @@ notebooks: $(VENV)/.installed
 
 # The site, into output/site; a broken link or a page outside the menu is an error.
 docs: $(VENV)/.installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict -f docs/site/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -f docs/site/mkdocs.yml
 	@echo "output/site/index.html"
 
 lint: $(VENV)/.installed

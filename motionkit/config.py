@@ -1,4 +1,4 @@
-"""Configurations: what a network looks like, what an animation should do, and the published presets.
+"""Configurations: what a network looks like, and the published presets.
 
 Everything here is frozen and keyword-only. Model field names are those of the published YAML files.
 """
@@ -12,12 +12,10 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from motionkit.errors import ConfigError, InputError
-from motionkit.structures import Box
 
 __all__ = [
     "PRECISIONS",
     "PUBLISHED",
-    "AnimateOptions",
     "DenseMotionConfig",
     "DiscriminatorConfig",
     "GeneratorConfig",
@@ -34,7 +32,17 @@ DOMAINS = ("face", "body", "fashion", "robot", "cartoon", "smile", "other")
 
 @dataclass(frozen=True, kw_only=True)
 class KpDetectorConfig:
-    """The keypoint detector: an hourglass, a softmax over positions, one affine frame for each keypoint."""
+    """The keypoint detector: an hourglass, a softmax over positions, one affine frame for each keypoint.
+
+    Attributes:
+        block_expansion: Channels at the hourglass's widest level; each level below it has twice as many.
+        max_features: Most channels of any level.
+        num_blocks: Levels below the widest; each has half the height and width of the one above.
+        scale_factor: Size of the picture that the network sees, as a share of the whole picture's; at most 1.
+        temperature: What scores are divided by before the softmax over positions, above 0; a small one gives sharp
+            maps.
+        single_jacobian_map: Whether all keypoints share one map of Jacobians, instead of one for each.
+    """
 
     block_expansion: int = 32
     max_features: int = 1024
@@ -46,7 +54,15 @@ class KpDetectorConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DenseMotionConfig:
-    """The dense-motion network, inside the generator: from sparse motions to a flow and an occlusion map."""
+    """The dense-motion network, inside the generator: from sparse motions to a flow and an occlusion map.
+
+    Attributes:
+        block_expansion: As in ``KpDetectorConfig``.
+        max_features: As in ``KpDetectorConfig``.
+        num_blocks: As in ``KpDetectorConfig``.
+        scale_factor: As in ``KpDetectorConfig``.
+        kp_variance: Variance of the Gaussians that mark keypoints, in squared units of [-1, 1].
+    """
 
     block_expansion: int = 64
     max_features: int = 1024
@@ -57,7 +73,15 @@ class DenseMotionConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorConfig:
-    """The generator: encoder, warp, occlusion, bottleneck, decoder."""
+    """The generator: encoder, warp, occlusion, bottleneck, decoder.
+
+    Attributes:
+        block_expansion: Channels at the picture's size; each halving doubles them.
+        max_features: Most channels at any size.
+        num_down_blocks: How often the encoder halves height and width before the warp.
+        num_bottleneck_blocks: Residual blocks between warp and decoder.
+        estimate_occlusion_map: Whether the dense-motion network says what of the result the source does not show.
+    """
 
     block_expansion: int = 64
     max_features: int = 512
@@ -68,7 +92,16 @@ class GeneratorConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class DiscriminatorConfig:
-    """The multi-scale patch discriminator; used in training only."""
+    """The multi-scale patch discriminator; used in training only.
+
+    Attributes:
+        scales: Sizes of the pictures that are judged, as shares of the whole picture's.
+        block_expansion: Half of the channels after the first block; each further block doubles them.
+        max_features: Most channels of any block.
+        num_blocks: Blocks; all but the last halve height and width.
+        sn: Whether convolutions have spectral normalisation.
+        use_kp: Whether it also sees a Gaussian around each keypoint.
+    """
 
     scales: tuple[float, ...] = (1,)
     block_expansion: int = 32
@@ -96,17 +129,24 @@ class ModelConfig:
         num_kp: K, the number of keypoints.
         num_channels: Colours of a picture.
         estimate_jacobian: Whether each keypoint has a local affine frame (first order) or not (zeroth order).
+        kp_detector: The keypoint detector's shape.
+        generator: The generator's.
+        dense_motion: The dense-motion network's.
+        discriminator: The discriminator's; training alone uses it.
         size: Side in pixels of the square that the networks see.
         picture_size: Side in pixels of the picture that comes out.
         blend_warped: The picture is o·warped + (1-o)·decoded, with the source warped at its own size and o the
             occlusion map, instead of the decoder's output alone, and no motion is exactly the source. Published
             models do not set it.
-        align_corners: Of every grid_sample. True is what published weights were trained under.
+        align_corners: Of every ``grid_sample``. True is what published weights were trained under.
         padding: What a warp reads outside the source: "zeros" as in published models, or "border", which repeats the
             outermost pixels and so leaves no dark rims.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
             others ride, see ``AnimateOptions.gains``.
+
+    Raises:
+        ConfigError: The fields do not fit together.
     """
 
     name: str = "custom"
@@ -149,10 +189,14 @@ class ModelConfig:
     @property
     def size_multiple(self) -> int:
         """Sides that the networks see must be multiples of this many pixels."""
-        return max(round(2**part.num_blocks / part.scale_factor) for part in (self.kp_detector, self.dense_motion))
+        parts = (self.kp_detector, self.dense_motion)
+        return max(round((1 << part.num_blocks) / part.scale_factor) for part in parts)
 
     def picture_side(self, size: int | None = None) -> int:
-        """Side in pixels of the result where ``size`` is asked for; None asks for the model's own ``picture_size``.
+        """Side in pixels of the result.
+
+        Args:
+            size: The side that is wanted; None is the model's own ``picture_size``.
 
         Raises:
             InputError: The model cannot give pictures of this size.
@@ -169,11 +213,25 @@ class ModelConfig:
         return size
 
     def replace(self, **changes: Any) -> ModelConfig:
-        """A copy with some fields changed, checked again."""
+        """Return a copy with some fields changed, checked again.
+
+        Args:
+            **changes: Field name to new value.
+
+        Raises:
+            ConfigError: The fields do not fit together.
+        """
         return replace(self, **changes)
 
     def check_size(self, *sides: int) -> None:
-        """Raise ConfigError unless every side is one that the networks can see."""
+        """Raise unless every side is one that the networks can see.
+
+        Args:
+            *sides: Heights or widths in pixels.
+
+        Raises:
+            ConfigError: A side is too small, or no multiple of ``size_multiple``.
+        """
         multiple = self.size_multiple
         # The detector's last convolutions are 7×7 without padding: its maps need that many pixels.
         least = -(-math.ceil(7 / self.kp_detector.scale_factor) // multiple) * multiple
@@ -189,7 +247,11 @@ class ModelConfig:
     def from_dict(cls, model_params: Mapping[str, Any]) -> ModelConfig:
         """Read ``model_params`` of a published YAML file, or what ``to_dict`` wrote.
 
-        Missing fields take the defaults above. Raises ConfigError for a field that is not known.
+        Args:
+            model_params: Nested as in the file; missing fields take the defaults above.
+
+        Raises:
+            ConfigError: A field is not known, or the fields do not fit together.
         """
         params = dict(model_params)
         generator = dict(params.pop("generator_params", {}))
@@ -213,7 +275,7 @@ class ModelConfig:
         return cls(**top, **{name: _PARTS[name](**values) for name, values in parts.items()})
 
     def to_dict(self) -> dict[str, Any]:
-        """The configuration in the published YAML's structure; JSON-ready; ``from_dict`` reads it back."""
+        """Return the configuration in the published YAML's structure; JSON-ready; ``from_dict`` reads it back."""
         flat = asdict(self)
         generator = flat.pop("generator")
         generator["dense_motion_params"] = flat.pop("dense_motion")
@@ -228,7 +290,7 @@ class ModelConfig:
 
 
 def _check_fields(cls: type, values: Mapping[str, Any], where: str) -> None:
-    """Raise ConfigError if `values` has a key that is no field of the dataclass `cls`."""
+    """Raise ConfigError if ``values`` has a key that is no field of the dataclass ``cls``."""
     known = {f.name for f in fields(cls)}
     if unknown := set(values) - known:
         raise ConfigError(
@@ -259,88 +321,3 @@ PUBLISHED: Mapping[str, ModelConfig] = MappingProxyType(
         "nemo": _published("nemo", "smile", sn=True, use_kp=False),
     }
 )
-
-STRENGTH_RANGE = (0.0, 2.0)
-GAIN_RANGE = (0.0, 4.0)
-SMOOTHING_RANGE = (0.0, 1.0)
-OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnimateOptions:
-    """What an animation should do. These are the only defaults; command line and widgets read them here.
-
-    Attributes:
-        relative: Move the source by how the driving moves, rather than to where it is.
-        adapt_scale: Scale relative movement by the ratio of the sizes (convex hulls); ignored when absolute.
-        strength: 0 keeps the source's pose, 1 is the plain transfer, up to 2 exaggerates.
-        gains: Keypoint index, keypoint name or group name to a factor on that part's movement, 0 to 4. Where the model
-            has a group "head", the other parts ride on it: theirs acts on what they do beyond the head's movement, and
-            the head's takes them along, so that {"head": 0} speaks with a still head.
-        smoothing: 0 is off, up to 1; a causal One-Euro filter over time.
-        motion_limit: Largest movement of a keypoint from the source, in units of the source keypoints' extent (the
-            square root of their convex hull's area); None is no limit. Off when absolute.
-        reference: Driving frame that counts as the neutral pose of relative motion: "first", "best" (nearest to the
-            source's pose) or an index.
-        batch_size: Frames computed at once; None chooses by device.
-        size: Side of the result in pixels; None is the model's ``picture_size``.
-        crop: "auto" crops faces for face models and takes the centred square otherwise; "face" insists on a face;
-            "centre" is the centred square; "none" uses the whole picture, which must be square.
-        source_box, driving_box: A manual crop, which overrides `crop`.
-        face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
-        paste_back: Blend the animated square into the full source picture.
-        audio: Carry over the driving clip's audio.
-        overlays: Extra collage panels, any of ``OVERLAYS``.
-        label: Put the visible "AI" badge on what is written. Metadata says so in any case.
-    """
-
-    relative: bool = True
-    adapt_scale: bool = True
-    strength: float = 1.0
-    gains: Mapping[str | int, float] = field(default_factory=dict)
-    smoothing: float = 0.0
-    motion_limit: float | None = 1.0
-    reference: Literal["first", "best"] | int = "first"
-    batch_size: int | None = None
-    size: int | None = None
-    crop: Literal["auto", "face", "centre", "none"] = "auto"
-    source_box: Box | None = None
-    driving_box: Box | None = None
-    face: Literal["largest", "all"] | int = "largest"
-    paste_back: bool = False
-    audio: bool = True
-    overlays: tuple[str, ...] = ()
-    label: bool = True
-
-    def __post_init__(self) -> None:
-        _check_range("strength", self.strength, *STRENGTH_RANGE)
-        _check_range("smoothing", self.smoothing, *SMOOTHING_RANGE)
-        for name, gain in self.gains.items():
-            _check_range(f"gain of {name!r}", gain, *GAIN_RANGE)
-        if self.motion_limit is not None and not self.motion_limit > 0:
-            raise InputError("motion_limit is out of range", got=self.motion_limit, expected="above 0, or None")
-        _check_choice("reference", self.reference, ("first", "best"), or_index=True)
-        _check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
-        _check_choice("face", self.face, ("largest", "all"), or_index=True)
-        for overlay in self.overlays:
-            _check_choice("overlay", overlay, OVERLAYS)
-        for name in ("batch_size", "size"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise InputError(f"{name} is out of range", got=repr(value), expected="a whole number from 1, or None")
-
-    def replace(self, **changes: Any) -> AnimateOptions:
-        """A copy with some fields changed, checked again."""
-        return replace(self, **changes)
-
-
-def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise InputError(f"{name} is out of range", got=repr(value), expected=f"a number from {low:g} to {high:g}")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: bool = False) -> None:
-    index = or_index and isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if not index and value not in choices:
-        expected = ", ".join(repr(c) for c in choices) + (", or an index from 0" if or_index else "")
-        raise InputError(f"Unknown {name}", got=repr(value), expected=expected)

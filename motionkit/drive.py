@@ -36,7 +36,7 @@ _ours: dict[str, bool] = {}  # whether what mount() mounted can be written to, b
 
 
 def in_colab() -> bool:
-    """Whether this is Google Colab; that google.colab can be imported does not tell, since others have it too."""
+    """Whether this is Google Colab. That google.colab can be imported is no proof: others have it too."""
     return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ
 
 
@@ -68,7 +68,11 @@ def find_input(given: str | Path, folder: str | Path, *, sample: str | Path | No
 
 
 def is_link(given: str | Path) -> bool:
-    """Whether this is a web address rather than a path."""
+    """Whether this is a web address rather than a path.
+
+    Args:
+        given: What a user gave for a file.
+    """
     return re.match(r"https?://", str(given).strip(), re.IGNORECASE) is not None
 
 
@@ -113,7 +117,7 @@ def fetch_shared(link: str, folder: str | Path) -> Path:
         The file or folder.
 
     Raises:
-        InputError: This is no such link, or Google does not hand the file out (private, too many downloads).
+        InputError: This is no such link, or Google does not send the file (private, too many downloads).
     """
     key, is_folder = _parse(link)
     target = Path(folder) / key
@@ -141,7 +145,7 @@ def copy_in(path: str | Path, folder: str | Path) -> Path:
         The copy.
 
     Raises:
-        InputError: There is nothing at `path`.
+        InputError: There is nothing at ``path``.
     """
     source, target = Path(path), Path(folder) / Path(path).name
     if not source.exists():
@@ -183,7 +187,13 @@ def copy_out(path: str | Path, folder: str | Path) -> Path:
 
 
 def prepare_folder(folder: str | Path) -> Path:
-    """A folder to write to, made if it is not there; in Colab the Drive is mounted for writing first, if it is on it.
+    """Make a folder to write to; in Colab the Drive is mounted for writing first, if the folder is on it.
+
+    Args:
+        folder: Made, with the folders above it, if it is not there.
+
+    Returns:
+        The folder, with ``~`` expanded.
 
     Raises:
         InputError: The Drive was not mounted, or the folder cannot be made.
@@ -261,33 +271,33 @@ def _by_gdown(key: str, folder: Path, *, is_folder: bool, link: str) -> None:
         raise _refused(link, _gist(error)) from error
     files = [path for path in folder.rglob("*") if path.is_file()]
     if not done or not files:
-        raise _refused(link, "nothing was handed out")
+        raise _refused(link, "nothing came")
     for path in files:
         _check_content(path, link)
 
 
 def _check_content(path: Path, link: str) -> None:
-    """What Google answers instead of a file is a web page, sometimes saved under the file's name."""
+    """Raise unless the file has content: Google sends a web page instead of it, at times under the file's name."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
     if not head:
         raise _refused(link, f"{path.name} is empty")
     if PAGE.match(head):
         title = re.search(rb"<title>\s*(.*?)\s*</title>", head, re.IGNORECASE | re.DOTALL)
-        said = title[1].decode(errors="replace") if title else "no title"
-        raise _refused(link, f"a web page came instead of the file ({said})")
+        heading = title[1].decode(errors="replace") if title else "no title"
+        raise _refused(link, f"a web page came instead of the file ({heading})")
 
 
 def _refused(link: str, reason: str) -> InputError:
     return InputError(
-        f"Google Drive does not hand the file out: {reason}",
+        f"Google Drive does not send the file: {reason}",
         got=link,
         todo='Share it as "Anyone with the link"; if too many have fetched it today, put a copy into your own Drive',
     )
 
 
 def _gist(error: Exception) -> str:
-    """gdown's message without its frame, in one line."""
+    """The message of gdown without its frame, in one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     text = text.removeprefix("Failed to retrieve file url: ").split(" You may still be able")[0]
     return text.split(" Check FAQ")[0].rstrip(". ")

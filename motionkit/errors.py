@@ -26,13 +26,13 @@ __all__ = [
 class MotionkitError(Exception):
     """Base of every error that a user can cause and mend.
 
+    The message is one line: ``what; got …; expected …. todo.``
+
     Args:
         what: What happened, a clause without a final full stop.
         got: What was given.
         expected: What would have been accepted.
         todo: What to do next.
-
-    The message is one line: ``what; got …; expected …. todo.``
     """
 
     def __init__(self, what: str, *, got: object = None, expected: str | None = None, todo: str | None = None) -> None:
@@ -95,9 +95,9 @@ class MissingPackageError(MotionkitError, ImportError):
 class AnimationCancelled(MotionkitError):
     """The user stopped the work; nothing partial was left behind.
 
-    Attributes:
-        done: Number of frames that had been computed.
-        total: Number of frames in all, or None if unknown.
+    Args:
+        done: Number of frames that had been computed; also an attribute.
+        total: Number of frames in all, or None if unknown; also an attribute.
     """
 
     def __init__(self, done: int, total: int | None) -> None:

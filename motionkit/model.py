@@ -38,10 +38,16 @@ class Model:
 
     Attributes:
         config: The configuration.
+        device: Where it computes.
         precision: In use; "auto" is settled.
         asked_precision: As it was given.
         dtype: Of the picture-making part, but for what is in 8-bit integers.
         reference: The trained form, on the same device, in eval mode.
+        fingerprint: Hash of the weights, by which motion templates know their model.
+
+    Raises:
+        DeviceError: The device is not there.
+        InputError: The precision is unknown, or the device has no units for "int8".
     """
 
     def __init__(
@@ -74,7 +80,11 @@ class Model:
         return FastModel(self.reference, self.dtype, int8=self.precision == "int8")
 
     def picture_side(self, size: int | None = None) -> int:
-        """Side in pixels of the square that comes out where ``size`` is asked for; see ``ModelConfig.picture_side``."""
+        """Side in pixels of the square that comes out; see ``ModelConfig.picture_side``.
+
+        Args:
+            size: The side that is wanted; None is the model's own.
+        """
         return self.config.picture_side(size)
 
     def usual_batch(self, size: int | None = None) -> int:
@@ -87,7 +97,13 @@ class Model:
 
     @torch.inference_mode()
     def detect(self, images: Tensor) -> Keypoints:
-        """Keypoints of B 3 H W pictures in [0, 1]; H and W multiples of ``config.size_multiple``.
+        """Find the keypoints of pictures.
+
+        Args:
+            images: B 3 H W in [0, 1]; H and W multiples of ``config.size_multiple``.
+
+        Returns:
+            Keypoints of batch B.
 
         Raises:
             ConfigError: The pictures have another shape.
@@ -99,7 +115,7 @@ class Model:
 
     @torch.inference_mode()
     def encode(self, source: Tensor) -> EncodedSource:
-        """What depends on the source alone; hand it to ``generate`` in place of the source, as often as you like.
+        """Compute what depends on the source alone; pass it to ``generate`` in place of the source, as often as needed.
 
         Args:
             source: B 3 H W in [0, 1]; any size for models with ``blend_warped``, else as for ``detect``.
@@ -116,14 +132,18 @@ class Model:
     def generate(
         self, source: Tensor | EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints
     ) -> Generated:
-        """The source in the driving pose; out of memory, in half batches.
+        """Make pictures of the source in the driving pose; where memory is short, in half batches.
 
         Args:
             source: 1 or B pictures 3 H W in [0, 1], or what ``encode`` made of them.
             source_keypoints: 1 or B sets, the source's own.
             driving_keypoints: B sets, as ``motion.transfer`` gives them.
 
+        Returns:
+            B pictures, in [0, 1], with the occlusion, flow and masks that they were made with.
+
         Raises:
+            ConfigError: Batches do not fit together, or the source has another shape.
             OutOfMemoryError: Half a batch does not fit either.
         """
         encoded = source if isinstance(source, EncodedSource) else self.encode(source)
@@ -225,10 +245,14 @@ def load_model(
         allow_unverified: Fetch published weights for which no hash is known; theirs is then remembered.
         progress: Show a progress bar while fetching.
 
+    Returns:
+        The model, on the device, ready for use.
+
     Raises:
         WeightsError: Unknown name, damaged or unsafe file, a file of another network.
         DownloadError: The weights could not be fetched.
         DeviceError: The device is not there.
+        InputError: The precision is unknown, or the device has no units for "int8".
     """
     device = pick_device(device)  # before any download
     pick_dtype(precision, device)
@@ -245,7 +269,14 @@ def load_model(
 
 
 def pick_device(device: torch.device | str | None = None) -> torch.device:
-    """The device asked for, or the best that is there. Raises DeviceError for one that is not there."""
+    """Choose the device to compute on.
+
+    Args:
+        device: As for ``load_model``; None or "auto" takes the best that is there.
+
+    Raises:
+        DeviceError: The device is not there.
+    """
     available = ["cpu"]
     available += [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     available += ["mps"] if torch.backends.mps.is_available() else []

@@ -57,7 +57,10 @@ class Meter:
             self._bar.close()
 
     def step(self, count: int = 1) -> None:
-        """Count ``count`` more items.
+        """Count more items.
+
+        Args:
+            count: How many.
 
         Raises:
             AnimationCancelled: ``cancel`` is set.

@@ -1,18 +1,19 @@
-"""What the stages hand each other: small frozen dataclasses, no behaviour beyond their own shape.
+"""What the stages pass to each other: small frozen dataclasses, no behaviour beyond their own shape.
 
 Legend: B batch, K keypoints, H W picture size, h w size of the dense motion (a quarter of the picture, usually).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
+
+    from motionkit.frames import Frame
 
 __all__ = ["AnimationResult", "Box", "Detected", "Generated", "Keypoints", "Progress", "VideoInfo"]
 
@@ -34,22 +35,34 @@ class Keypoints:
         return self.value.shape[0]
 
     def __getitem__(self, index: slice | torch.Tensor) -> Keypoints:
-        """Part of the batch; takes a slice or a tensor of indices, so that the batch dimension stays."""
+        """Return part of the batch, by a slice or a tensor of indices, so that the batch dimension stays."""
         return Keypoints(self.value[index], None if self.jacobian is None else self.jacobian[index])
 
     def to(self, *args: Any, **kwargs: Any) -> Keypoints:
-        """The same keypoints on another device or in another dtype; arguments as for ``torch.Tensor.to``."""
+        """Return the same keypoints on another device or in another dtype.
+
+        Args:
+            *args: As for ``torch.Tensor.to``.
+            **kwargs: As for ``torch.Tensor.to``.
+        """
         return Keypoints(
             self.value.to(*args, **kwargs), None if self.jacobian is None else self.jacobian.to(*args, **kwargs)
         )
 
     def detach(self) -> Keypoints:
-        """The same keypoints, through which no gradients flow."""
+        """Return the same keypoints, through which no gradients flow."""
         return Keypoints(self.value.detach(), None if self.jacobian is None else self.jacobian.detach())
 
     @staticmethod
     def cat(parts: list[Keypoints]) -> Keypoints:
-        """Join batches. Raises ValueError for an empty list."""
+        """Join batches in order; without Jacobians if one of them has none.
+
+        Args:
+            parts: At least one, all of the same K.
+
+        Raises:
+            ValueError: The list is empty.
+        """
         import torch
 
         if not parts:
@@ -69,7 +82,7 @@ class Detected:
     """
 
     keypoints: Keypoints
-    frames: list[np.ndarray] | None = None
+    frames: list[Frame] | None = None
 
     def __len__(self) -> int:
         """Batch size."""
@@ -95,19 +108,29 @@ class Generated:
     deformed: torch.Tensor
 
     def __getitem__(self, index: slice) -> Generated:
-        """Part of the batch."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Generated(**{name: None if part is None else part[index] for name, part in parts.items()})
+        """Return part of the batch."""
+        occlusion = None if self.occlusion is None else self.occlusion[index]
+        return Generated(self.image[index], occlusion, self.flow[index], self.mask[index], self.deformed[index])
 
     @staticmethod
     def cat(parts: list[Generated]) -> Generated:
-        """Join batches of one model; the only part of a list as it is."""
+        """Join batches of one model in order.
+
+        Args:
+            parts: At least one; a single one is returned as it is.
+        """
         import torch
 
         if len(parts) == 1:
             return parts[0]
-        columns = ([getattr(part, f.name) for part in parts] for f in fields(Generated))
-        return Generated(*(None if column[0] is None else torch.cat(column) for column in columns))
+        occlusions = [part.occlusion for part in parts if part.occlusion is not None]
+        return Generated(
+            torch.cat([part.image for part in parts]),
+            torch.cat(occlusions) if occlusions else None,
+            torch.cat([part.flow for part in parts]),
+            torch.cat([part.mask for part in parts]),
+            torch.cat([part.deformed for part in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +138,15 @@ class Box:
     """A rectangle in pixels, half open: columns left … right-1, rows top … bottom-1.
 
     It may reach beyond the picture; cropping then pads by reflection.
+
+    Attributes:
+        left: First column.
+        top: First row.
+        right: Column after the last one.
+        bottom: Row after the last one.
+
+    Raises:
+        ValueError: The rectangle is empty.
     """
 
     left: int
@@ -128,19 +160,22 @@ class Box:
 
     @property
     def width(self) -> int:
+        """Number of columns."""
         return self.right - self.left
 
     @property
     def height(self) -> int:
+        """Number of rows."""
         return self.bottom - self.top
 
     @property
     def area(self) -> int:
+        """Number of pixels."""
         return self.width * self.height
 
     @property
     def centre(self) -> tuple[float, float]:
-        """(x, y) in pixels."""
+        """The middle (x, y) in pixels."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
@@ -150,9 +185,10 @@ class VideoInfo:
 
     Attributes:
         path: The file, folder or glob it was opened from.
-        width, height: Size of the frames as shown, after rotation and resizing.
+        width: Of the frames as shown, in pixels, after rotation and resizing.
+        height: The same.
         fps: Exact rate of the frames that reading yields.
-        frames: Number of frames that reading will yield, None where only reading can tell; may be an estimate.
+        frames: Number of frames that reading will yield, None where it is known only after reading; may be an estimate.
         duration: Seconds, exact, None where unknown.
         has_audio: Whether an audio stream is there.
     """
@@ -168,7 +204,7 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far long work has come; handed to progress callbacks.
+    """How far long work has come; what progress callbacks receive.
 
     Attributes:
         done: Items finished.
@@ -199,7 +235,8 @@ class AnimationResult:
         fps: Exact frame rate.
         seconds: Wall time of the whole call.
         waiting: Seconds of it in which the model waited for driving frames.
-        source_box, driving_box: The squares that the model saw, None where nothing was cropped.
+        source_box: The square of the source that the model saw, None where nothing was cropped.
+        driving_box: The same of the driving frames.
     """
 
     path: Path

@@ -10,10 +10,17 @@ __all__ = ["write_whole"]
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file of a temporary name beside `path`, and rename it once it is on the disk.
+    """Write a file under a temporary name beside its own, and rename it once it is on the disk.
 
-    The name is ``.NAME.PID.part``: processes that make the same file at once do not disturb each other, and what one
-    of them left when it was killed is told by its name.
+    The temporary name is ``.NAME.PID.part``: processes that write the same file at once do not disturb each other, and
+    the name shows what a killed process left behind.
+
+    Args:
+        path: The file.
+        write: Called with the temporary path; makes the file there.
+
+    Raises:
+        OSError: The file cannot be written.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

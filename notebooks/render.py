@@ -52,7 +52,13 @@ def render(name: str, docs: Path = DOCS) -> Path:
 
 
 def with_pictures(node: NotebookNode, name: str, docs: Path) -> NotebookNode:
-    """An executed notebook whose outputs are text and links to small pictures, which are written."""
+    """Replace an executed notebook's outputs by text and links to small pictures, which are written.
+
+    Args:
+        node: The notebook, which stays as it is.
+        name: Its file's, without suffix.
+        docs: Where the pictures go.
+    """
     node, number = node.copy(), 0
     for cell in node.cells:
         shown = []
@@ -97,6 +103,7 @@ def _picture(output: NotebookNode) -> Image.Image | None:
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="of a notebook, without suffix; none is all")
     for name in parser.parse_args().names or sorted(path.stem for path in HERE.glob("*.ipynb")):

@@ -19,16 +19,20 @@ HERE = Path(__file__).parent
 
 
 def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: int = 3600) -> nbformat.NotebookNode:
-    """Execute a notebook in a fresh kernel, with `parameters` assigned after each cell tagged ``parameters``.
+    """Execute a notebook in a fresh kernel, with ``parameters`` assigned after each cell tagged ``parameters``.
 
     Args:
         notebook: The file, which stays as it is.
-        parameters: Names that the tagged cells assign, and their new values. Raises KeyError for another name.
+        parameters: Names that the tagged cells assign, and their new values.
         folder: Where the kernel runs: relative paths are meant from here.
         timeout: Seconds for each cell.
 
     Returns:
         The notebook with its outputs.
+
+    Raises:
+        KeyError: A parameter that no tagged cell assigns.
+        CellExecutionError: A cell raised an error.
     """
     client = NotebookClient(
         with_parameters(notebook, parameters),
@@ -42,7 +46,15 @@ def run(notebook: Path, parameters: dict[str, Any], *, folder: Path, timeout: in
 
 
 def with_parameters(notebook: Path, parameters: dict[str, Any]) -> nbformat.NotebookNode:
-    """A notebook with `parameters` assigned after each cell tagged ``parameters``, as `run` executes it."""
+    """Assign parameters after each cell tagged ``parameters``, as ``run`` executes a notebook.
+
+    Args:
+        notebook: The file, which stays as it is.
+        parameters: Names that the tagged cells assign, and their new values.
+
+    Raises:
+        KeyError: A parameter that no tagged cell assigns.
+    """
     node: nbformat.NotebookNode = nbformat.read(notebook, as_version=4)
     left = dict(parameters)
     known: set[str] = set()
@@ -61,6 +73,7 @@ def with_parameters(notebook: Path, parameters: dict[str, Any]) -> nbformat.Note
 
 
 def main() -> int:
+    """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("notebook", help="name of a notebook in this folder, without .ipynb")
     parser.add_argument("parameters", nargs="*", metavar="NAME=VALUE", help="an empty value keeps the default")

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 HERE = Path(__file__).parent
 ADDRESS = ""  # of the public repository, https://github.com/OWNER/NAME; not fixed yet
 
-# The extras that a notebook needs, and a module that tells whether they are there.
+# The extras that a notebook needs, and a module that is there if they are.
 EXTRAS = {"train": ("notebook,train", "accelerate")}
 USUAL = ("notebook", "anywidget")
 
@@ -43,18 +43,17 @@ if not all(getattr(importlib.util.find_spec(name), "origin", None) for name in (
     wanted = f"motionkit[{extras}] @ {{package}}" if "://" in package else f"{{package}}[{extras}]"
     installed = subprocess.check_output([sys.executable, "-m", "pip", "list", "--format=freeze", "--exclude=motionkit"])
     pathlib.Path("constraints.txt").write_bytes(installed)  # all of it stays as it is
-    if subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", wanted]).returncode:
+    if subprocess.call([sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", wanted]):
         raise SystemExit(f"pip could not install {{wanted}}. Set package to a clone, a wheel or a git address.")"""
 
 
 def with_shared_cells(node: NotebookNode, name: str, address: str = ADDRESS) -> NotebookNode:
-    """A notebook with its shared cells made anew: the badge above the title, where there is an address to open, and
-    the installation below it.
+    """Make a notebook's shared cells anew: the badge above the title, the installation below it.
 
     Args:
-        node: As it is.
+        node: The notebook, which stays as it is.
         name: Its file's, without the suffix.
-        address: Of the public repository; empty is none.
+        address: Of the public repository; empty is none, and then there is no badge.
     """
     own = [cell for cell in node.cells if "shared" not in cell.metadata.get("tags", [])]
     extras, module = EXTRAS.get(name, USUAL)
@@ -86,6 +85,7 @@ def _code(source: str, tag: str, **metadata: str) -> NotebookNode:
 
 
 def main() -> None:
+    """Write the shared cells into every notebook of this folder."""
     for path in sorted(HERE.glob("*.ipynb")):
         node = nbformat.read(path, as_version=4)
         nbformat.write(with_shared_cells(node, path.stem), path)

@@ -14,8 +14,10 @@ import motionkit
 PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
-    "errors structures",
-    "config frames wholefile progress samples frontend",
+    "errors",
+    "frames",
+    "structures",
+    "config options wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -36,7 +38,7 @@ INSIDE = {
     ],
     "media": [
         "suffixes colour",
-        "targets",
+        "targets jpeg",
         "images streams",
         "metadata reading",
         "seeking audio",
@@ -48,13 +50,15 @@ INSIDE = {
         "signals",
         "subjects",
         "figures",
+        "agreement",
         "verdict",
         "report",
         "judging",
         "__init__",
     ],
     "cli": [
-        "training bench",
+        "shared",
+        "animation inspection weights training bench",
         "main",
         "__init__",
     ],
@@ -114,7 +118,8 @@ INSIDE = {
     "training": [
         "config",
         "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
-        "objective report",
+        "adversarial report",
+        "objective view",
         "learner",
         "trainer",
         "__init__",

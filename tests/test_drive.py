@@ -124,7 +124,7 @@ def test_what_google_refuses_is_told_and_nothing_is_left(
 ) -> None:
     google.answers["/uc"] = answer
     google.answers["/signin"] = page("<title>Sign in - Google Accounts</title>")
-    with pytest.raises(InputError, match=f"does not hand the file out: .*{reason}.*Anyone with the link") as caught:
+    with pytest.raises(InputError, match=f"does not send the file: .*{reason}.*Anyone with the link") as caught:
         drive.fetch_shared(LINK, tmp_path)
     message = str(caught.value)
     assert "\n" not in message and "gdown" not in message.lower() and LINK in message
@@ -139,7 +139,7 @@ def test_a_broken_connection_leaves_nothing(google: Mirror, tmp_path: Path) -> N
         handler.connection.close()
 
     google.answers["/uc"] = broken
-    with pytest.raises(InputError, match="does not hand the file out"):
+    with pytest.raises(InputError, match="does not send the file"):
         drive.fetch_shared(LINK, tmp_path)
     assert left_over(tmp_path) == []
 
@@ -163,7 +163,7 @@ def test_a_shared_folder_comes_with_its_names(google: Mirror, tmp_path: Path) ->
     contents = {file.name: file.read_text() for file in path.iterdir()}
     assert contents == {"ada#1.mp4": f"/uc?id={one}", "ben.mp4": f"/uc?id={two}"}
     google.answers["/uc"] = page("<title>Quota</title>")
-    with pytest.raises(InputError, match="does not hand the file out"):
+    with pytest.raises(InputError, match="does not send the file"):
         drive.fetch_shared(f"https://drive.google.com/drive/u/0/folders/{folder}", tmp_path / "again")
     assert left_over(tmp_path / "again") == []
 
@@ -186,7 +186,7 @@ def test_links_to_something_else(tmp_path: Path, link: str, what: str) -> None:
 
 def test_no_answer_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_gdown(monkeypatch, lambda url, output, quiet, use_cookies: None)  # as gdown 5.2 in some cases
-    with pytest.raises(InputError, match="nothing was handed out"):
+    with pytest.raises(InputError, match="nothing came"):
         drive.fetch_shared(LINK, tmp_path)
     assert left_over(tmp_path) == []
 

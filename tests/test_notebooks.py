@@ -24,8 +24,9 @@ import shared
 import torch
 from PIL import Image
 
-from motionkit import load_model, media, notebook, samples, trust
-from motionkit.config import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
+from motionkit import load_model, media, samples, trust
+from motionkit.options import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
+from motionkit.training.view import read_scalars
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 RENDERED = NOTEBOOKS.parent / "docs" / "notebooks"
@@ -122,11 +123,13 @@ def test_the_install_cell_leaves_alone_what_is_installed(tmp_path: Path) -> None
     (source,) = [cell.source for cell in cells("animate") if "install" in tags(cell)]
     code = f"package = {str(package)!r}\n{source}\nimport motionkit; print(motionkit.VERSION)"
     environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
-    done = subprocess.run([python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0 and done.stdout.split() == ["9.0"], done.stderr
     nowhere = subprocess.run(
         [python, "-c", f"package = 'nowhere'\n{source}".replace("motionkit", "motionkid")],
-        cwd=tmp_path, env=environment, capture_output=True, text=True,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert nowhere.returncode == 1
     assert nowhere.stderr.endswith(
@@ -274,7 +277,7 @@ def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
     pairs = zip(tuned.reference.state_dict().items(), before.reference.state_dict().values(), strict=True)
     changed = {name.split(".")[0] for (name, value), old in pairs if not torch.equal(value, old)}
     assert changed == {"generator"}, "the detector is frozen"
-    steps, losses = notebook.read_scalars(one / "run")["loss/total"]
+    steps, losses = read_scalars(one / "run")["loss/total"]
     assert steps == [1, 2, 3] and all(0 < loss < 10 for loss in losses)
     _, plot, grid = pictures(node)
     assert plot[0] == "image/png" and len(plot[1].getcolors(1 << 20) or []) > 20
@@ -289,7 +292,7 @@ def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
     # The machine vanished; another one has what was saved to Drive.
     shutil.rmtree(one)
     node = runner.run(NOTEBOOKS / "train.ipynb", {**parameters, "output": str(other), "steps": 5}, folder=NOTEBOOKS)
-    assert notebook.read_scalars(other / "run")["loss/total"][0] == [1, 2, 3, 4, 5]
+    assert read_scalars(other / "run")["loss/total"][0] == [1, 2, 3, 4, 5]
     summary = next(cell for cell in node.cells if "summary" in tags(cell))
     assert summary.outputs[0].text.startswith("5 steps, ")
 

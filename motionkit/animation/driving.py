@@ -5,18 +5,17 @@ Legend: B batch, H W picture size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import numpy as np
 import torch
 
 from motionkit.animation.overlap import lagged
 from motionkit.errors import InputError
-from motionkit.frames import check_frame
+from motionkit.frames import Frame, check_frame
 from motionkit.model import Model
 from motionkit.structures import Detected, Keypoints
 from motionkit.tensors import to_cpu_later, to_tensor
@@ -25,26 +24,23 @@ __all__ = ["Driving", "Frames", "as_driving", "detect", "detect_clip", "lag", "s
 
 
 class Driving(Protocol):
-    """What moves a source.
-
-    Attributes:
-        fps: Exact rate.
-        length: Number of frames, None where only reading can tell.
-        path: The file behind it, None where there is none.
-        once: Whether it can be read only once.
-    """
+    """What moves a source."""
 
     @property
-    def fps(self) -> Fraction: ...
+    def fps(self) -> Fraction:
+        """Exact rate."""
 
     @property
-    def length(self) -> int | None: ...
+    def length(self) -> int | None:
+        """Number of frames, None where only reading can tell."""
 
     @property
-    def path(self) -> Path | None: ...
+    def path(self) -> Path | None:
+        """The file behind it, None where there is none."""
 
     @property
-    def once(self) -> bool: ...
+    def once(self) -> bool:
+        """Whether it can be read only once."""
 
     def batches(self, model: Model, batch_size: int) -> Iterator[Detected]:
         """The frames from the first one on with the keypoints that ``model`` sees, ``batch_size`` at a time.
@@ -52,7 +48,6 @@ class Driving(Protocol):
         Raises:
             TemplateError: The keypoints are another model's.
         """
-        ...
 
 
 class Frames:
@@ -65,13 +60,13 @@ class Frames:
 
     path = None
 
-    def __init__(self, frames: Iterable[np.ndarray], fps: Fraction) -> None:
+    def __init__(self, frames: Iterable[Frame], fps: Fraction) -> None:
         self.frames, self.fps = frames, fps
 
     @property
     def length(self) -> int | None:
         """Number of frames, None for an iterable that does not know."""
-        return len(self.frames) if hasattr(self.frames, "__len__") else None
+        return len(self.frames) if isinstance(self.frames, Sized) else None
 
     @property
     def once(self) -> bool:
@@ -83,14 +78,14 @@ class Frames:
         return detect(self.frames, model, batch_size)
 
 
-def as_driving(given: Driving | Iterable[np.ndarray], fps: float = 30.0) -> Driving:
+def as_driving(given: Driving | Iterable[Frame], fps: float = 30.0) -> Driving:
     """What was given, if it is a driving; else its square frames as one, of this rate."""
     if hasattr(given, "batches"):
         return cast(Driving, given)
-    return Frames(cast("Iterable[np.ndarray]", given), Fraction(fps).limit_denominator(1_000_000))
+    return Frames(given, Fraction(fps).limit_denominator(1_000_000))
 
 
-def detect(frames: Iterable[np.ndarray], model: Model, batch_size: int | None = None) -> Iterator[Detected]:
+def detect(frames: Iterable[Frame], model: Model, batch_size: int | None = None) -> Iterator[Detected]:
     """Square frames with their keypoints, batch after batch, in order.
 
     Keypoints are on the CPU, where the small steps of motion transfer cost least; the generator takes them back.
@@ -107,15 +102,15 @@ def detect(frames: Iterable[np.ndarray], model: Model, batch_size: int | None = 
         yield Detected(arriving(), chunk)
 
 
-def detect_clip(frames: Iterable[np.ndarray], *, model: Model, batch_size: int | None = None) -> Iterator[Keypoints]:
+def detect_clip(frames: Iterable[Frame], *, model: Model, batch_size: int | None = None) -> Iterator[Keypoints]:
     """As ``detect``, the keypoints alone."""
     for detected in detect(frames, model, batch_size):
         yield detected.keypoints
 
 
 def _detections(
-    frames: Iterable[np.ndarray], model: Model, batch_size: int
-) -> Iterator[tuple[list[np.ndarray], Callable[[], Keypoints]]]:
+    frames: Iterable[Frame], model: Model, batch_size: int
+) -> Iterator[tuple[list[Frame], Callable[[], Keypoints]]]:
     """Batches of frames, and what waits for their keypoints."""
     left = iter(frames)
     while chunk := list(islice(left, batch_size)):
@@ -134,7 +129,7 @@ def lag(model: Model) -> int:
     return 1 if model.device.type == "cuda" else 0
 
 
-def squares(frames: list[np.ndarray], what: str, size: int, device: Any) -> torch.Tensor:
+def squares(frames: list[Frame], what: str, size: int, device: Any) -> torch.Tensor:
     """Square frames, which may differ in size, as B 3 size size on a device.
 
     Args:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from motionkit import motion
 from motionkit.animation.driving import Driving, as_driving, lag
 from motionkit.animation.overlap import lagged
 from motionkit.animation.source import EncodedFrames
-from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
+from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
+from motionkit.options import AnimateOptions
 from motionkit.structures import Detected, Generated, Keypoints
 from motionkit.tensors import to_frames_later
 
@@ -36,22 +35,22 @@ class Moment:
     """
 
     index: int
-    source: np.ndarray
-    driving: np.ndarray | None
-    frame: np.ndarray
+    source: Frame
+    driving: Frame | None
+    frame: Frame
     driving_keypoints: Keypoints
     keypoints: Keypoints
     generated: Generated
 
 
 def animate(
-    source: np.ndarray | Iterable[np.ndarray],
-    driving: Driving | Iterable[np.ndarray],
+    source: Frame | Iterable[Frame],
+    driving: Driving | Iterable[Frame],
     *,
     model: Model,
     options: AnimateOptions | None = None,
     fps: float = 30.0,
-) -> Iterator[np.ndarray]:
+) -> Iterator[Frame]:
     """The source moved as the driving moves, one frame for each driving frame, in order, in constant memory.
 
     No crop and no label: ``animate_file`` adds both.
@@ -76,8 +75,8 @@ def animate(
 
 
 def moments(
-    source: np.ndarray | Iterable[np.ndarray],
-    driving: Driving | Iterable[np.ndarray],
+    source: Frame | Iterable[Frame],
+    driving: Driving | Iterable[Frame],
     *,
     model: Model,
     options: AnimateOptions | None = None,
@@ -113,10 +112,10 @@ class _Batch:
     """What was made of a batch; a GPU may still be at it."""
 
     detected: Detected
-    sources: list[np.ndarray]
+    sources: list[Frame]
     keypoints: Keypoints
     generated: Generated
-    frames: Callable[[], np.ndarray]
+    frames: Callable[[], Frame]
 
     def moments(self, first: int) -> Iterator[Moment]:
         """One by one; ``first`` is the first one's index."""

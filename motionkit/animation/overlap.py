@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -22,7 +23,7 @@ GLANCE = 0.1  # seconds between two looks at whether to stop
 
 
 def lagged(items: Iterable[T], by: int) -> Iterator[T]:
-    """Each item once the `by` next ones have been begun: what they began goes on meanwhile, on a GPU."""
+    """Each item once the ``by`` next ones have been begun: what they began goes on meanwhile, on a GPU."""
     held: deque[T] = deque()
     try:
         for item in items:
@@ -36,7 +37,7 @@ def lagged(items: Iterable[T], by: int) -> Iterator[T]:
 
 
 class Ahead(Iterator[T], Generic[T]):
-    """Iterates over `items` in a thread, at most `depth` items ahead; close it, or leave it as a context, to stop.
+    """Iterates over ``items`` in a thread, at most ``depth`` items ahead; close it, or leave it as a context, to stop.
 
     Attributes:
         waited: Seconds that the user of the items has waited for them.
@@ -69,7 +70,7 @@ class Ahead(Iterator[T], Generic[T]):
         raise StopIteration
 
     def close(self) -> None:
-        """Stop, and wait until `items` is closed: what it holds open is then free."""
+        """Stop, and wait until ``items`` is closed: what it holds open is then free."""
         self._stopped.set()
         # The collector may free a half-read clip in the very thread that reads it.
         if threading.current_thread() is not self._thread:
@@ -93,18 +94,16 @@ class Ahead(Iterator[T], Generic[T]):
 
     def _put(self, item: tuple[T] | BaseException | None) -> bool:
         while not self._stopped.is_set():
-            try:
+            with suppress(queue.Full):
                 self._ready.put(item, timeout=GLANCE)
                 return True
-            except queue.Full:
-                continue
         return False
 
 
 class Behind(Generic[T]):
-    """Hands items to `work` in a thread, in order, at most `depth` waiting; a context that ends when all is done.
+    """Hands items to ``work`` in a thread, in order, at most ``depth`` waiting; a context that ends when all is done.
 
-    Left by an exception, it drops what waits. What `work` raises comes out of the next ``put``, or of the context.
+    Left by an exception, it drops what waits. What ``work`` raises comes out of the next ``put``, or of the context.
     """
 
     def __init__(self, work: Callable[[T], None], depth: int = DEPTH) -> None:

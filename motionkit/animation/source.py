@@ -10,6 +10,7 @@ import numpy as np
 from motionkit.animation.driving import squares
 from motionkit.errors import InputError
 from motionkit.fast import EncodedSource
+from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames
@@ -32,9 +33,9 @@ class EncodedFrames:
         InputError: A frame is no picture or not square, or there is none.
     """
 
-    def __init__(self, source: np.ndarray | Iterable[np.ndarray], model: Model, size: int) -> None:
+    def __init__(self, source: Frame | Iterable[Frame], model: Model, size: int) -> None:
         self.model, self.size = model, size
-        self._still: tuple[EncodedSource, Keypoints, np.ndarray] | None = None
+        self._still: tuple[EncodedSource, Keypoints, Frame] | None = None
         if isinstance(source, np.ndarray) and source.ndim < 4:
             self._still = self._encode([source])
             self.first_keypoints = self._still[1]
@@ -44,7 +45,7 @@ class EncodedFrames:
             self.first_keypoints = self._encode([first])[1]
             self._loop = chain([first], frames)
 
-    def take(self, count: int) -> tuple[EncodedSource, Keypoints, list[np.ndarray]]:
+    def take(self, count: int) -> tuple[EncodedSource, Keypoints, list[Frame]]:
         """For the next ``count`` frames: sources (1 or ``count``), their keypoints, and the frames themselves."""
         if self._still is not None:
             encoded, keypoints, frames = self._still
@@ -52,13 +53,13 @@ class EncodedFrames:
         encoded, keypoints, frames = self._encode(list(islice(self._loop, count)))
         return encoded, keypoints, list(frames)
 
-    def _encode(self, frames: list[np.ndarray]) -> tuple[EncodedSource, Keypoints, np.ndarray]:
+    def _encode(self, frames: list[Frame]) -> tuple[EncodedSource, Keypoints, Frame]:
         pictures = squares(frames, "source", self.size, self.model.device)
         seen = squares(frames, "source", self.model.config.size, self.model.device)
         return self.model.encode(pictures), self.model.detect(seen).to("cpu"), to_frames(pictures)
 
 
-def _loop(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def _loop(frames: Iterable[Frame]) -> Iterator[Frame]:
     """The frames again and again, read anew each time: memory does not grow with the clip."""
     passes = 0
     while True:

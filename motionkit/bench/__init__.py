@@ -16,14 +16,18 @@ __all__ = ["BenchOptions", "bench"]
 def bench(options: BenchOptions | None = None, *, progress: ProgressLike = False) -> Report:
     """Measure what the options ask for.
 
-    Ctrl-C ends it early; the figures until then are given all the same, marked as not complete.
+    Ctrl-C ends it early; the figures until then are returned all the same, marked as not complete.
 
     Args:
         options: None is the defaults.
         progress: True shows a bar with the time that is left; or a function called with a Progress in hundredths.
 
     Raises:
-        InputError, WeightsError, DeviceError: A model or the device is not there.
+        WeightsError: There is no such model, or its file is damaged.
+        ConfigError: A model cannot see pictures of a size that is asked for.
+        DownloadError: Weights cannot be downloaded.
+        DeviceError: The device is not there.
+        MotionkitError: A process that animates from file to file failed.
     """
     from motionkit.bench.run import run  # torch is loaded here, not for the command line's help
 

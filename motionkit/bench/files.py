@@ -18,15 +18,29 @@ from motionkit import faces, media, pipeline, trust
 from motionkit.bench.machine import device_peak, process_peak
 from motionkit.bench.procedures import Fast, Plain, Procedure
 from motionkit.bench.subjects import fresh, load_reference
-from motionkit.config import AnimateOptions, Precision
+from motionkit.config import Precision
 from motionkit.errors import MotionkitError, MotionkitWarning
+from motionkit.options import AnimateOptions
 
 __all__ = ["FileJob", "FileRun", "animate_plainly", "run_apart"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileJob:
-    """One animation: a procedure ("plain" or "fast"), its model, and the files; `frames` of the clip are used."""
+    """One animation from file to file.
+
+    Attributes:
+        model: As for ``load_reference``.
+        procedure: "plain" or "fast".
+        precision: Of the fast form.
+        device: Where to compute, as for ``torch.device``.
+        threads: With how many torch computes.
+        source: The picture's file.
+        driving: The clip's file.
+        output: The result's file, which is removed in the end.
+        frames: How many of the clip's frames are used.
+        fps: The clip's exact rate.
+    """
 
     model: str
     procedure: str
@@ -50,7 +64,8 @@ class FileRun:
         start: Seconds until the first frame: opening, finding faces, all that is done once.
         later: Seconds a frame, of those after the first batch.
         waiting: Share of the seconds in which the model waited for driving frames; None for plain, which reads first.
-        memory, gpu_memory: Most bytes of the process, and of tensors on a GPU.
+        memory: Most bytes that the process had; None where unknown.
+        gpu_memory: Most bytes of tensors on a GPU; None on other devices.
     """
 
     frames: int
@@ -63,7 +78,11 @@ class FileRun:
 
 
 def run_apart(job: FileJob) -> FileRun:
-    """Run a job in a new process, which ends with it. Raises MotionkitError where it failed."""
+    """Run a job in a new process, which ends with it.
+
+    Raises:
+        MotionkitError: It failed.
+    """
     context = multiprocessing.get_context("spawn")  # a fork would begin with this process's memory
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(job, sender), daemon=True)
@@ -136,10 +155,19 @@ def _run(job: FileJob) -> FileRun:
 def animate_plainly(
     source: str, driving: media.Clip, output: str, procedure: Procedure, tick: Callable[[], None]
 ) -> None:
-    """As ``animate_file`` with the plain procedure: read everything, animate it frame by frame, write everything.
+    """Animate a file with the plain procedure: read everything, animate it frame by frame, write everything.
 
-    The published script does it in this order. Crop, label and audio are the same as the library's; `tick` is called
-    after each frame is animated.
+    The published script does it in this order. Crop, label and audio are the same as those of ``animate_file``.
+
+    Args:
+        source: The picture's file.
+        driving: The clip.
+        output: The result's file.
+        procedure: Animates.
+        tick: Called after each frame is animated.
+
+    Raises:
+        MediaError: A file cannot be read or written.
     """
     options = AnimateOptions()
     picture = media.read_image(source)

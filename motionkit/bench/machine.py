@@ -34,7 +34,8 @@ class Machine:
         processor: Its name.
         flags: Those instruction sets of ``FLAGS`` that it has.
         capability: The widest of them that torch uses.
-        cores, threads: Logical processors of this machine, and how many torch computes with.
+        cores: Logical processors of this machine.
+        threads: With how many torch computes.
         memory: Bytes, None where unknown.
         load: Processes that wanted to run in the minute before, on average; near 0 on a quiet machine.
         device: Where the models computed.
@@ -57,7 +58,7 @@ class Machine:
 
 
 def describe(device: torch.device) -> Machine:
-    """This machine, as it is now."""
+    """Describe this machine as it is now, and ``device``, on which models compute."""
     name, flags = _processor()
     return Machine(
         processor=name,
@@ -75,7 +76,7 @@ def describe(device: torch.device) -> Machine:
 
 
 def native_precisions(device: torch.device) -> tuple[Any, ...]:
-    """float32, and the half precision that the device computes in natively, if there is one."""
+    """List float32, and the half precision that the device computes in natively, if there is one."""
     native = native_dtype(device)
     return ("float32",) if native == torch.float32 else ("float32", str(native).removeprefix("torch."))
 
@@ -89,7 +90,7 @@ def synchronise(device: torch.device) -> None:
 
 
 def process_peak() -> int | None:
-    """Most bytes that this process has had in memory at once, None where the system does not tell."""
+    """Most bytes that this process has had in memory at once, None where the system does not say."""
     status = Path("/proc/self/status")
     if status.exists():  # not ru_maxrss, which a child inherits from the process that started it
         line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM")), None)
@@ -117,8 +118,8 @@ def _processor() -> tuple[str, set[str]]:
         return facts.get("model name") or platform.machine(), flags
     if sys.platform == "darwin":
         asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-        return told or platform.machine(), set()
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+        return answer or platform.machine(), set()
     return platform.processor() or platform.machine(), set()
 
 

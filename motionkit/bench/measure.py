@@ -28,7 +28,11 @@ CHANNELS, SIDE, KERNEL = 256, 64, 3
 
 
 def count_flop(work: Callable[[], object]) -> float:
-    """Arithmetic of the convolutions and matrix products in `work`; a multiplication and an addition are two."""
+    """Count the arithmetic of the convolutions and matrix products in ``work``, which is called once.
+
+    Returns:
+        FLOP: a multiplication and an addition are two.
+    """
     with FlopCounterMode(display=False, custom_mapping=_formulas()) as counter:
         work()
     return float(counter.get_total_flops())
@@ -55,13 +59,27 @@ def _formulas() -> dict[object, Callable[..., int]]:
 
 
 def compare(result: Tensor, expected: Tensor) -> tuple[float, float]:
-    """Mean squared and largest difference of two tensors of one shape."""
+    """Compare two tensors of one shape.
+
+    Args:
+        result: What was made.
+        expected: What should have been made.
+
+    Returns:
+        The mean squared and the largest absolute difference.
+    """
     difference = (result.double() - expected.double()).abs()
     return difference.square().mean().item(), difference.max().item()
 
 
 class Ceiling:
-    """How fast this device convolves when it does nothing else: 256 to 256 channels, 64×64, 3×3, channels_last."""
+    """How fast this device convolves when it does nothing else: 256 to 256 channels, 64×64, 3×3, channels_last.
+
+    Args:
+        device: Where to compute.
+        dtype: In what.
+        batch: Pictures at once.
+    """
 
     def __init__(self, device: torch.device, dtype: torch.dtype, batch: int = 1) -> None:
         self.device = device
@@ -73,7 +91,7 @@ class Ceiling:
 
     @torch.inference_mode()
     def measure(self, repeats: int = 5) -> float:
-        """FLOP a second."""
+        """Measure FLOP a second, in ``repeats`` convolutions after one that warms up."""
         self.conv(self.images)
         synchronise(self.device)
         begun = time.perf_counter()
@@ -109,7 +127,12 @@ class Steps:
         self._speeds: dict[tuple[torch.dtype, int], list[float]] = {}
 
     def run(self, rounds: int, tick: Callable[[], None]) -> None:
-        """Warm up, measure, then time the stages; `tick` is called after each round and after the rest."""
+        """Warm up, measure, then time the stages.
+
+        Args:
+            rounds: How often each procedure is measured.
+            tick: Called after the warm-up, after each round and in the end.
+        """
         self._round(0, counted=False)
         tick()
         for number in range(1, rounds + 1):
@@ -125,7 +148,7 @@ class Steps:
         tick()
 
     def rows(self) -> list[StepRow]:
-        """What was measured so far, in whole rounds."""
+        """Make a row for each procedure of what was measured so far, in whole rounds."""
         whole = min(len(values) for values in self._seconds.values())
         return [self._row(procedure, whole) for procedure in self.procedures] if whole else []
 

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from motionkit.bench.machine import synchronise
-from motionkit.config import AnimateOptions, Precision
+from motionkit.config import Precision
 from motionkit.model import Model
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.motion.mover import Mover
+from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 from motionkit.tensors import resize, to_frames, to_tensor
 
@@ -35,9 +36,16 @@ STAGES = (
 
 
 class Stopwatch:
-    """Seconds by stage, while `running`; costs nothing else.
+    """Seconds by stage, while ``running``; costs nothing else.
 
     Waiting for the device at each stage's end takes time of its own, so stages are timed apart from the whole.
+
+    Args:
+        device: On which the stages compute.
+
+    Attributes:
+        running: Whether it measures.
+        seconds: Stage to seconds.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -47,14 +55,18 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Time what happens inside as `stage`."""
+        """Time what happens inside as ``stage``."""
         begun = self._now()
         yield
         self._add(stage, begun)
 
     @contextmanager
     def watching(self, spans: Mapping[str, tuple[nn.Module, nn.Module]]) -> Iterator[None]:
-        """Run; time from each span's first module to its last as a stage of the generator."""
+        """Run inside; time from each span's first module to its last as a stage of the generator.
+
+        Args:
+            spans: Stage to its first and its last module.
+        """
         self.seconds, self.running = {}, True
         with ExitStack() as hooks:
             for stage, (first, last) in spans.items():
@@ -90,11 +102,20 @@ class Stopwatch:
 class Procedure(ABC):
     """A way to animate: ``begin`` with a source, then ``step`` with the driving frames, batch after batch.
 
+    Args:
+        reference: The model in its trained form.
+        side: Of the results, in pixels.
+        device: Where to compute.
+        precision: Of the picture-making part; "auto" is settled by the first frame.
+        batch: Frames at once.
+
     Attributes:
         kind: "plain" or "fast".
-        asked: Precision of the picture-making part as it was asked for; "auto" is settled by the first frame.
-        batch: Frames at once.
-        device: Where it computes.
+        config: The model's.
+        side: As given.
+        asked: The precision as it was asked for.
+        batch: As given.
+        device: As given.
         stopwatch: Times the stages of ``step`` while it runs.
     """
 
@@ -107,25 +128,25 @@ class Procedure(ABC):
 
     @property
     def name(self) -> str:
-        """By which it is known in the order of the measurements."""
+        """Its name in the order of the measurements."""
         return self.kind if self.kind == "plain" else f"{self.kind} {self.asked} x{self.batch}"
 
     @property
     def precision(self) -> str:
-        """In which pictures are made."""
+        """The precision in which pictures are made."""
         return "float32"
 
     @property
     def dtype(self) -> torch.dtype:
-        """The same; of what is not in 8-bit integers."""
+        """The same as torch's type; in 8-bit models, that of the rest."""
         return torch.float32
 
     def begin(self, source: np.ndarray, first: np.ndarray) -> None:
         """Do what is done once for a clip.
 
         Args:
-            source: The picture to animate, square.
-            first: The driving's first frame, the reference of relative motion.
+            source: The picture to animate, square, H W 3 uint8.
+            first: The driving's first frame, the reference of relative motion, likewise.
         """
         self.prepare(to_tensor([source], size=self.side, device=self.device))
         self.source_keypoints, self.first_keypoints = (
@@ -135,7 +156,11 @@ class Procedure(ABC):
         self.mover = Mover(self.config, AnimateOptions(), reference=self.first_keypoints)
 
     def step(self, frames: Sequence[np.ndarray]) -> tuple[Tensor, np.ndarray]:
-        """Driving frames to results: B 3 H W float32 in [0, 1] on the device, and B H W 3 uint8."""
+        """Animate B driving frames, square, H W 3 uint8.
+
+        Returns:
+            B 3 H W float32 in [0, 1] on the device, and the same as B H W 3 uint8.
+        """
         stage = self.stopwatch
         with stage("to tensors"):
             images = to_tensor(frames, size=self.config.size, device=self.device)
@@ -155,21 +180,26 @@ class Procedure(ABC):
 
     @abstractmethod
     def detect(self, images: Tensor) -> Keypoints:
-        """Keypoints of B 3 H W pictures."""
+        """Find the keypoints of B 3 H W pictures in [0, 1]."""
 
     @abstractmethod
     def generate(self, keypoints: Keypoints) -> Tensor:
-        """B 3 H W pictures of the source with these keypoints."""
+        """Make B 3 H W pictures, in [0, 1], of the source with these keypoints."""
 
     @abstractmethod
     def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
-        """Stages inside ``generate``: the first and the last module of each."""
+        """Name the stages inside ``generate``: the first and the last module of each."""
 
 
 class Plain(Procedure):
     """The published procedure, in the trained form: frame by frame, float32, default memory layout.
 
     As the published demo does, the source's keypoints are found once, and its features anew for every frame.
+
+    Args:
+        reference: The model.
+        side: Of the results, in pixels.
+        device: Where to compute.
     """
 
     kind = "plain"
@@ -179,23 +209,27 @@ class Plain(Procedure):
         self.reference = reference.eval().to(device)
 
     def prepare(self, source: Tensor) -> None:
+        """Keep the source."""
         self.source = source
 
     @torch.inference_mode()
     def encode(self) -> Tensor:
-        """The source's features: needed once, but computed by ``generate`` for every frame."""
+        """Compute the source's features: needed once, but computed by ``generate`` for every frame."""
         return self.reference.generator.encode(resize(self.source, self.config.size))
 
     @torch.inference_mode()
     def detect(self, images: Tensor) -> Keypoints:
+        """Find the keypoints of B 3 H W pictures in [0, 1]."""
         return self.reference.detect(images)
 
     @torch.inference_mode()
     def generate(self, keypoints: Keypoints) -> Tensor:
+        """Make B 3 H W pictures, the source's features included."""
         source_keypoints = self.source_keypoints.to(self.device)
         return self.reference.generate(self.source, source_keypoints, keypoints.to(self.device)).image
 
     def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
+        """Name three stages; the warp is what they leave."""
         generator = self.reference.generator
         encoder = [generator.first, *generator.down_blocks]
         return {
@@ -206,7 +240,15 @@ class Plain(Procedure):
 
 
 class Fast(Procedure):
-    """The library's way: ``Model.encode`` once a source, then ``detect`` and ``generate`` for batches."""
+    """The library's way: ``Model.encode`` once a source, then ``detect`` and ``generate`` for batches.
+
+    Args:
+        reference: The model in its trained form.
+        side: Of the results, in pixels.
+        device: Where to compute.
+        precision: Of the picture-making part; "auto" is settled by the first frame.
+        batch: Frames at once.
+    """
 
     kind = "fast"
 
@@ -218,21 +260,27 @@ class Fast(Procedure):
 
     @property
     def precision(self) -> str:
+        """The precision in which pictures are made; known after the first frame."""
         return self.model.precision
 
     @property
     def dtype(self) -> torch.dtype:
+        """The same as torch's type; in 8-bit models, that of the rest."""
         return self.model.dtype
 
     def prepare(self, source: Tensor) -> None:
+        """Compute the source's features."""
         self.encoded = self.model.encode(source)
 
     def detect(self, images: Tensor) -> Keypoints:
+        """Find the keypoints of B 3 H W pictures in [0, 1]."""
         return self.model.detect(images)
 
     def generate(self, keypoints: Keypoints) -> Tensor:
+        """Make B 3 H W pictures from the source's features."""
         return self.model.generate(self.encoded, self.source_keypoints, keypoints).image
 
     def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
+        """Name two stages; the source is encoded before."""
         fast = self.model.fast
         return {"dense motion": (fast.motion, fast.motion), "decoder": (fast.bottleneck, fast.decoder)}

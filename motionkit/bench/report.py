@@ -18,7 +18,13 @@ __all__ = ["ClipRow", "Report", "ScaleRow", "Spread", "StepRow"]
 
 @dataclass(frozen=True, kw_only=True)
 class Spread:
-    """Several measurements of one thing."""
+    """Several measurements of one thing.
+
+    Attributes:
+        median: The middle one.
+        low: The least.
+        high: The largest.
+    """
 
     median: float
     low: float
@@ -26,7 +32,7 @@ class Spread:
 
     @staticmethod
     def of(values: Sequence[float]) -> Spread:
-        """Median, least and largest."""
+        """Take median, least and largest of at least one value."""
         return Spread(median=statistics.median(values), low=min(values), high=max(values))
 
 
@@ -35,20 +41,23 @@ class StepRow:
     """The model step of one procedure: driving frames to result frames, in memory.
 
     Attributes:
-        model, side: Which model, and the side of its result in pixels.
+        model: Its name.
+        side: Of its result, in pixels.
         procedure: "plain", as published, or "fast".
-        precision, batch: Of the picture-making part; frames at once.
-        rounds, frames: Rounds measured, and fresh frames in each.
-        seconds: A frame.
+        precision: Of the picture-making part.
+        batch: Frames at once.
+        rounds: How many were measured.
+        frames: Fresh frames in each round.
+        seconds: For a frame.
         source_seconds: Once for a source: its features (fast) and keypoints, and the reference frame's keypoints.
         ratio: How many times sooner than plain in the same round, work for the source left out; None for plain.
         whole_ratio: The same with the work for the source, over the frames of a round.
         gflop: Arithmetic of a frame as it was done, a multiplication and an addition being two, by torch's counter.
         gflops: Reached, a second.
         ceiling: GFLOP a second of a convolution alone, in the same precision and batch, the best of the rounds.
-        ceiling_share: `gflops` in `ceiling`.
+        ceiling_share: ``gflops`` in ``ceiling``.
         direct_gflop: What a frame takes with every convolution done as it is written, the source's encoder left out.
-        direct_share: The same a second, in `ceiling`: above 1 where less arithmetic does.
+        direct_share: The same a second, in ``ceiling``: above 1 where less arithmetic does.
         psnr: To plain's pictures, in dB; None for plain, and for pictures without any difference.
         max_difference: To plain's pictures, of values in [0, 1]; None for plain.
         memory: Bytes of a GPU's memory needed beyond the weights; None on other devices.
@@ -85,15 +94,18 @@ class ClipRow:
     """One procedure from file to file, each time in a process of its own.
 
     Attributes:
-        model, procedure, precision: As for StepRow.
-        rounds, frames: How often, and how many frames the clip has.
+        model: Its name.
+        procedure: "plain", as published, or "fast".
+        precision: Of the picture-making part.
+        rounds: How often the clip was made.
+        frames: How many the clip has.
         clip: What the clip is.
         seconds: A frame, everything from opening the files to the whole result, but not loading the model.
         fps: Frames a second, by the median.
         ratio: How many times sooner than plain in the same round; None for plain.
         start: Seconds until the first frame: opening, finding faces, all that is done once.
         later_seconds: A frame, of those after the first batch.
-        later_ratio: As `ratio`, of the frames after the first batch.
+        later_ratio: As ``ratio``, of the frames after the first batch.
         waiting: Share of the time in which the model waited for driving frames; None for plain, which reads first.
         memory: Most bytes that the process had in memory, model and libraries included; None where unknown.
         gpu_memory: Most bytes of tensors on a GPU; None on other devices.
@@ -121,12 +133,15 @@ class ScaleRow:
     """Cost of the fast form where one thing is varied.
 
     Attributes:
-        model, precision: As for StepRow.
+        model: Its name.
+        precision: Of the picture-making part.
         axis: "frames" (from file to file), "side" or "batch" (the model step).
         value: Of what is varied.
         seconds: A frame.
         total: Seconds in all.
-        start, memory, gpu_memory: As for ClipRow; None where no process of its own was started.
+        start: Seconds until the first frame; None where no process of its own was started.
+        memory: Most bytes that the process had in memory; None where unknown, or where none of its own was started.
+        gpu_memory: Most bytes of tensors on a GPU; None on other devices, or where no process was started.
     """
 
     model: str
@@ -149,7 +164,9 @@ class Report:
         options: Those of the run.
         began: When, in local time.
         complete: False where it was stopped before the end.
-        steps, clips, scale: The figures.
+        steps: Figures of the model step.
+        clips: Figures from file to file.
+        scale: Figures of cost against length, size and batch.
         order: Names of the procedures in the order in which they were measured, for each model and size.
         left_out: What did not fit the time or the memory.
     """
@@ -165,12 +182,16 @@ class Report:
     left_out: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """Everything; ``from_json`` reads it back."""
+        """Write everything as JSON; ``from_json`` reads it back."""
         return json.dumps(_finite(asdict(self)), indent=2) + "\n"
 
     @staticmethod
     def from_json(path: str | Path) -> Report:
-        """A report as ``to_json`` wrote it. Raises InputError for another file."""
+        """Read the file ``path``, which ``to_json`` wrote.
+
+        Raises:
+            InputError: It is another file.
+        """
         try:
             values = json.loads(Path(path).read_text(encoding="utf-8"))
             machine = {**values["machine"], "flags": tuple(values["machine"]["flags"])}

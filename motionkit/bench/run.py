@@ -39,7 +39,12 @@ SPEED = 5e10  # FLOP a second, guessed, to weigh work in FLOP against work in se
 
 
 def run(options: BenchOptions, *, progress: ProgressLike = False) -> Report:
-    """Measure what the options ask for; see ``motionkit.bench.bench``."""
+    """Measure what the options ask for; see ``motionkit.bench.bench``.
+
+    Args:
+        options: What to measure.
+        progress: As for ``bench``.
+    """
     device = pick_device(options.device)
     precisions = options.precisions or native_precisions(device)
     batches = options.batches or ((1, 16) if device.type == "cuda" else (1,))
@@ -73,11 +78,11 @@ class _WorkProgress:
             self.bar.close()
 
     def expect(self, work: float) -> None:
-        """There is so much more to do."""
+        """Add work that is still to do."""
         self.total += work
 
     def step(self, what: str, work: float) -> None:
-        """So much was done, of what is named."""
+        """Count work that was done, and show or report it with what it was."""
         self.done = min(self.done + work, self.total)
         elapsed = max((datetime.now() - self.began).total_seconds(), 1e-9)
         if self.shown:
@@ -126,14 +131,14 @@ class _Run:
                 self._scale(name, precision, folder, partial(self._spent, progress, f"{title(name)}, scale"))
 
     def _expect(self, progress: _WorkProgress) -> dict[tuple[str, str, int | None], float]:
-        """Tell the progress all that is to do; returns the work of each tick."""
+        """Add up all that is to do; returns the work of each tick."""
         options = self.options
         assert options.precisions is not None, "run has chosen them"
         assert options.batches is not None, "run has chosen them"
         fast = FAST_SHARE * len(options.precisions)
         work: dict[tuple[str, str, int | None], float] = {}
         for name in options.models:
-            flop = plain_flop(name)  # and told at once if there is no such model
+            flop = plain_flop(name)  # it also raises at once if there is no such model
             reference, own = load_reference(name)
             for size in (options.sizes or (None,)) if options.steps else ():
                 grown = 1.0 if size is None or reference.config.blend_warped else (size / own) ** 2
@@ -162,7 +167,7 @@ class _Run:
         return max(round(self.options.clip_seconds * CLIP_FPS), 2)
 
     def report(self) -> Report:
-        """What is there."""
+        """Gather the figures that are there."""
         return Report(
             machine=self.machine,
             options=asdict(self.options),
@@ -258,7 +263,7 @@ class _Clips:
 
 
 def plain_flop(name: str) -> float:
-    """Arithmetic of a frame of the plain procedure, at the model's own size."""
+    """Count the arithmetic, in FLOP, of a frame of the plain procedure, at the size of the model called ``name``."""
     reference, side = load_reference(name)
     source, first, clip = fresh(0, 1, side)
     plain = Plain(reference, side, torch.device("cpu"))

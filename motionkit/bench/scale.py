@@ -35,7 +35,8 @@ class Scale:
 
     Args:
         model: As for ``load_reference``.
-        device, precision: Where and in what to compute.
+        device: Where to compute.
+        precision: In what.
         seconds: All the time that there is.
         folder: For the clips.
         tick: Called with the seconds that have passed since its last call.
@@ -61,7 +62,7 @@ class Scale:
         self.left_out: list[str] = []
 
     def run(self) -> None:
-        """Measure all three."""
+        """Measure cost against size, batch and length."""
         self._axis("side", SIDES, self._side, power=2)
         self._axis("batch", BATCHES, self._batch)
         self._axis("frames", FRAMES, self._frames)

@@ -27,16 +27,21 @@ Material = tuple[np.ndarray, np.ndarray, list[np.ndarray]]
 
 
 def title(name: str) -> str:
-    """What a model is called in a table."""
+    """Name a model as tables do."""
     return f"{name}, seeded" if name in PUBLISHED else Path(name).stem
 
 
 def load_reference(name: str, size: int | None = None) -> tuple[FirstOrderModel, int]:
-    """The trained form of a model on the CPU, and the side in pixels of the pictures that it is to give.
+    """Load the trained form of a model on the CPU, with the side in pixels of the pictures that it is to give.
 
     Args:
         name: A published name stands for that configuration with seeded weights; else as for ``load_model``.
         size: Side of the result, None is the model's own. Models without ``blend_warped`` then also see that size.
+
+    Raises:
+        WeightsError: There is no such model, or its file is damaged.
+        DownloadError: Its weights cannot be downloaded.
+        ConfigError: Its networks cannot see pictures of this size.
     """
     reference = _load(name)
     config = reference.config
@@ -88,12 +93,15 @@ def _draw(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def fresh(number: int, count: int, side: int) -> Material:
-    """Square pictures of a round: no two rounds share one.
+    """Make the square pictures of a round: no two rounds share one.
 
     Args:
         number: Of the round.
         count: Driving frames.
         side: In pixels.
+
+    Returns:
+        Source, reference and driving frames, H W 3 uint8.
     """
     portrait, *clip = _pictures()
     chosen = [portrait, clip[0], *(clip[(number * count + i) % len(clip)] for i in range(count))]
@@ -110,7 +118,17 @@ def _pictures() -> list[np.ndarray]:
 
 
 def write_clip(path: Path, frames: int, *, fps: Fraction = Fraction(30), size: tuple[int, int] = (1280, 720)) -> None:
-    """Write the sample clip, again and again, enlarged into the middle of `size` (width, height), with a tone."""
+    """Write the sample clip, again and again, enlarged into the middle of a picture, with a tone.
+
+    Args:
+        path: The file.
+        frames: How many.
+        fps: Exact rate.
+        size: (width, height) in pixels.
+
+    Raises:
+        MediaError: It cannot be written.
+    """
     width, height = size
     side = min(size)
     left, top = (width - side) // 2, (height - side) // 2

@@ -59,7 +59,13 @@ def _small(value: float | None) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its heading, the field of the row, and how that is written."""
+    """A column of a table.
+
+    Attributes:
+        heading: Above it.
+        key: The field of a row that it shows.
+        write: Makes text of the field.
+    """
 
     heading: str
     key: str
@@ -115,7 +121,7 @@ SCALE_COLUMNS = (
 
 
 def text(report: Report) -> str:
-    """The whole report as plain text."""
+    """Write the whole report as plain text."""
     parts = [_machine(report)]
     if report.steps:
         rounds, frames = report.steps[0].rounds, report.steps[0].frames
@@ -134,7 +140,12 @@ def text(report: Report) -> str:
 
 
 def page(reports: Sequence[Report], *, picture: str | None = None) -> str:
-    """A Markdown page of one or more reports, with the plot's file name if there is one."""
+    """Write a Markdown page.
+
+    Args:
+        reports: At least one, in the page's order.
+        picture: File name of the plot; None is no plot.
+    """
     parts = ["# Speed", "Made by `motionkit bench`; every figure was measured in the run that it stands in.", RULES]
     parts += [CLIP_RULES]
     for report in reports:
@@ -145,7 +156,15 @@ def page(reports: Sequence[Report], *, picture: str | None = None) -> str:
 
 
 def plot(rows: Sequence[ScaleRow], path: str | Path) -> None:
-    """Draw cost against length, size and batch into a picture file. Raises MissingPackageError without matplotlib."""
+    """Draw cost against length, size and batch.
+
+    Args:
+        rows: The figures.
+        path: A picture file, of a kind that matplotlib writes.
+
+    Raises:
+        MissingPackageError: matplotlib is not installed.
+    """
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingPackageError("The plot needs matplotlib", todo='pip install "motionkit[notebook]"')
     from matplotlib.figure import Figure

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from motionkit.bench import BenchOptions
+from motionkit.cli.shared import AddCommand
 from motionkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,13 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
-Command = Callable[[str, str, Callable[[argparse.Namespace], None]], argparse.ArgumentParser]
 T = TypeVar("T")
 DEFAULTS = BenchOptions()
 
 
-def add_commands(command: Command) -> None:
-    """Add ``bench``; `command` makes a parser from a name, a help text and what to run."""
+def add_commands(command: AddCommand) -> None:
+    """Add ``bench``; ``command`` makes a parser from a name, a help text and what to run."""
     parser = command("bench", "measure this machine: the published procedure against the fast one, in turn", _bench)
     what = parser.add_argument_group("what is measured")
     what.add_argument(
@@ -90,7 +90,7 @@ def _bench(given: argparse.Namespace) -> None:
 
 
 def _check(given: argparse.Namespace) -> None:
-    """What cannot be written is told before minutes of measuring."""
+    """Refuse what cannot be written before minutes of measuring."""
     if given.read and given.output:
         raise InputError("Nothing new is measured", got="--read and --output", todo="Leave one of them out")
     for path in (given.output, given.page):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motionkit.cli.shared import AddCommand
 from motionkit.errors import InputError, MotionkitError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
-Command = Callable[[str, str, Callable[[argparse.Namespace], None]], argparse.ArgumentParser]
 REPEATS = 100  # of the clips in an epoch, where no recipe says
 # Options of their own for the fields that are changed most: option, field, type, help.
 SHORTCUTS = (
@@ -30,13 +29,13 @@ SHORTCUTS = (
 )
 
 
-def add_commands(command: Command) -> None:
-    """Add ``train`` and ``prepare``; `command` makes a parser from a name, a help text and what to run."""
+def add_commands(command: AddCommand) -> None:
+    """Add ``train`` and ``prepare``; ``command`` makes a parser from a name, a help text and what to run."""
     _add_train(command)
     _add_prepare(command)
 
 
-def _add_train(command: Command) -> None:
+def _add_train(command: AddCommand) -> None:
     parser = command("train", "train a model on a folder of clips", _train)
     parser.add_argument("data", nargs="?", help="folder of clips; the run's own if it is resumed")
     parser.add_argument("-o", "--output", required=True, help="the run's folder: checkpoints, pictures, model")
@@ -57,7 +56,7 @@ def _add_train(command: Command) -> None:
     how.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
-def _add_prepare(command: Command) -> None:
+def _add_prepare(command: AddCommand) -> None:
     parser = command("prepare", "cut training clips around the faces of long videos", _prepare)
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="videos, or folders of them")
     parser.add_argument("-o", "--output", required=True, help="folder for the clips")
@@ -122,7 +121,7 @@ def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str, str | None]
     data = given.data or facts.get("data")
     if data is None:
         raise InputError("No folder of clips is given", todo="Name it: motionkit train CLIPS -o RUN")
-    # A run that remembers what it began with need not be told what its preset begins with.
+    # A run that remembers what it began with need not be given what its preset begins with.
     init = given.init or (None if "init" in facts else STARTS.get(given.preset))
     return _override(config, given), data, init
 

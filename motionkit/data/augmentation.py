@@ -5,19 +5,18 @@ Legend: K keypoints, H W picture size, h w size of the stored flow, z a place in
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torchvision.transforms.v2 import functional as transforms
 
 from motionkit.data.batch import Truth
 from motionkit.data.config import AugmentationConfig
 from motionkit.errors import ConfigError
+from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.modules.grid import identity_grid, warp
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames, to_tensor
@@ -37,8 +36,8 @@ class AffineChange:
 
     Attributes:
         flip: Whether the picture is mirrored first.
-        linear: 2 2 float32.
-        shift: 2 float32.
+        linear: 2 2 float32, rotation and magnification.
+        shift: 2 float32, in units of half the picture's side.
     """
 
     flip: bool
@@ -49,33 +48,48 @@ class AffineChange:
     def of(
         cls, *, flip: bool = False, scale: float = 1, degrees: float = 0, shift: tuple[float, float] = (0, 0)
     ) -> AffineChange:
-        """Mirror, then rotate (clockwise as seen, y points down) and magnify about the middle, then shift."""
+        """Mirror, then rotate and magnify about the middle, then shift.
+
+        Args:
+            flip: Whether to mirror left and right.
+            scale: Magnification; above 1 enlarges.
+            degrees: Clockwise as seen, since y points down.
+            shift: To the right and down, in units of half the picture's side.
+        """
         angle = np.deg2rad(degrees)
         rotation = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
         return cls(flip, torch.tensor(rotation, dtype=torch.float32) * scale, torch.tensor(shift, dtype=torch.float32))
 
     @property
     def only_mirrors(self) -> bool:
-        """Whether nothing moves but by mirroring, which needs no interpolation."""
+        """Whether nothing moves except by mirroring, which needs no interpolation."""
         return torch.equal(self.linear, torch.eye(2)) and not self.shift.any()
 
     @property
     def mirror(self) -> torch.Tensor:
-        """F."""
+        """F, 2 2."""
         return torch.diag(torch.tensor([-1.0 if self.flip else 1.0, 1.0]))
 
     def forward(self, points: torch.Tensor) -> torch.Tensor:
-        """… 2 places of content before to those after."""
+        """Map … 2 places of content before to those after."""
         return points @ (self.linear @ self.mirror).T + self.shift
 
     def backward(self, points: torch.Tensor) -> torch.Tensor:
-        """… 2 places after to those before."""
+        """Map … 2 places after to those before."""
         inverse: torch.Tensor = torch.linalg.inv(self.linear)
         return (points - self.shift) @ (self.mirror @ inverse).T
 
 
 def move_pictures(pictures: torch.Tensor, change: AffineChange) -> torch.Tensor:
-    """B C H W pictures with their content moved; what comes in from outside is a reflection."""
+    """Move the content of pictures; what comes in from outside is a reflection.
+
+    Args:
+        pictures: B C H W.
+        change: Of all of them.
+
+    Returns:
+        B C H W.
+    """
     if change.only_mirrors:
         return pictures.flip(-1) if change.flip else pictures
     grid = change.backward(identity_grid(*pictures.shape[-2:], like=pictures))
@@ -83,7 +97,7 @@ def move_pictures(pictures: torch.Tensor, change: AffineChange) -> torch.Tensor:
 
 
 def move_truth(truth: Truth, change: AffineChange, order: Sequence[int]) -> Truth:
-    """What is known of pictures before, as it is after their content was moved.
+    """Adapt what is known of pictures to what ``move_pictures`` makes of them.
 
     Args:
         truth: Of a batch.
@@ -103,7 +117,13 @@ def move_truth(truth: Truth, change: AffineChange, order: Sequence[int]) -> Trut
 
 
 def mirrored_order(names: Sequence[str]) -> list[int]:
-    """For each keypoint the one whose place it takes in a mirror: ``left`` and ``right`` in a name are exchanged.
+    """Find for each keypoint the one whose place it takes in a mirror: ``left`` and ``right`` in a name are exchanged.
+
+    Args:
+        names: Of the keypoints, words joined by ``_``.
+
+    Returns:
+        Indices of keypoints, in the order of ``names``.
 
     Raises:
         ConfigError: One has no counterpart.
@@ -255,11 +275,5 @@ def _degrade(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         pictures = pictures + torch.from_numpy(grain)
     if compress:
         quality = int(rng.integers(*_QUALITY))
-        pictures = to_tensor([_compressed(frame, quality) for frame in to_frames(pictures)])
+        pictures = to_tensor([decode_jpeg(encode_jpeg(frame, quality)) for frame in to_frames(pictures)])
     return pictures
-
-
-def _compressed(frame: np.ndarray, quality: int) -> np.ndarray:
-    file = io.BytesIO()
-    Image.fromarray(frame).save(file, "JPEG", quality=quality)
-    return np.array(Image.open(file))

@@ -21,8 +21,8 @@ class Truth:
     """What a renderer knows of a batch of pairs and unsupervised training never learns.
 
     Attributes:
-        source, driving: True keypoints of the two pictures, B K 2 in [-1, 1], and, where they are known, their
-            Jacobians, B K 2 2.
+        source: B K, true keypoints of the source pictures in [-1, 1], with Jacobians where they are known.
+        driving: B K, those of the driving pictures.
         flow: B h w 2, for each place of the driving picture the absolute (x, y) in the source of what is seen there.
         visibility: B 1 h w in [0, 1], 1 where the source shows it too.
         has_flow: B bool, whether flow and visibility are known and asked for; stored flow leads to a clip's first
@@ -36,7 +36,7 @@ class Truth:
     has_flow: torch.Tensor
 
     def to(self, device: torch.device | str) -> Truth:
-        """The same on another device."""
+        """Copy this to another device."""
         return Truth(
             self.source.to(device),
             self.driving.to(device),
@@ -51,7 +51,8 @@ class Batch:
     """Pairs of pictures of one scene.
 
     Attributes:
-        source, driving: B 3 H W float32 in [0, 1].
+        source: B 3 H W float32 in [0, 1].
+        driving: B 3 H W float32 in [0, 1].
         seed: B int64. Every random draw for a sample starts here, never from the process, so that results do not
             depend on how a batch is spread over processes.
         truth: What is known of the pairs, or None.
@@ -66,11 +67,16 @@ class Batch:
         return self.source.shape[0]
 
     def to(self, device: torch.device | str) -> Batch:
-        """The same on another device; seeds stay on the CPU, where draws are made."""
+        """Copy this to another device; seeds stay on the CPU, where draws are made."""
         truth = None if self.truth is None else self.truth.to(device)
         return Batch(to_device(self.source, device), to_device(self.driving, device), self.seed, truth)
 
 
 def sample_rng(seed: int, purpose: int) -> np.random.Generator:
-    """Random numbers of one sample for one purpose, the same whichever process draws them."""
+    """Make the random numbers of one sample for one purpose, the same whichever process draws them.
+
+    Args:
+        seed: The sample's, from ``Batch.seed``.
+        purpose: A number of its own for each use, so that no two draw the same.
+    """
     return np.random.default_rng([purpose, seed & (2**63 - 1)])

@@ -28,7 +28,7 @@ TRUTH_SUFFIX = ".truth.safetensors"
 
 
 class BrokenClipError(Exception):
-    """A clip, or some frames of it, cannot be used; says why. Never leaves the data: another clip takes its place."""
+    """A clip, or some frames of it, cannot be used; says why. Never leaves the data: another clip is used instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ClipFile:
 
     Attributes:
         path: Where it is.
-        truth: The file beside it that tells what a renderer knows of it, or None.
+        truth: The file beside it with what a renderer knows of it, or None.
     """
 
     path: Path
@@ -52,7 +52,12 @@ class ClipFile:
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """What ``find_clips`` found, in the order of the names."""
+    """What ``find_clips`` found, in the order of the names.
+
+    Attributes:
+        train: Clips to train on.
+        test: Clips that are kept for testing; there may be none.
+    """
 
     train: tuple[ClipFile, ...]
     test: tuple[ClipFile, ...]
@@ -66,7 +71,7 @@ def find_clips(folder: str | Path, config: DataConfig | None = None, *, seed: in
 
     Args:
         folder: Holds the clips, or ``train`` and maybe ``test``.
-        config: Its ``test_share`` is used.
+        config: Its ``test_share`` is used; None is the defaults.
         seed: Of the split.
 
     Raises:
@@ -91,7 +96,7 @@ def find_clips(folder: str | Path, config: DataConfig | None = None, *, seed: in
 
 
 def list_clips(folder: Path) -> list[ClipFile]:
-    """The clips that stand in a folder itself, in the order of their names."""
+    """List the clips that stand in a folder itself, in the order of their names."""
     clips = []
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
@@ -159,7 +164,13 @@ class ClipFrames:
             return info.width, info.height
 
     def read(self, numbers: Sequence[int]) -> np.ndarray:
-        """The frames of these numbers: n S S 3 uint8.
+        """Read some of the frames.
+
+        Args:
+            numbers: n numbers from 0.
+
+        Returns:
+            n S S 3 uint8.
 
         Raises:
             BrokenClipError: One of them cannot be read.
@@ -174,7 +185,7 @@ class ClipFrames:
             return np.stack([self._fit(frame) for frame in frames])
 
     def _count(self) -> int:
-        """How many frames there are, by a look at the end; one by one only where the file does not tell or is wrong."""
+        """How many frames there are, by a look at the end; one by one only where the file does not say or is wrong."""
         if self._pictures is not None:
             return len(self._pictures)
         with _broken():
@@ -228,7 +239,7 @@ class ClipFrames:
             ) from error
 
     def _next(self, frames: Iterator[np.ndarray]) -> np.ndarray | None:
-        # Told apart from a disk that cannot be written to, which no other clip would mend.
+        # Kept apart from the error of a disk that cannot be written to, which no other clip would mend.
         with _broken():
             return next(frames, None)
 

@@ -35,7 +35,9 @@ class AugmentationConfig:
     Attributes:
         horizontal_flip: Mirror half of the pairs; keypoints named ``*_left`` and ``*_right`` change places.
         time_flip: Exchange source and driving in half of the pairs (not those with a true flow, which has a direction).
-        brightness, contrast, saturation: Largest change of each, as in torchvision's ColorJitter.
+        brightness: Largest change, as in torchvision's ColorJitter: 0.1 is a factor from 0.9 to 1.1.
+        contrast: Largest change, likewise.
+        saturation: Largest change, likewise.
         hue: Largest turn about the grey axis, in full turns.
         resize: Range of a random magnification, for instance (0.9, 1.1), or None.
         shift: Largest shift, in units of the picture's side.

@@ -31,7 +31,12 @@ _OPEN_CLIPS = 4096  # whose length and place each process remembers
 
 
 class Place(NamedTuple):
-    """Which pair of which epoch: everything random about it follows from this and the data set's seed."""
+    """Which pair of which epoch: everything random about it follows from this and the data set's seed.
+
+    Attributes:
+        epoch: From 0.
+        number: Of the pair in it, from 0.
+    """
 
     epoch: int
     number: int
@@ -46,8 +51,8 @@ class PairDataset(Dataset[Batch]):
     Args:
         clips: From ``find_clips``.
         model: Its ``size`` and ``keypoint_names`` are used.
-        data: Size, grouping by identity, repeats.
-        augmentation: What is changed at random.
+        data: Size, grouping by identity, repeats; None is the defaults.
+        augmentation: What is changed at random; None is the defaults.
         seed: Of every draw.
         train: Whether to augment, and to draw anew in each epoch; tests see the same pairs always, as they are.
         cache: Folder for decoded frames, used if ``data.cache``.
@@ -102,10 +107,11 @@ class PairDataset(Dataset[Batch]):
         return tuple(self._clips[number].path for number in self._state.nonzero().flatten().tolist())
 
     def __getitem__(self, place: Place | tuple[int, int] | int) -> Batch:
-        """The pair at a place; a bare number is one of the first epoch.
+        """Read the pair at a place; a bare number is one of the first epoch.
 
         Raises:
             InputError: No clip can be read.
+            IndexError: The data set has no such pair.
         """
         epoch, index = (0, place) if isinstance(place, int) else place
         if not 0 <= index < self._length:
@@ -236,7 +242,8 @@ class BatchOrder(Sampler[list[Place]]):
         seed: Of the order.
         epoch: Which; see ``set_epoch``.
         start_step: Batches of this epoch that were seen before.
-        rank, world: Which of how many processes this one is.
+        rank: Number of this process, from 0.
+        world: How many processes there are.
 
     Raises:
         InputError: The data set does not fill a batch, or the batch cannot be shared out.
@@ -271,7 +278,12 @@ class BatchOrder(Sampler[list[Place]]):
         self.set_epoch(epoch, start_step)
 
     def set_epoch(self, epoch: int, start_step: int = 0) -> None:
-        """Choose what the next iteration goes through: this epoch, from this batch on."""
+        """Choose what the next iteration goes through.
+
+        Args:
+            epoch: From 0.
+            start_step: Batches of this epoch that are left out, since they were seen before.
+        """
         self._epoch, self._start = epoch, start_step
 
     @property
@@ -291,7 +303,7 @@ class BatchOrder(Sampler[list[Place]]):
 
 
 def loader(dataset: PairDataset, order: BatchOrder, *, workers: int = 0) -> DataLoader[Batch]:
-    """Batches of the data set in this order, decoded by worker processes that stay from epoch to epoch.
+    """Make the batches of a data set in an order, decoded by worker processes that stay from epoch to epoch.
 
     Call ``order.set_epoch`` before each epoch's iteration. Batches are the same for any number of workers.
 

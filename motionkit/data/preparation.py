@@ -26,7 +26,7 @@ from motionkit.wholefile import write_whole
 __all__ = ["Prepared", "prepare"]
 
 STATE_FOLDER = ".prepared"
-# Pictures shrunk to this many pixels a side tell a cut: their mean difference jumps over so many of 255 levels.
+# Pictures shrunk to this many pixels a side show a cut: their mean difference jumps over so many of 255 levels.
 THUMB_SIDE, CUT = 16, 20
 # The face is followed within the square and this much around it, looked at in this many pixels.
 NEAR, NEAR_SIDE = 1.25, 224
@@ -102,7 +102,7 @@ def prepare(
         size: Side of the clips in pixels.
         min_seconds: Shorter clips are left out.
         every: Frames from one look for the face to the next.
-        min_side: Squares with fewer pixels a side in the video are left out; None is half of `size`.
+        min_side: Squares with fewer pixels a side in the video are left out; None is half of ``size``.
         finder: As for ``motionkit.faces.find_faces``.
         progress: Whether to show a bar with rate and remaining time.
 
@@ -252,7 +252,7 @@ class _Job:
             unsure = []
 
     def _find_near(self, frame: np.ndarray, square: Box, face: Box) -> Box | None:
-        """The face that was at `face` a few frames ago."""
+        """The face that was at ``face`` a few frames ago."""
         margin = round((NEAR - 1) / 2 * square.width)
         left, top, side = square.left - margin, square.top - margin, square.width + 2 * margin
         near = crop(frame, Box(left, top, left + side, top + side), size=NEAR_SIDE)

@@ -58,12 +58,12 @@ class TruthFile:
             raise InputError("The truth of a clip cannot be read", got=f"{path} ({error})") from error
 
     def read(self, driving: int, parts: Collection[str] = PARTS) -> Truth:
-        """The truth of the pair that leads from the first frame to frame `driving`; B is 1.
+        """Read the truth of the pair that leads from the first frame to another; B is 1.
 
         Args:
-            driving: Its number.
+            driving: Number of the other frame, from 0.
             parts: What is asked for beside the keypoints. Flow and visibility go together; where they are not there or
-                not asked for, they are one place that tells nothing.
+                not asked for, they have one place, with zeros, and ``has_flow`` is False.
 
         Raises:
             InputError: The file cannot be read any more.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from motionkit.frames import Frame
+
 if TYPE_CHECKING:
     from PIL import ImageFont
 
@@ -20,8 +22,14 @@ TEXT = (245, 246, 248)
 SMOOTHING = 4  # the pill is drawn this many times larger and reduced
 
 
-def write_caption(picture: np.ndarray, caption: str, *, bottom: bool) -> None:
-    """Blend a caption into the picture's lower or upper left corner, in place."""
+def write_caption(picture: Frame, caption: str, *, bottom: bool) -> None:
+    """Blend a caption into a picture's left corner, in place; leave the picture as it is where nothing fits.
+
+    Args:
+        picture: H W 3 uint8.
+        caption: Printable ASCII, on one line; too long a one ends in an ellipsis, an empty one writes nothing.
+        bottom: Whether in the lower corner, or in the upper one.
+    """
     height, width = picture.shape[:2]
     label = _label(" ".join(caption.split()), width, height)
     if label is None:
@@ -67,7 +75,7 @@ def _label(caption: str, width: int, height: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _fit(text: str, width: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """`text` if it fits into `width` pixels, else as much of it as fits with an ellipsis; empty if nothing does."""
+    """``text`` if it fits into ``width`` pixels, else as much of it as fits with an ellipsis; empty if nothing does."""
     if font.getlength(text) <= width:
         return text
     for end in range(len(text) - 1, 0, -1):

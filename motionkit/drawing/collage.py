@@ -13,7 +13,7 @@ import numpy as np
 
 from motionkit.drawing.captions import write_caption
 from motionkit.errors import InputError
-from motionkit.frames import check_frame
+from motionkit.frames import Frame, check_frame
 
 __all__ = ["PANELS", "ContactSheet", "Panel", "contact_sheet", "lay_out", "scale_to_height"]
 
@@ -39,12 +39,12 @@ class Panel:
     """
 
     caption: str
-    frame: np.ndarray
+    frame: Frame
 
 
 def lay_out(
     panels: Sequence[Panel], *, height: int | None = None, captions: bool = True, gap: int | None = None
-) -> np.ndarray:
+) -> Frame:
     """Panels side by side, in the order given, at one height, aspect kept, captions in their lower left corners.
 
     Args:
@@ -84,10 +84,17 @@ def lay_out(
     return collage
 
 
-def scale_to_height(frame: np.ndarray, height: int) -> np.ndarray:
-    """`frame` scaled to `height` pixels, aspect kept; the frame itself if it fits.
+def scale_to_height(frame: Frame, height: int) -> Frame:
+    """Scale a frame, aspect kept.
 
     A picture that stays the same through a clip is best scaled once, before it is laid out in every frame.
+
+    Args:
+        frame: H W 3 uint8.
+        height: In pixels, at least 1.
+
+    Returns:
+        A frame of this height; the same one if it has it.
 
     Raises:
         InputError: A height below 1.
@@ -110,6 +117,9 @@ class ContactSheet:
     Args:
         total: Number of frames to come, None if unknown.
         moments: Number of frames to show; fewer are shown of a shorter clip.
+
+    Raises:
+        InputError: ``moments`` is below 1.
     """
 
     def __init__(self, total: int | None = None, moments: int = 6) -> None:
@@ -118,11 +128,15 @@ class ContactSheet:
         self.moments = moments
         self._wanted = None if total is None else set(_spread(total, moments))
         self._stride = 1
-        self._kept: dict[int, np.ndarray] = {}
-        self._last: tuple[int, np.ndarray] | None = None
+        self._kept: dict[int, Frame] = {}
+        self._last: tuple[int, Frame] | None = None
 
-    def add(self, index: int, frame: np.ndarray) -> None:
-        """Take frame number `index`, counted from 0, in rising order; it is copied if kept.
+    def add(self, index: int, frame: Frame) -> None:
+        """Take the next frame; it is copied if kept.
+
+        Args:
+            index: Its number in the clip, from 0, in rising order.
+            frame: H W 3 uint8.
 
         Raises:
             InputError: The frame is not H W 3 uint8, or of another size than those before.
@@ -145,7 +159,7 @@ class ContactSheet:
                 self._stride *= 2
                 self._kept = {at: kept for at, kept in self._kept.items() if at % self._stride == 0}
 
-    def picture(self, *, columns: int | None = None, fps: Fraction | float | None = None) -> np.ndarray:
+    def picture(self, *, columns: int | None = None, fps: Fraction | float | None = None) -> Frame:
         """The moments in rows, first and last frame included (the middle one if only one is shown).
 
         Args:
@@ -156,7 +170,7 @@ class ContactSheet:
             A frame of even width and height, at most 2560 pixels wide.
 
         Raises:
-            InputError: No frames were added, or `columns` is below 1.
+            InputError: No frames were added, or ``columns`` is below 1.
         """
         if self._last is None:
             raise InputError("A contact sheet needs frames", got="none")
@@ -170,13 +184,13 @@ class ContactSheet:
 
 
 def contact_sheet(
-    frames: Iterable[np.ndarray],
+    frames: Iterable[Frame],
     *,
     moments: int = 6,
     total: int | None = None,
     columns: int | None = None,
     fps: Fraction | float | None = None,
-) -> np.ndarray:
+) -> Frame:
     """A still picture of evenly spread moments of a clip, read once, in bounded memory; see ContactSheet.
 
     Args:
@@ -190,7 +204,7 @@ def contact_sheet(
         A frame of even width and height, at most 2560 pixels wide.
 
     Raises:
-        InputError: No frames, frames of several sizes, `moments` or `columns` below 1.
+        InputError: No frames, frames of several sizes, ``moments`` or ``columns`` below 1.
     """
     if total is None and isinstance(frames, (Sequence, np.ndarray)):
         total = len(frames)
@@ -201,7 +215,7 @@ def contact_sheet(
 
 
 def _spread(total: int, moments: int) -> list[int]:
-    """Indices of `moments` evenly spread frames out of `total`, ends included; the middle one for one moment."""
+    """Indices of ``moments`` evenly spread frames out of ``total``, ends included; the middle one for one moment."""
     if moments == 1:
         return [(total - 1) // 2] if total > 0 else []
     return sorted({round(at) for at in np.linspace(0, total - 1, moments)}) if total > 0 else []
@@ -214,7 +228,7 @@ def _time(seconds: float) -> str:
     return f"{minutes}:{rest // 10:02d}.{rest % 10}" if minutes else f"{rest // 10}.{rest % 10} s"
 
 
-def _grid(frames: list[np.ndarray], captions: list[str], columns: int | None) -> np.ndarray:
+def _grid(frames: list[Frame], captions: list[str], columns: int | None) -> Frame:
     """Frames of one size in rows, captions in their upper left corners, white between and around them."""
     height, width = frames[0].shape[:2]
     gap = max(2, round(height * SHEET_GAP))
@@ -242,14 +256,14 @@ def _grid(frames: list[np.ndarray], captions: list[str], columns: int | None) ->
     return sheet
 
 
-def _at_most(frame: np.ndarray, width: int) -> np.ndarray:
-    """`frame` scaled down to `width` pixels if it is wider, aspect kept."""
+def _at_most(frame: Frame, width: int) -> Frame:
+    """Scale a frame down to ``width`` pixels if it is wider, aspect kept."""
     if frame.shape[1] <= width:
         return frame
     return _resize(frame, width, max(1, round(frame.shape[0] * width / frame.shape[1])))
 
 
-def _resize(frame: np.ndarray, width: int, height: int) -> np.ndarray:
+def _resize(frame: Frame, width: int, height: int) -> Frame:
     from PIL import Image
 
     return np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from motionkit.errors import InputError
-from motionkit.frames import check_frame
+from motionkit.frames import Frame, check_frame
 
 if TYPE_CHECKING:
     from motionkit.structures import Keypoints
@@ -48,18 +48,22 @@ RAMPS = (15, 6, 4, 11, 13, 6)  # steps red → yellow → green → cyan → blu
 
 
 def keypoint_colour(index: int) -> tuple[int, int, int]:
-    """RGB of keypoint `index`; colours repeat after ``len(COLOURS)``, those dots then have a dark centre."""
+    """RGB of a keypoint; colours repeat after ``len(COLOURS)``, those dots then have a dark centre.
+
+    Args:
+        index: The keypoint's, from 0.
+    """
     return COLOURS[index % len(COLOURS)]
 
 
 def draw_keypoints(
-    frame: np.ndarray,
+    frame: Frame,
     value: np.ndarray | Keypoints,
     jacobian: np.ndarray | None = None,
     *,
     names: Sequence[str] = (),
     radius: float | None = None,
-) -> np.ndarray:
+) -> Frame:
     """Draw keypoints as dots, their Jacobians as two short axes.
 
     The axes are the Jacobian's columns, that is the images of the unit vectors along x (in the point's colour) and y
@@ -99,7 +103,7 @@ def draw_keypoints(
     return _write_names(drawn, centres, names, radius) if names else drawn
 
 
-def occlusion_picture(occlusion: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def occlusion_picture(occlusion: np.ndarray, size: tuple[int, int]) -> Frame:
     """The occlusion map in grey: white where the source is visible, black where the generator paints anew.
 
     Args:
@@ -121,11 +125,13 @@ def occlusion_picture(occlusion: np.ndarray, size: tuple[int, int]) -> np.ndarra
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def flow_picture(flow: np.ndarray, size: tuple[int, int], *, scale: float = FLOW_SCALE) -> np.ndarray:
+def flow_picture(flow: np.ndarray, size: tuple[int, int], *, scale: float = FLOW_SCALE) -> Frame:
     """The flow in colours of the Middlebury wheel: hue is direction, saturation is distance, white is no motion.
 
-    The flow says for each place of the result where in the source it comes from; shown is the way back, that is how the
-    source's content moves. Moving right is red, down yellow, left cyan, up violet.
+    The flow holds for each place of the result where in the source it comes from; shown is the way back, that is how
+    the source's content moves. Moving right is red, down yellow, left cyan, up violet.
+
+    Source: Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011.
 
     Args:
         flow: h w 2, (x, y) in absolute source coordinates; the picture spans [-1, 1].
@@ -138,8 +144,6 @@ def flow_picture(flow: np.ndarray, size: tuple[int, int], *, scale: float = FLOW
 
     Raises:
         InputError: The flow has another shape or is not finite, or the scale is not positive.
-
-    Source: Baker et al., "A Database and Evaluation Methodology for Optical Flow", IJCV 2011.
     """
     sources = _check_map(flow, "flow", (3,), "h w 2")
     if sources.shape[2] != 2:
@@ -158,7 +162,8 @@ def flow_picture(flow: np.ndarray, size: tuple[int, int], *, scale: float = FLOW
     # The published wheel leaves a gap between its last colour and red; closed here, or noise would make it flicker.
     hue = (1 - part) * wheel[before % len(wheel)] + part * wheel[(before + 1) % len(wheel)]
     saturation = np.minimum(np.hypot(right, down), 1)[..., None]
-    return np.rint(255 * (1 - saturation * (1 - hue))).astype(np.uint8)
+    picture: Frame = np.rint(255 * (1 - saturation * (1 - hue))).astype(np.uint8)
+    return picture
 
 
 @lru_cache(maxsize=1)
@@ -182,7 +187,7 @@ def _check_map(array: Any, what: str, dims: tuple[int, ...], expected: str) -> n
 
 
 def _resize(grid: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """h w float32 to the given width and height, bilinear."""
+    """Scale h w float32 to the given width and height, bilinear."""
     from PIL import Image
 
     return np.asarray(Image.fromarray(grid).resize(size, Image.Resampling.BILINEAR))
@@ -211,7 +216,8 @@ def _axis_ends(columns: np.ndarray, half: np.ndarray, shorter: int) -> np.ndarra
     """2 2 offsets in pixels, one row for each axis of a Jacobian."""
     offsets = columns.T * half * (2 * AXIS)
     length = np.linalg.norm(offsets, axis=1, keepdims=True)
-    return offsets * np.minimum(1, shorter * LONGEST_AXIS / np.maximum(length, 1e-9))
+    ends: np.ndarray = offsets * np.minimum(1, shorter * LONGEST_AXIS / np.maximum(length, 1e-9))
+    return ends
 
 
 def _draw_axes(picture: np.ndarray, centre: np.ndarray, ends: np.ndarray, colour: np.ndarray, radius: float) -> None:
@@ -219,21 +225,24 @@ def _draw_axes(picture: np.ndarray, centre: np.ndarray, ends: np.ndarray, colour
     pale = (colour + np.array(LIGHT)) / 2
     for extra, colours in ((radius / 4 + 0.25, (np.array(DARK), np.array(DARK))), (0.0, (colour, pale))):
         for end, stroke in zip(ends, colours, strict=True):
-            _draw_segment(picture, centre, centre + end, radius / 3 + extra, stroke, 0.6 if extra else 1.0)
+            _draw_segment(
+                picture, centre, centre + end, radius=radius / 3 + extra, colour=stroke, opacity=0.6 if extra else 1.0
+            )
 
 
 def _draw_dot(picture: np.ndarray, centre: np.ndarray, index: int, radius: float) -> None:
     colour = np.array(keypoint_colour(index))
-    _draw_segment(picture, centre, centre, radius + max(1.0, radius / 3), np.array(DARK), 0.8)
-    _draw_segment(picture, centre, centre, radius, colour, 1.0)
+    edge = radius + max(1.0, radius / 3)
+    _draw_segment(picture, centre, centre, radius=edge, colour=np.array(DARK), opacity=0.8)
+    _draw_segment(picture, centre, centre, radius=radius, colour=colour, opacity=1.0)
     if index >= len(COLOURS):
-        _draw_segment(picture, centre, centre, radius * 0.45, np.array(DARK), 1.0)
+        _draw_segment(picture, centre, centre, radius=radius * 0.45, colour=np.array(DARK), opacity=1.0)
 
 
 def _draw_segment(
-    picture: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float, colour: np.ndarray, opacity: float
+    picture: np.ndarray, start: np.ndarray, end: np.ndarray, *, radius: float, colour: np.ndarray, opacity: float
 ) -> None:
-    """Blend a line with round ends, `radius` pixels to each side, into a float picture, in place.
+    """Blend a line with round ends, ``radius`` pixels to each side, into a float picture, in place.
 
     A pixel is covered by how far the line's edge reaches into it, which makes the edges smooth at subpixel positions.
     """
@@ -254,7 +263,7 @@ def _draw_segment(
     region += cover * (colour - region)
 
 
-def _write_names(frame: np.ndarray, centres: np.ndarray, names: Sequence[str], radius: float) -> np.ndarray:
+def _write_names(frame: Frame, centres: np.ndarray, names: Sequence[str], radius: float) -> Frame:
     """Names at a corner of their points, each where it covers least of the dots and the names before it."""
     from PIL import Image, ImageDraw, ImageFont
 

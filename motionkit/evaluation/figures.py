@@ -12,13 +12,11 @@ import numpy as np
 
 from motionkit.animation.driving import detect_clip
 from motionkit.animation.moments import animate
-from motionkit.config import AnimateOptions
 from motionkit.evaluation.signals import (
     SIGNALS,
     background_mask,
     colour_change,
     correlation,
-    euler,
     landmark_error,
     likeness,
     mean_colour,
@@ -31,6 +29,7 @@ from motionkit.evaluation.signals import (
 from motionkit.evaluation.subjects import Portrait, RenderedTruth, Scene
 from motionkit.faces.mesh import Mesh, Track
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 
 __all__ = [
@@ -38,17 +37,11 @@ __all__ = [
     "PairFigures",
     "RenderedFigures",
     "SelfFigures",
-    "judge_mirrored",
     "judge_pair",
     "judge_rendered",
     "judge_self",
-    "pose_errors",
     "telling_moments",
 ]
-
-
-POSE = ("yaw", "pitch", "roll")  # the order of ``signals.euler``
-TURNED_IN_A_MIRROR = ("yaw", "roll")
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ class SelfFigures:
     """A clip that drives its own first frame, absolute motion; all over the frames after the first.
 
     Attributes:
-        clip: Its name.
+        clip: The clip's name.
         l1: Mean absolute difference of the results from the driving frames, of values in [0, 1].
         l1_still: The same of the first frame, repeated: standing still.
         landmarks: Mean distance of the 468 points in the results from those in the driving frames, in pixels. Over
@@ -81,7 +74,8 @@ class PairFigures:
     """A portrait that a clip drives, relative motion with the clip's first frame as the reference.
 
     Attributes:
-        portrait, clip: Their names.
+        portrait: The portrait's name.
+        clip: The clip's name.
         judged: Whether the mesh sees a face in the portrait; else the figures below are empty.
         found: Share of the frames whose result shows a face.
         correlations: Pearson's, of each signal that the driver moves (``signals.moves``), between result and driver,
@@ -116,12 +110,14 @@ class PairFigures:
 
 @dataclass(frozen=True)
 class Pair:
-    """A judged pair with its most telling moments.
+    """A judged pair with the moments that show most.
 
     Attributes:
         figures: What was measured.
-        source: The portrait.
-        labels, driving, results: What each moment shows, and its frames, S S 3 uint8.
+        source: The portrait, S S 3 uint8.
+        labels: What each moment shows.
+        driving: Each moment's driving frame, S S 3 uint8.
+        results: Each moment's result, S S 3 uint8.
     """
 
     figures: PairFigures
@@ -148,7 +144,13 @@ class RenderedFigures:
 
 
 def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
-    """The clip drives its own first frame, absolute motion."""
+    """Let a clip drive its own first frame, with absolute motion.
+
+    Args:
+        model: Animates.
+        mesh: Finds the face in the results.
+        scene: The clip.
+    """
     options = AnimateOptions(relative=False, size=scene.frames.shape[1])
     results = np.stack(list(animate(scene.frames[0], scene.frames, model=model, options=options)))
     track = mesh.track(results)
@@ -166,21 +168,15 @@ def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
     )
 
 
-def judge_mirrored(mesh: Mesh, scene: Scene) -> dict[str, float]:
-    """How well the landmarks agree with themselves: the clip's mirror image, another face that follows it perfectly.
-
-    A correlation near or above this one says no more of a model: the landmarks cannot tell.
-
-    Returns:
-        Correlation of each signal that the driver moves; yaw and roll with their sense in a mirror.
-    """
-    track = mesh.track(np.ascontiguousarray(scene.frames[:, :, ::-1]))
-    followed = follow(correlation, scene, track)
-    return {name: -value if name in TURNED_IN_A_MIRROR else value for name, value in followed.items()}
-
-
 def judge_pair(model: Model, mesh: Mesh, portrait: Portrait, scene: Scene) -> Pair:
-    """The clip drives the portrait, relative motion."""
+    """Let a clip drive a portrait, with relative motion.
+
+    Args:
+        model: Animates.
+        mesh: Finds the face in the results.
+        portrait: One without a face is animated at the moments alone, and not judged.
+        scene: The clip.
+    """
     options = AnimateOptions(size=portrait.picture.shape[0])
     shown = telling_moments(scene)
     driving = scene.frames if portrait.found else scene.frames[[0, *shown.values()]]  # the first is the reference
@@ -195,7 +191,14 @@ def judge_pair(model: Model, mesh: Mesh, portrait: Portrait, scene: Scene) -> Pa
 
 
 def judge_rendered(model: Model, mesh: Mesh, scene: Scene, truth: RenderedTruth | None) -> RenderedFigures:
-    """The rendered clip drives its own first frame; its true keypoints are compared with the model's."""
+    """Let a rendered clip drive its own first frame, and compare its true keypoints with the model's.
+
+    Args:
+        model: Animates and detects.
+        mesh: Finds the face in the results.
+        scene: The clip.
+        truth: What is known of it; None compares no keypoints.
+    """
     error = None
     if truth is not None:
         detected = Keypoints.cat([part.to("cpu") for part in detect_clip(scene.frames, model=model)])
@@ -205,7 +208,14 @@ def judge_rendered(model: Model, mesh: Mesh, scene: Scene, truth: RenderedTruth 
 
 
 def compare(portrait: Portrait, scene: Scene, results: np.ndarray, track: Track) -> PairFigures:
-    """What the results (T S S 3) and the track of their face say of a portrait and its driver."""
+    """Compare results with the portrait and the driver that they were made of.
+
+    Args:
+        portrait: One that shows a face.
+        scene: The clip that drove it.
+        results: T S S 3 uint8.
+        track: The mesh in the results.
+    """
     frames, shape = np.flatnonzero(track.found), results.shape[1:3]
     figures = PairFigures(
         portrait=portrait.name,
@@ -239,7 +249,16 @@ def compare(portrait: Portrait, scene: Scene, results: np.ndarray, track: Track)
 
 
 def follow(compared: Callable[[np.ndarray, np.ndarray], float], scene: Scene, result: Track) -> dict[str, float]:
-    """A comparison (result, driver) of each signal that the driver moves, over the frames that show a face in both."""
+    """Compare each signal that the driver moves, over the frames that show a face in both.
+
+    Args:
+        compared: The comparison of two signals of n values, the result's and the driver's.
+        scene: The driver.
+        result: The mesh in the results.
+
+    Returns:
+        Signal to figure.
+    """
     both = scene.track.found & result.found
     own = measure(result.points, result.found)
     return {
@@ -250,7 +269,17 @@ def follow(compared: Callable[[np.ndarray, np.ndarray], float], scene: Scene, re
 
 
 def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: RenderedTruth, side: int) -> float | None:
-    """Mean distance in pixels of detected keypoints (T K 2 in [-1, 1]) from the true ones of the same names."""
+    """Mean distance of detected keypoints from the true ones of the same names.
+
+    Args:
+        detected: T K 2 in [-1, 1].
+        names: Of the K keypoints.
+        truth: Of the same T frames.
+        side: S.
+
+    Returns:
+        Pixels; None if no name agrees.
+    """
     known = [name for name in names if name in truth.names]
     if not known:
         return None
@@ -259,28 +288,8 @@ def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: RenderedTr
     return float(np.linalg.norm(mine - true, axis=-1).mean() * (side - 1) / 2)
 
 
-def pose_errors(scene: Scene, pose: np.ndarray) -> dict[str, float]:
-    """What the mesh's yaw, pitch and roll have that the true pose (T 3 3) does not explain, in degrees.
-
-    Returns:
-        Of each angle the span from the 5th to the 95th percentile, over the frames that show a face, of what is left
-        when a straight line in the true angle is taken off: what no model can follow. Empty for fewer than three.
-    """
-    found = np.flatnonzero(scene.track.found)
-    if len(found) < 3:
-        return {}
-    true = euler(pose[found] @ pose[found[0]].T)
-    spans = {}
-    for i, name in enumerate(POSE):
-        measured = getattr(scene.signals, name)[found]
-        line = np.c_[true[:, i], np.ones(len(found))]
-        left = measured - line @ np.linalg.lstsq(line, measured, rcond=None)[0]
-        spans[name] = float(np.ptp(np.percentile(left, [5, 95])))
-    return spans
-
-
 def telling_moments(scene: Scene) -> dict[str, int]:
-    """The driver's extremes, by which a result is seen to follow or not: label to frame."""
+    """Choose the driver's extremes, which show whether a result follows: label to number of the frame."""
     signals, found = scene.signals, np.flatnonzero(scene.track.found)
     if not len(found):
         found = np.arange(len(scene.frames))

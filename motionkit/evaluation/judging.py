@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from motionkit.evaluation import report
-from motionkit.evaluation.figures import (
-    Pair,
-    judge_mirrored,
-    judge_pair,
-    judge_rendered,
-    judge_self,
-    pose_errors,
-)
+from motionkit.evaluation.agreement import judge_mirrored, pose_errors
+from motionkit.evaluation.figures import Pair, judge_pair, judge_rendered, judge_self
 from motionkit.evaluation.subjects import Portrait, Scene, Subjects
 from motionkit.evaluation.verdict import Judgement, comparison, mirrored_figures, own_errors, table
 from motionkit.faces.mesh import Mesh
@@ -62,7 +56,8 @@ def judge_models(
         judged: Called with a model's short name as soon as it is measured.
 
     Raises:
-        WeightsError, DownloadError: A model cannot be loaded.
+        WeightsError: There is no such model, or its file is damaged.
+        DownloadError: Its weights cannot be downloaded.
     """
     faces = [portrait for portrait in subjects.portraits if portrait.found]
     crossed = [(faces[i % len(faces)], scene) for i, (scene, _) in enumerate(subjects.rendered)] if faces else []

@@ -1,6 +1,6 @@
 """What a face does over a clip, and how two faces, two pictures or two colours compare: pure functions of arrays.
 
-Legend: T frames, P = 468 points of the mesh, as ``landmarks`` gives them (pixels; x right, y down, z away).
+Legend: T frames, P = 468 points of the mesh, as ``faces.mesh`` gives them (pixels; x right, y down, z away).
 Distances are measured in space, so that a turn of the head does not change them, and in units of the face's scale.
 """
 
@@ -61,8 +61,9 @@ class Signals:
         eyes: Distance of the lids over the eye's width, mean of three places and of both eyes.
         brows: Height of the brows' middle above the rigid points' centre, upwards in the head of the first frame that
             shows it, in face scales.
-        yaw, pitch, roll: Degrees by which the head is turned from its pose in the first frame that shows it; positive
-            is towards the picture's left, down, and clockwise as one sees it.
+        yaw: Degrees by which the head is turned from its pose in the first frame that shows it, to the picture's left.
+        pitch: Likewise, downwards.
+        roll: Likewise, clockwise as one sees it.
     """
 
     mouth: np.ndarray
@@ -77,14 +78,19 @@ SIGNALS = tuple(f.name for f in fields(Signals))
 # A signal counts where the driver's own spans at least this much between its 5th and 95th percentile; below that it is
 # little but noise. The mesh gives up to 5 degrees of yaw to a face that only talks and looks around: in mirrored frames
 # it does not come out mirrored, as pitch and roll do. On rendered heads its own error spans 3 degrees of yaw, 4 of
-# pitch and 2 of roll (``figures.pose_errors``), so a pitch that just counts says little.
+# pitch and 2 of roll (``agreement.pose_errors``), so a pitch that just counts says little.
 LEAST_SPAN = {"mouth": 0.08, "brows": 0.035, "yaw": 6.0, "pitch": 3.0, "roll": 2.0}
 # The driver blinks where its eyes open less than this share of what they do in the median.
 BLINK = 0.6
 
 
 def measure(points: np.ndarray, found: np.ndarray | None = None) -> Signals:
-    """Signals of a track's points, T P 3; `found` (T bool) tells which frame is the first that shows the face."""
+    """Measure the signals of a face over a clip.
+
+    Args:
+        points: T P 3.
+        found: T bool, which frames show the face: the first that does is the reference; None is all of them.
+    """
     first = 0 if found is None or not found.any() else int(np.argmax(found))
     turned = rotations(points, points[first])
     angles = euler(turned)
@@ -101,16 +107,26 @@ def measure(points: np.ndarray, found: np.ndarray | None = None) -> Signals:
 
 
 def face_scale(points: np.ndarray) -> np.ndarray:
-    """T: root mean square distance of the rigid points from their centre, in pixels; about half a face's width."""
+    """Measure the root mean square distance of the rigid points (of T P 3) from their centre: T, in pixels.
+
+    It is about half a face's width.
+    """
     rigid = points[:, RIGID]
     scale: np.ndarray = np.sqrt(((rigid - rigid.mean(1, keepdims=True)) ** 2).sum(2).mean(1))
     return scale
 
 
 def rotations(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """T 3 3: how the rigid points of T P 3 are turned from those of `reference` (P 3).
+    """Measure how faces are turned: the least-squares rotation (Kabsch) of the centred rigid points.
 
-    The least-squares rotation (Kabsch) of the centred points, which size and position do not change.
+    Size and position do not change it.
+
+    Args:
+        points: T P 3.
+        reference: P 3, from which they are turned.
+
+    Returns:
+        T 3 3.
     """
     there = points[:, RIGID] - points[:, RIGID].mean(1, keepdims=True)
     here = reference[RIGID] - reference[RIGID].mean(0)
@@ -122,7 +138,7 @@ def rotations(points: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def euler(rotation: np.ndarray) -> np.ndarray:
-    """T 3 (yaw, pitch, roll) in degrees of T 3 3: R = Rz(roll) Ry(yaw) Rx(pitch), about the camera's axes."""
+    """Split T 3 3 rotations into T 3 degrees (yaw, pitch, roll): R = Rz(roll) Ry(yaw) Rx(pitch), in camera axes."""
     yaw = np.arcsin(np.clip(-rotation[:, 2, 0], -1, 1))
     pitch = np.arctan2(rotation[:, 2, 1], rotation[:, 2, 2])
     roll = np.arctan2(rotation[:, 1, 0], rotation[:, 0, 0])
@@ -131,7 +147,13 @@ def euler(rotation: np.ndarray) -> np.ndarray:
 
 
 def moves(driver: Signals, name: str, found: np.ndarray) -> bool:
-    """Whether the driver's signal moves enough to be followed; of the eyes, whether the driver blinks."""
+    """Whether the driver's signal moves enough to be followed; of the eyes, whether the driver blinks.
+
+    Args:
+        driver: Its signals, T values each.
+        name: Which signal, one of ``SIGNALS``.
+        found: T bool, the frames that count.
+    """
     values = getattr(driver, name)[found]
     if not len(values):
         return False
@@ -142,14 +164,24 @@ def moves(driver: Signals, name: str, found: np.ndarray) -> bool:
 
 
 def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson's; 0 where either is constant or fewer than three values are left: nothing followed anything."""
+    """Pearson's correlation; 0 where nothing followed anything: one is constant, or there are fewer than three values.
+
+    Args:
+        one: n values.
+        other: n values.
+    """
     if len(one) < 3 or np.ptp(one) < 1e-9 or np.ptp(other) < 1e-9:
         return 0.0
     return float(np.corrcoef(one, other)[0, 1])
 
 
 def slope(result: np.ndarray, driver: np.ndarray) -> float:
-    """By how much the result moves for each unit that the driver does (least squares); 1 is as far as the driver."""
+    """By how much the result moves for each unit that the driver does (least squares); 1 is as far as the driver.
+
+    Args:
+        result: n values.
+        driver: n values; where they are constant, or fewer than three, the slope is 0.
+    """
     if len(driver) < 3 or np.ptp(driver) < 1e-9:
         return 0.0
     centred = driver - driver.mean()
@@ -157,14 +189,30 @@ def slope(result: np.ndarray, driver: np.ndarray) -> float:
 
 
 def landmark_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """T: mean distance in the picture's plane, in pixels, of two tracks' points (T P 3; either may have T = 1)."""
+    """Mean distance of two tracks' points in the picture's plane.
+
+    Args:
+        one: T P 3; T may be 1 in either.
+        other: T P 3.
+
+    Returns:
+        T, in pixels.
+    """
     distance: np.ndarray = np.hypot(*np.moveaxis(one[..., :2] - other[..., :2], -1, 0))
     mean: np.ndarray = distance.mean(-1)
     return mean
 
 
 def skin_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """H W bool: middle of the forehead and both cheeks, where only skin is (P 3 points)."""
+    """Mark the middle of the forehead and both cheeks, where only skin is.
+
+    Args:
+        points: P 3.
+        shape: H W of the picture.
+
+    Returns:
+        H W bool.
+    """
     mask = np.zeros(shape, bool)
     for patch in (FOREHEAD, RIGHT_CHEEK, LEFT_CHEEK):
         mask[polygon(points[patch, 1] - 0.5, points[patch, 0] - 0.5, shape)] = True
@@ -172,9 +220,16 @@ def skin_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def background_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """H W bool: a strip at the left, top and right border, without the grown box around all of some meshes (… P 3).
+    """Mark a strip at the left, top and right border, without the grown box around all of some meshes.
 
     The lower third is left out, where shoulders may move.
+
+    Args:
+        points: … P 3, the meshes.
+        shape: H W of the picture.
+
+    Returns:
+        H W bool.
     """
     height, width = shape
     strip = round(BORDER * min(shape))
@@ -191,22 +246,41 @@ def background_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def colour_change(result: np.ndarray, source: np.ndarray) -> float:
-    """Distance of two mean colours (3 each, 0 … 255) as a share of the source's length, or of DARKEST if longer."""
+    """Distance of two mean colours as a share of the source's length, or of that of ``DARKEST`` if it is longer.
+
+    Args:
+        result: 3, in 0 … 255.
+        source: 3, in 0 … 255.
+    """
     least = DARKEST * 255 * np.sqrt(3)
     return float(np.linalg.norm(result - source) / max(float(np.linalg.norm(source)), least))
 
 
 def mean_colour(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mean colour (3, in 0 … 255) of a frame under a mask."""
+    """Mean colour under a mask.
+
+    Args:
+        frame: H W 3 uint8.
+        mask: H W bool, with at least one place.
+
+    Returns:
+        3, in 0 … 255.
+    """
     colour: np.ndarray = frame[mask].mean(0)
     return colour
 
 
 def likeness(frame: np.ndarray, points: np.ndarray, source: np.ndarray, source_points: np.ndarray) -> float:
-    """Whether the upper face looks as it did: correlation of its grey values with the source's, at most 1.
+    """Measure whether the upper face looks as it did: correlation of its grey values with the source's, at most 1.
 
-    Both pictures are H W 3 uint8 with meshes P 3. The affine map that takes the source's rigid points to the frame's
-    (least squares) lays the frame over the source; compared is the box from the brows to the base of the nose.
+    The affine map that takes the source's rigid points to the frame's (least squares) lays the frame over the source;
+    compared is the box from the brows to the base of the nose.
+
+    Args:
+        frame: H W 3 uint8.
+        points: P 3, the mesh in the frame.
+        source: H W 3 uint8.
+        source_points: P 3, the mesh in the source.
     """
     there = np.concatenate([source_points[RIGID, :2], np.ones((len(RIGID), 1))], axis=1)
     affine = np.linalg.lstsq(there, points[RIGID, :2], rcond=None)[0]  # 3 2
@@ -217,7 +291,12 @@ def likeness(frame: np.ndarray, points: np.ndarray, source: np.ndarray, source_p
 
 
 def sharpness(frame: np.ndarray, points: np.ndarray) -> float:
-    """Variance of the Laplacian of the grey picture in the upright box around the mesh."""
+    """Variance of the Laplacian of the grey picture in the upright box around the mesh.
+
+    Args:
+        frame: H W 3 uint8.
+        points: P 3, the mesh in it.
+    """
     height, width = frame.shape[:2]
     left, top = np.clip(np.floor(points[:, :2].min(0)).astype(int), 0, (width - 2, height - 2))
     right, bottom = np.clip(np.ceil(points[:, :2].max(0)).astype(int), (left + 2, top + 2), (width, height))

@@ -8,7 +8,8 @@ from statistics import median
 
 import numpy as np
 
-from motionkit.evaluation.figures import POSE, PairFigures, RenderedFigures, SelfFigures
+from motionkit.evaluation.agreement import POSE
+from motionkit.evaluation.figures import PairFigures, RenderedFigures, SelfFigures
 from motionkit.evaluation.signals import SIGNALS
 
 __all__ = [
@@ -62,18 +63,26 @@ class Figure:
 
     @property
     def goodness(self) -> float | None:
-        """The value, negative where less is better."""
+        """The value, negated where less is better."""
         less = any(word in self.name for word in ("L1", "error", "skin", "background"))
         return None if self.value is None else -self.value if less else self.value
 
 
 def share(values: Sequence[float], still: Sequence[float]) -> float | None:
-    """Mean of some errors as a share of the mean of standing still's; None without any."""
+    """Mean of some errors as a share of the mean of those that standing still makes.
+
+    Args:
+        values: The errors.
+        still: Standing still's, as many.
+
+    Returns:
+        None without any.
+    """
     return float(np.mean(values) / max(np.mean(still), 1e-9)) if len(values) else None
 
 
 def summary(judgement: Judgement) -> list[Figure]:
-    """The lines of the table, the same for every model. Medians are over the pairs of portrait and clip that count."""
+    """Make the lines of the table, the same for every model; medians are over the pairs that count."""
     errors = [figures.keypoints for figures in judgement.rendered if figures.keypoints is not None]
     return [
         *_reenactment("real clips", judgement.selves, ("0.70", "0.20")),
@@ -127,7 +136,15 @@ def _reenactment(what: str, figures: Sequence[SelfFigures], targets: tuple[str, 
 
 
 def mirrored_figures(clips: Sequence[Mapping[str, float]], rendered: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The correlations that mirrored drivers reach (``figures.judge_mirrored``), by the names of the table's lines."""
+    """Take the medians of the correlations that mirrored drivers reach.
+
+    Args:
+        clips: What ``agreement.judge_mirrored`` gives of each real clip.
+        rendered: What it gives of each rendered clip that drives a portrait.
+
+    Returns:
+        Name of the table's line to correlation.
+    """
     lines = {}
     for what, agreements in (("another person", clips), ("rendered driver", rendered)):
         for name in SIGNALS:
@@ -137,14 +154,23 @@ def mirrored_figures(clips: Sequence[Mapping[str, float]], rendered: Sequence[Ma
 
 
 def own_errors(clips: Sequence[Mapping[str, float]]) -> str:
-    """A line on how wrong the landmarks themselves are, from what ``figures.pose_errors`` gives of rendered clips."""
+    """Write a line on how wrong the landmarks themselves are, after an empty line.
+
+    Args:
+        clips: What ``agreement.pose_errors`` gives of each rendered clip; without any figure, the text is empty.
+    """
     middles = [(name, _middle([spans[name] for spans in clips if name in spans])) for name in POSE]
-    told = ", ".join(f"{name} {value:.3g}" for name, value in middles if value is not None)
-    return f"\n\nThe landmarks' own error on the rendered clips, median span in degrees: {told}" if told else ""
+    spans = ", ".join(f"{name} {value:.3g}" for name, value in middles if value is not None)
+    return f"\n\nThe landmarks' own error on the rendered clips, median span in degrees: {spans}" if spans else ""
 
 
 def table(judgements: Sequence[Judgement], mirrored: Mapping[str, float] | None = None) -> str:
-    """The models' figures side by side, in Markdown; `mirrored`, from ``mirrored_figures``, as a column of its own."""
+    """Write the models' figures side by side, in Markdown.
+
+    Args:
+        judgements: A column each; lines in which none has a figure are left out.
+        mirrored: From ``mirrored_figures``, a column of its own; None is no such column.
+    """
     columns = [summary(judgement) for judgement in judgements]
     head = ["figure", *(judgement.name for judgement in judgements), "to reach"]
     if mirrored is not None:
@@ -160,7 +186,12 @@ def table(judgements: Sequence[Judgement], mirrored: Mapping[str, float] | None 
 
 
 def comparison(before: Judgement, after: Judgement) -> str:
-    """Whether weights may replace others: in how many figures they are better, and which are worse."""
+    """Write whether weights may replace others: in how many figures they are better, and which are worse.
+
+    Args:
+        before: Of the weights that would be replaced.
+        after: Of those that would replace them.
+    """
     pairs = [
         (one, other)
         for one, other in zip(summary(before), summary(after), strict=True)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from motionkit.errors import InputError
+from motionkit.frames import Frame
 from motionkit.structures import Box
 
 __all__ = ["crop", "paste_back"]
@@ -17,7 +19,7 @@ __all__ = ["crop", "paste_back"]
 FEATHER = 0.08  # width of the soft edge, as a share of the box
 
 
-def crop(image: np.ndarray, box: Box, *, size: int | None = None) -> np.ndarray:
+def crop(image: Frame, box: Box, *, size: int | None = None) -> Frame:
     """The part of an H W 3 uint8 picture inside a box, mirrored at the border where the box reaches beyond it.
 
     Args:
@@ -26,7 +28,7 @@ def crop(image: np.ndarray, box: Box, *, size: int | None = None) -> np.ndarray:
         size: Side in pixels to resize a square to, anti-aliased; None keeps the box's.
 
     Raises:
-        InputError: `size` is given for a box that is not square, which would stretch it.
+        InputError: ``size`` is given for a box that is not square, which would stretch it.
     """
     if size is not None and box.width != box.height:
         raise InputError(
@@ -46,7 +48,7 @@ def crop(image: np.ndarray, box: Box, *, size: int | None = None) -> np.ndarray:
     return _resize(part, size, size)
 
 
-def paste_back(picture: np.ndarray, patch: np.ndarray, box: Box, *, feather: float = FEATHER) -> np.ndarray:
+def paste_back(picture: Frame, patch: Frame, box: Box, *, feather: float = FEATHER) -> Frame:
     """Blend an animated square into the full picture it was cropped from.
 
     Args:
@@ -56,11 +58,11 @@ def paste_back(picture: np.ndarray, patch: np.ndarray, box: Box, *, feather: flo
         feather: Width of the soft edge, as a share of the box. Sides at the picture's border have none.
 
     Returns:
-        A new H W 3 uint8 picture, equal to `picture` outside the box.
+        A new H W 3 uint8 picture, equal to ``picture`` outside the box.
     """
     height, width = picture.shape[:2]
     left, top, right, bottom = max(box.left, 0), max(box.top, 0), min(box.right, width), min(box.bottom, height)
-    result = picture.copy()
+    result: Frame = picture.copy()
     if left >= right or top >= bottom:
         return result
     if patch.shape[:2] != (box.height, box.width):
@@ -73,28 +75,30 @@ def paste_back(picture: np.ndarray, patch: np.ndarray, box: Box, *, feather: flo
     return result
 
 
-def _mirrored(begin: int, end: int, length: int) -> np.ndarray:
+def _mirrored(begin: int, end: int, length: int) -> npt.NDArray[np.intp]:
     """Indices begin … end-1, folded back into 0 … length-1 by reflection at the first and last pixel."""
     if length == 1:
         return np.zeros(end - begin, dtype=np.intp)
     period = 2 * (length - 1)
     index = np.arange(begin, end) % period
-    return np.minimum(index, period - index)
+    folded: npt.NDArray[np.intp] = np.minimum(index, period - index)
+    return folded
 
 
 @lru_cache(maxsize=8)
-def _feathered(box: Box, size: tuple[int, int], feather: float) -> np.ndarray:
+def _feathered(box: Box, size: tuple[int, int], feather: float) -> npt.NDArray[np.float32]:
     """box.height box.width float32 weights, 1 inside, falling smoothly to 0 at sides within the picture."""
     width, height = size
-    rows = _ramp(box.height, feather, box.top > 0, box.bottom < height)
-    columns = _ramp(box.width, feather, box.left > 0, box.right < width)
-    return np.minimum(rows[:, None], columns[None, :])
+    rows = _ramp(box.height, feather, first=box.top > 0, last=box.bottom < height)
+    columns = _ramp(box.width, feather, first=box.left > 0, last=box.right < width)
+    weights: npt.NDArray[np.float32] = np.minimum(rows[:, None], columns[None, :])
+    return weights
 
 
-def _ramp(length: int, feather: float, first: bool, last: bool) -> np.ndarray:
+def _ramp(length: int, feather: float, *, first: bool, last: bool) -> npt.NDArray[np.float32]:
     reach = max(feather * length, 0.5)  # half a pixel: a hard edge
     position = np.arange(length, dtype=np.float32) + 0.5
-    weight = np.ones(length, dtype=np.float32)
+    weight: npt.NDArray[np.float32] = np.ones(length, dtype=np.float32)
     if first:
         weight = np.minimum(weight, position / reach)
     if last:
@@ -102,7 +106,7 @@ def _ramp(length: int, feather: float, first: bool, last: bool) -> np.ndarray:
     return weight * weight * (3 - 2 * weight)
 
 
-def _resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
+def _resize(image: Frame, width: int, height: int) -> Frame:
     from PIL import Image
 
     # BOX first takes care of strong shrinking at little cost; what remains is filtered well.

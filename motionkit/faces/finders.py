@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from motionkit.errors import InputError, MissingPackageError
+from motionkit.frames import Frame
 from motionkit.structures import Box
 
 __all__ = ["Finder", "find_faces", "overlap"]
 
-Finder = Literal["auto", "cascade", "mtcnn"] | Callable[[np.ndarray], Iterable[Box]]
+Finder = Literal["auto", "cascade", "mtcnn"] | Callable[[Frame], Iterable[Box]]
+"""How faces are found, see ``find_faces``."""
 
 # The cascade works on a picture of at most this many pixels a side: some 0.2 s, and small faces are still found.
 WORK_SIDE = 512
@@ -26,7 +28,7 @@ MTCNN_TRIM = (0.0, 0.18, 1.0, 0.96)
 SAME_FACE = 0.4
 
 
-def find_faces(image: np.ndarray, *, finder: Finder = "auto", least: float = 0) -> list[Box]:
+def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> list[Box]:
     """Faces in an H W 3 uint8 picture, largest first.
 
     Args:
@@ -37,6 +39,7 @@ def find_faces(image: np.ndarray, *, finder: Finder = "auto", least: float = 0) 
 
     Raises:
         MissingPackageError: "mtcnn" was asked for and facenet-pytorch is not installed.
+        InputError: There is no such finder.
     """
     if callable(finder):
         boxes = list(finder(image))
@@ -50,14 +53,14 @@ def find_faces(image: np.ndarray, *, finder: Finder = "auto", least: float = 0) 
 
 
 @lru_cache(maxsize=1)
-def _cascade_detector():  # type: ignore[no-untyped-def]
+def _cascade_detector() -> Any:
     from skimage import data
     from skimage.feature import Cascade
 
     return Cascade(data.lbp_frontal_face_cascade_filename())
 
 
-def _cascade(image: np.ndarray, smallest: float) -> list[Box]:
+def _cascade(image: Frame, smallest: float) -> list[Box]:
     from PIL import Image
 
     height, width = image.shape[:2]
@@ -90,7 +93,7 @@ def _has_mtcnn() -> bool:
 
 
 @lru_cache(maxsize=1)
-def _mtcnn_detector():  # type: ignore[no-untyped-def]
+def _mtcnn_detector() -> Any:
     try:
         from facenet_pytorch import MTCNN
     except ImportError:
@@ -100,7 +103,7 @@ def _mtcnn_detector():  # type: ignore[no-untyped-def]
     return MTCNN(keep_all=True)
 
 
-def _mtcnn(image: np.ndarray) -> list[Box]:
+def _mtcnn(image: Frame) -> list[Box]:
     from PIL import Image
 
     found, _ = _mtcnn_detector().detect(Image.fromarray(image))
@@ -129,7 +132,12 @@ def _merged(boxes: list[Box]) -> list[Box]:
 
 
 def overlap(one: Box, other: Box) -> float:
-    """Common area as a share of the smaller box."""
+    """Common area as a share of the smaller box, 0 to 1.
+
+    Args:
+        one: A box.
+        other: Another.
+    """
     width = min(one.right, other.right) - max(one.left, other.left)
     height = min(one.bottom, other.bottom) - max(one.top, other.top)
     return max(width, 0) * max(height, 0) / min(one.area, other.area)

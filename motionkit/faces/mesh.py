@@ -25,6 +25,7 @@ from PIL import Image
 
 from motionkit.errors import DownloadError, InputError, MissingPackageError
 from motionkit.faces.finders import find_faces
+from motionkit.frames import Frame
 from motionkit.weights.store import cache_folder
 
 __all__ = ["Mesh", "Track", "fetch", "find_folder"]
@@ -147,7 +148,7 @@ class Mesh:
         self.face = _Network(place / FACE)
         self.eye = _Network(place / EYE)
 
-    def look(self, frame: np.ndarray, square: np.ndarray) -> tuple[np.ndarray, float]:
+    def look(self, frame: Frame, square: np.ndarray) -> tuple[np.ndarray, float]:
         """Look for the face in one square of a frame.
 
         Args:
@@ -160,7 +161,7 @@ class Mesh:
         logit, seen = self.face(frame, square, FACE_SIDE)
         return _placed(seen.reshape(-1, 3), square), float(1 / (1 + np.exp(-logit.item())))
 
-    def with_eyes(self, frame: np.ndarray, points: np.ndarray) -> np.ndarray:
+    def with_eyes(self, frame: Frame, points: np.ndarray) -> np.ndarray:
         """Correct a mesh: the outlines of the eyes become what the eye network sees; their depth stays the mesh's.
 
         Args:
@@ -177,7 +178,7 @@ class Mesh:
             refined[outline, :2] = _placed(seen.reshape(-1, 3)[: len(outline)], square)[:, :2]
         return refined
 
-    def search(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
+    def search(self, frame: Frame) -> tuple[np.ndarray, float]:
         """Find the largest face of a frame (H W 3 uint8) of which nothing is known; returns what ``look`` does."""
         height, width = frame.shape[:2]
         # Always the cascade, so that every machine judges alike.
@@ -194,7 +195,7 @@ class Mesh:
         assert best is not None
         return best
 
-    def track(self, frames: Iterable[np.ndarray]) -> Track:
+    def track(self, frames: Iterable[Frame]) -> Track:
         """Follow the face through a clip; where it is lost, it is searched anew.
 
         Args:
@@ -218,7 +219,7 @@ class Mesh:
             raise InputError("The clip has no frames", expected="at least one")
         return Track(np.stack(points), np.array(scores))
 
-    def _refine(self, frame: np.ndarray, square: np.ndarray, looks: int) -> tuple[np.ndarray, float]:
+    def _refine(self, frame: Frame, square: np.ndarray, looks: int) -> tuple[np.ndarray, float]:
         """Look again and again, each time at the square around what was seen; the last look counts."""
         seen = self.look(frame, square)
         for _ in range(looks - 1):
@@ -244,7 +245,7 @@ class _Network:
         outputs = sorted(self.network.get_output_details(), key=lambda output: int(np.prod(output["shape"])))
         self.outputs = [output["index"] for output in outputs]
 
-    def __call__(self, frame: np.ndarray, square: np.ndarray, side: int) -> list[np.ndarray]:
+    def __call__(self, frame: Frame, square: np.ndarray, side: int) -> list[np.ndarray]:
         crop = Image.fromarray(frame).transform(
             (side, side), Image.Transform.AFFINE, tuple(square.ravel()), Image.Resampling.BILINEAR
         )
@@ -286,13 +287,13 @@ def _eye_square(corners: np.ndarray, mirrored: bool) -> np.ndarray:
 
 
 def _square(centre: np.ndarray, side: float, turn: np.ndarray, pixels: int) -> np.ndarray:
-    """2 3 affine map from a network's input of `pixels` a side to the frame."""
+    """2 3 affine map from a network's input of ``pixels`` a side to the frame."""
     linear = turn * max(side, 2.0) / pixels
     return np.concatenate([linear, (centre - linear @ np.full(2, pixels / 2))[:, None]], axis=1)
 
 
 def _level(across: np.ndarray) -> np.ndarray:
-    """The rotation that takes the x axis to the direction `across`."""
+    """The rotation that takes the x axis to the direction ``across``."""
     cos, sin = across / max(float(np.hypot(*across)), 1e-6)
     return np.array([[cos, -sin], [sin, cos]])
 

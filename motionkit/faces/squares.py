@@ -13,6 +13,7 @@ import numpy as np
 
 from motionkit.errors import FaceNotFoundError, InputError, MotionkitWarning
 from motionkit.faces.finders import Finder, find_faces, overlap
+from motionkit.frames import Frame
 from motionkit.structures import Box
 
 __all__ = [
@@ -38,7 +39,11 @@ MUCH_SMALLER = 1 / 3
 
 
 def face_square(face: Box) -> Box:
-    """The square that a face model should see, from a finder's box; it may reach beyond the picture."""
+    """The square that a face model should see; it may reach beyond the picture.
+
+    Args:
+        face: A finder's box.
+    """
     x, y = face.centre
     side = round(SQUARE_PER_FACE * max(face.width, face.height))
     left, top = round(x - side / 2), round(y - SHIFT_UP * face.height - side / 2)
@@ -48,7 +53,12 @@ def face_square(face: Box) -> Box:
 def held_inside(square: Box, width: int, height: int) -> Box:
     """A square moved into a picture of this size as far as it goes, and a little smaller if it does not fit.
 
-    Where even that does not do, the square covers the picture's shorter side and reaches beyond it.
+    Where even that is not enough, the square covers the picture's shorter side and reaches beyond it.
+
+    Args:
+        square: The square.
+        width: The picture's, in pixels.
+        height: The same.
     """
     side = max(min(square.width, width, height), round(LEAST_ROOM * square.width))
     edges = []
@@ -60,17 +70,26 @@ def held_inside(square: Box, width: int, height: int) -> Box:
 
 
 def centred_square(width: int, height: int) -> Box:
-    """The largest square in the middle of a picture."""
+    """The largest square in the middle of a picture.
+
+    Args:
+        width: The picture's, in pixels.
+        height: The same.
+    """
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     return Box(left, top, left + side, top + side)
 
 
-def steady_box(frames: Sequence[np.ndarray], *, finder: Finder = "auto") -> Box | None:
+def steady_box(frames: Sequence[Frame], *, finder: Finder = "auto") -> Box | None:
     """One square for a whole clip, from a few of its frames; None where none of them shows a face.
 
     The face is followed from frame to frame by the overlap with the largest one found; the square has the median
     size and middle position, with some room for movement.
+
+    Args:
+        frames: H W 3 uint8, spread over the clip.
+        finder: As for ``find_faces``.
     """
     found: list[list[Box]] = []
     for frame in frames:
@@ -95,7 +114,7 @@ def steady_box(frames: Sequence[np.ndarray], *, finder: Finder = "auto") -> Box 
 
 
 def choose_square(
-    image: np.ndarray,
+    image: Frame,
     *,
     crop: str = "auto",
     domain: str = "face",
@@ -112,8 +131,11 @@ def choose_square(
         face: "largest", "all", or an index counted from the left.
         finder: As for ``find_faces``.
 
+    Returns:
+        Squares in pixels, which may reach beyond the picture; with "all" the largest face's first.
+
     Raises:
-        FaceNotFoundError: A face was insisted on, or one was asked for that is not there.
+        FaceNotFoundError: A face was insisted on and none was found, or there is none of this index.
         InputError: "none", and the picture is not square.
     """
     plain = _plain_square(image, crop, domain)
@@ -133,9 +155,20 @@ def choose_square(
 
 
 def choose_clip_square(
-    frames: Sequence[np.ndarray], *, crop: str = "auto", domain: str = "face", finder: Finder = "auto"
+    frames: Sequence[Frame], *, crop: str = "auto", domain: str = "face", finder: Finder = "auto"
 ) -> Box:
-    """As ``choose_square``, one steady square for a clip of which a few frames are given."""
+    """As ``choose_square``, one steady square for a clip.
+
+    Args:
+        frames: H W 3 uint8, at least one, spread over the clip.
+        crop: As for ``choose_square``.
+        domain: The model's.
+        finder: As for ``find_faces``.
+
+    Raises:
+        FaceNotFoundError: A face was insisted on, and none was found.
+        InputError: "none", and the frames are not square.
+    """
     plain = _plain_square(frames[0], crop, domain)
     if plain is not None:
         return plain
@@ -144,7 +177,7 @@ def choose_clip_square(
     return held_inside(steady, width, height) if steady is not None else _no_face(frames[0], crop)
 
 
-def _plain_square(image: np.ndarray, crop: str, domain: str) -> Box | None:
+def _plain_square(image: Frame, crop: str, domain: str) -> Box | None:
     """The square where no face is looked for, else None."""
     height, width = image.shape[:2]
     if crop == "none":
@@ -160,7 +193,7 @@ def _plain_square(image: np.ndarray, crop: str, domain: str) -> Box | None:
     return None
 
 
-def _no_face(image: np.ndarray, crop: str) -> Box:
+def _no_face(image: Frame, crop: str) -> Box:
     if crop == "face":
         raise FaceNotFoundError("No face was found", todo="Give a box by hand, or take the centred square")
     warnings.warn(

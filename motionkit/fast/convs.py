@@ -22,18 +22,33 @@ WINOGRAD_MIN_SIDE = 16
 
 
 def folded(block: nn.Module, side: int) -> nn.Sequential:
-    """Convolution with its batch norm folded in, ReLU; for maps that are `side` pixels wide at the usual size."""
+    """A convolution with its batch norm folded in, then ReLU.
+
+    Args:
+        block: A ``SameBlock``, in eval mode.
+        side: Width in pixels of its maps at the model's usual size; exact at any size.
+    """
     block = cast(SameBlock, block)
     return nn.Sequential(quick(fuse_conv_bn_eval(block.conv, block.norm), side), nn.ReLU(inplace=True))
 
 
 def folded_down(block: nn.Module, side: int) -> nn.Sequential:
-    """The same, and the mean of every 2×2 places."""
+    """As ``folded``, then the mean of every 2×2 places.
+
+    Args:
+        block: A ``DownBlock``, in eval mode.
+        side: As for ``folded``.
+    """
     return nn.Sequential(*folded(cast(DownBlock, block), side), nn.AvgPool2d(2))
 
 
 def quick(conv: nn.Conv2d, side: int) -> nn.Module:
-    """Winograd's form where it is quicker: not on small maps, where its weights, four times as many, count most."""
+    """Winograd's form where it is quicker: not on small maps, where its weights, four times as many, count most.
+
+    Args:
+        conv: The convolution; returned as it is where Winograd's form does not pay.
+        side: As for ``folded``.
+    """
     return WinogradConv(conv) if side >= WINOGRAD_MIN_SIDE and pays(conv) else conv
 
 
@@ -41,6 +56,9 @@ def split(conv: nn.Conv2d) -> nn.Sequential:
     """A convolution with few outputs, which leaves most of a processor's lanes empty, as one down and one across.
 
     The first gives every output's column sums for each offset across, the second adds them up.
+
+    Args:
+        conv: Of stride 1, with a kernel of odd sides and padding that keeps the size.
     """
     outputs, inputs, height, width = conv.weight.shape
     down = nn.Conv2d(inputs, width * outputs, (height, 1), padding=(height // 2, 0), bias=False)
@@ -54,7 +72,12 @@ def split(conv: nn.Conv2d) -> nn.Sequential:
 
 
 def separated(blur: nn.Module) -> nn.Module:
-    """``AntiAliasDown`` as one blur down and one across, both strided; as it is where its kernel is no product."""
+    """A blur as one down and one across, both strided.
+
+    Args:
+        blur: An ``AntiAliasDown``; returned as it is if its kernel is no product of a column and a row, as is any other
+            module.
+    """
     if not isinstance(blur, AntiAliasDown):
         return blur
     weight, step, channels = blur.weight, blur.step, len(blur.weight)
@@ -62,14 +85,20 @@ def separated(blur: nn.Module) -> nn.Module:
     if not torch.allclose(column * row, weight, atol=1e-7):
         return blur
     reach = weight.shape[-1] // 2
-    down = nn.Conv2d(channels, channels, column.shape[2:], (step, 1), (reach, 0), groups=channels, bias=False)
-    across = nn.Conv2d(channels, channels, row.shape[2:], (1, step), (0, reach), groups=channels, bias=False)
+    size = weight.shape[-1]
+    down = nn.Conv2d(channels, channels, (size, 1), (step, 1), (reach, 0), groups=channels, bias=False)
+    across = nn.Conv2d(channels, channels, (1, size), (1, step), (0, reach), groups=channels, bias=False)
     down.weight, across.weight = (nn.Parameter(part, requires_grad=False) for part in (column, row))
     return nn.Sequential(down, across)
 
 
 def folded_up(block: nn.Module, side: int) -> nn.Sequential:
-    """The up block for maps that are `side` pixels wide at the model's usual size; exact at any size."""
+    """As ``folded``, at twice the height and width.
+
+    Args:
+        block: An ``UpBlock``, in eval mode.
+        side: As for ``folded``.
+    """
     conv, relu = folded(cast(UpBlock, block), 0)
     conv = cast(nn.Conv2d, conv)
     if side < SUB_PIXEL_MIN_SIDE:
@@ -93,10 +122,16 @@ def _sub_pixel(conv: nn.Conv2d) -> nn.ConvTranspose2d:
 
 
 def join(first: nn.Conv2d, second: nn.Conv2d | None) -> nn.Conv2d:
-    """One convolution that gives the outputs of both, in this order; `first` itself where there is no second."""
+    """One convolution that gives the outputs of both, in this order.
+
+    Args:
+        first: A convolution with a bias.
+        second: Another over the same input, of the same kernel and padding; None gives ``first`` itself.
+    """
     if second is None:
         return first
-    assert first.bias is not None and second.bias is not None
+    assert first.bias is not None
+    assert second.bias is not None
     joined = copy.deepcopy(first)
     joined.out_channels += second.out_channels
     joined.weight = nn.Parameter(torch.cat([first.weight, second.weight]), requires_grad=False)

@@ -24,7 +24,12 @@ LEVELS = 255
 
 
 class Steps(NamedTuple):
-    """Of one residual block: what a step of an integer is worth at its input, and between its convolutions."""
+    """What a step of an integer is worth in one residual block.
+
+    Attributes:
+        inner: At its input.
+        middle: Between its convolutions.
+    """
 
     inner: float
     middle: float
@@ -43,18 +48,28 @@ class Int8Bottleneck(nn.Module):
         self.blocks = [_Block(block) for block in blocks]
 
     def measure(self, features: Tensor) -> tuple[Steps, ...]:
-        """The steps of each block for a source with features B C H W, in the open and hidden."""
+        """The steps of each block, from what it computes of a source in the open and hidden.
+
+        Args:
+            features: B C H W, the source's.
+        """
         x = torch.cat([features.float(), torch.zeros_like(features[:1], dtype=torch.float32)])
         found = []
         for block in self.exact:
-            normal = F.relu(block.norm(x))
-            middle = block.convs[:-1](normal)
+            convs = cast(nn.Sequential, block.convs)
+            normal = F.relu(cast(nn.BatchNorm2d, block.norm)(x))
+            middle = convs[:-1](normal)
             found.append(Steps(_step(normal), _step(middle)))
-            x = block.convs[-1](middle).add_(x)
+            x = convs[-1](middle).add_(x)
         return tuple(found)
 
     def forward(self, x: Tensor, steps: tuple[Steps, ...]) -> Tensor:
-        """B C H W to the same, float32."""
+        """B C H W to the same, float32.
+
+        Args:
+            x: The features, moved and hidden.
+            steps: As ``measure`` found them for the source.
+        """
         x = x.float()
         for block, step in zip(self.blocks, steps, strict=True):
             x = block(x, step)
@@ -64,7 +79,8 @@ class Int8Bottleneck(nn.Module):
 class _Block:
     def __init__(self, block: nn.Module) -> None:
         norm = cast(nn.BatchNorm2d, block.norm)
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         factor = norm.weight / (norm.running_var + norm.eps).sqrt()
         self.factor = factor[:, None, None]
         self.shift = (norm.bias - norm.running_mean * factor)[:, None, None]
@@ -93,14 +109,15 @@ class _Int8Conv:
         self.packed: Tensor | None = None
 
     def __call__(self, x: Tensor, step: float, *, into: float | None = None) -> Tensor:
-        """float32, or, `into` steps of that size, integers again, after a ReLU."""
+        """Convolve; gives float32, or, after a ReLU, integers with steps of size ``into``."""
         if self.packed is None:
             pack = torch.ops.onednn.qconv_prepack
             self.packed = pack(self.integers, self.steps, step, 0, *self.where, list(x.shape))
             self.integers = self.integers.new_empty(0)  # not kept twice
         to = [1.0, 0, torch.float32, "none"] if into is None else [into, 0, torch.uint8, "relu"]
         weight = [self.packed, self.steps, self.zeros, self.bias]
-        return torch.ops.onednn.qconv2d_pointwise(x, step, 0, *weight, *self.where, *to, [], "")
+        result: Tensor = torch.ops.onednn.qconv2d_pointwise(x, step, 0, *weight, *self.where, *to, [], "")
+        return result
 
 
 def _step(values: Tensor) -> float:

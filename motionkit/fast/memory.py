@@ -73,7 +73,14 @@ class Memory:
 
     @contextmanager
     def explained(self, tried: str) -> Iterator[None]:
-        """Raise an OutOfMemoryError that names what was tried where it does not fit."""
+        """Turn PyTorch's error into one that names what was tried.
+
+        Args:
+            tried: What is computed inside the context.
+
+        Raises:
+            OutOfMemoryError: It does not fit into the device's memory.
+        """
         try:
             yield
         except RuntimeError as error:
@@ -98,6 +105,6 @@ def fitting_batch(each: int, free: int) -> int:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether PyTorch ran out of memory: CUDA has its own class; the others only say so in words."""
+    """Whether PyTorch ran out of memory: CUDA has its own class; the others show it in the message alone."""
     words = ("out of memory", "allocate memory", "not enough memory")
     return isinstance(error, torch.cuda.OutOfMemoryError) or any(word in str(error).lower() for word in words)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -54,11 +55,15 @@ class EncodedSource:
         return self.picture.shape[0]
 
     def __getitem__(self, index: slice) -> EncodedSource:
-        """Part of the batch."""
+        """Return part of the batch."""
         return EncodedSource(self.picture[index], self.features[index], self.small[index], self.steps)
 
     def expand(self, batch: int) -> EncodedSource:
-        """A view with `batch` items, of a source with one or with as many."""
+        """Return a view with B items.
+
+        Args:
+            batch: B; the source must have 1 item or B.
+        """
         picture, features, small = (
             part.expand(batch, -1, -1, -1) for part in (self.picture, self.features, self.small)
         )
@@ -89,22 +94,33 @@ class FastModel(nn.Module):
         first = folded(generator.first, side)
         self.encoder = nn.Sequential(first, *(folded_down(block, side >> i) for i, block in enumerate(downs)))
         side = 0 if int8 else side >> len(downs)
-        self.bottleneck: nn.Module = nn.Sequential(*(_FastResBlock(block, side) for block in generator.bottleneck))
+        self.bottleneck: nn.Module = nn.Sequential(
+            *(_FastResBlock(cast(ResBlock, block), side) for block in generator.bottleneck)
+        )
         if int8:
             self.bottleneck = Int8Bottleneck(self.bottleneck)
         up_sides = (size >> i for i in range(len(ups), 0, -1))
         self.decoder = nn.Sequential(*map(folded_up, ups, up_sides), split(generator.final))
         for part in (self.encoder, self.decoder) if int8 else (self.encoder, self.bottleneck, self.decoder):
             part.to(dtype)
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
         pack(self)
 
     def detect(self, images: Tensor) -> Keypoints:
-        """As ``FirstOrderModel.detect``."""
-        return self.detector(_channels_last(images))
+        """As ``FirstOrderModel.detect``, without checks.
+
+        Args:
+            images: B 3 H W in [0, 1].
+        """
+        keypoints: Keypoints = self.detector(_channels_last(images))
+        return keypoints
 
     def encode(self, source: Tensor) -> EncodedSource:
-        """Source B 3 H W in [0, 1] to everything that depends on it alone."""
+        """Compute everything that depends on the source alone.
+
+        Args:
+            source: B 3 H W in [0, 1].
+        """
         seen = source
         if self.config.blend_warped:
             size = (self.config.size, self.config.size)
@@ -114,7 +130,13 @@ class FastModel(nn.Module):
         return EncodedSource(_channels_last(source), features, self.motion.shrink(seen), steps)
 
     def generate(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
-        """As ``FirstOrderModel.generate``, from an encoded source; batches must be equal."""
+        """As ``FirstOrderModel.generate``, from an encoded source, without checks.
+
+        Args:
+            source: Batch B.
+            source_keypoints: Batch B.
+            driving_keypoints: Batch B.
+        """
         motion = self.motion(source.small, source_keypoints, driving_keypoints)
         features = move(source.features, motion.flow, self.config)
         features = hide(features, None if motion.occlusion is None else motion.occlusion.to(self.dtype))
@@ -213,7 +235,8 @@ class _FastResBlock(nn.Module):
         self.convs = nn.Sequential(first, nn.ReLU(inplace=True), quick(block.conv2, side))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.convs(F.relu_(self.norm(x))).add_(x)
+        change: Tensor = self.convs(F.relu_(self.norm(x)))
+        return change.add_(x)
 
 
 def _channels_last(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ ReLU on its own costs half as much as the convolution before it.
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +20,11 @@ __all__ = ["PackedConv", "can_pack", "pack"]
 def pack(module: nn.Module) -> nn.Module:
     """Put packed convolutions in the place of those that can be packed, in sequences with the ReLU that follows.
 
-    Returns `module`, changed, or what stands in its place.
+    Args:
+        module: Changed in place.
+
+    Returns:
+        The module, or what stands in its place.
     """
     if can_pack(module):
         return PackedConv(module)
@@ -31,7 +36,11 @@ def pack(module: nn.Module) -> nn.Module:
 
 
 def can_pack(module: nn.Module) -> bool:
-    """Whether it is a convolution on a CPU where PyTorch gives what this needs."""
+    """Whether it is a convolution on a CPU where PyTorch has the functions that this needs.
+
+    Args:
+        module: Any module.
+    """
     return (
         isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
         and module.padding_mode == "zeros"
@@ -76,20 +85,26 @@ def _with_relus(sequence: nn.Sequential) -> nn.Sequential:
 
 def _ordered(conv: nn.Conv2d | nn.ConvTranspose2d, shape: list[int]) -> Tensor:
     weight = conv.weight.detach()
-    where = [list(conv.stride), list(conv.dilation), conv.groups, shape]
+    where: list[Any] = [list(conv.stride), list(conv.dilation), conv.groups, shape]
+    ordered: Tensor
     if isinstance(conv, nn.ConvTranspose2d):
         padding = [list(conv.padding), list(conv.output_padding)]
-        return torch.ops.mkldnn._reorder_convolution_transpose_weight(weight, *padding, *where)
-    return torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), list(conv.padding), *where)
+        ordered = torch.ops.mkldnn._reorder_convolution_transpose_weight(weight, *padding, *where)
+    else:
+        ordered = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), list(conv.padding), *where)
+    return ordered
 
 
 def _convolve(conv: nn.Conv2d | nn.ConvTranspose2d, x: Tensor, weight: Tensor, *, relu: bool) -> Tensor:
-    after: list[object] = ["relu" if relu else "none", [], ""]
-    where = [list(conv.stride), list(conv.dilation), conv.groups]
+    after: list[Any] = ["relu" if relu else "none", [], ""]
+    where: list[Any] = [list(conv.stride), list(conv.dilation), conv.groups]
+    result: Tensor
     if isinstance(conv, nn.ConvTranspose2d):
         padding = [list(conv.padding), list(conv.output_padding)]
-        return torch.ops.mkldnn._convolution_transpose_pointwise(x, weight, conv.bias, *padding, *where, *after)
-    return torch.ops.mkldnn._convolution_pointwise(x, weight, conv.bias, list(conv.padding), *where, *after)
+        result = torch.ops.mkldnn._convolution_transpose_pointwise(x, weight, conv.bias, *padding, *where, *after)
+    else:
+        result = torch.ops.mkldnn._convolution_pointwise(x, weight, conv.bias, list(conv.padding), *where, *after)
+    return result
 
 
 @cache

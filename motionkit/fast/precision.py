@@ -22,7 +22,12 @@ LEAST_PSNR = 35.0
 def pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     """The type asked for, or the device's own for "auto" and for what "int8" leaves.
 
-    Raises InputError for an unknown name, and for "int8" where the device has no units for it.
+    Args:
+        precision: One of ``PRECISIONS``.
+        device: Where to compute.
+
+    Raises:
+        InputError: The name is unknown, or the device has no units for "int8".
     """
     if precision not in PRECISIONS:
         raise InputError("Unknown precision", got=repr(precision), expected=f"one of {', '.join(PRECISIONS)}")
@@ -33,7 +38,10 @@ def pick_dtype(precision: Precision, device: torch.device) -> torch.dtype:
             expected="a processor with AVX-512 VNNI or AMX",
             todo='Use precision="auto"',
         )
-    return native_dtype(device) if precision in ("auto", "int8") else getattr(torch, precision)
+    if precision in ("auto", "int8"):
+        return native_dtype(device)
+    dtype: torch.dtype = getattr(torch, precision)
+    return dtype
 
 
 def native_dtype(device: torch.device) -> torch.dtype:
@@ -41,6 +49,9 @@ def native_dtype(device: torch.device) -> torch.dtype:
 
     GPUs with bfloat16 units (compute capability 8) take it, older ones with float16 units (7) that; processors with
     AMX or AVX-512 BF16 take bfloat16, which elsewhere is emulated and slower than float32.
+
+    Args:
+        device: Where to compute.
     """
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
@@ -53,10 +64,20 @@ def native_dtype(device: torch.device) -> torch.dtype:
 
 
 def psnr(picture: Tensor, exact: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of pictures in [0, 1]; infinite for equal ones, NaN if one is not finite."""
+    """Peak signal-to-noise ratio in dB of pictures in [0, 1]; infinite for equal ones, NaN if one is not finite.
+
+    Args:
+        picture: Any shape.
+        exact: The same shape.
+    """
     return decibels((picture.float() - exact.float()).square().mean().item())
 
 
 def is_faithful(picture: Tensor, exact: Tensor) -> bool:
-    """Whether a picture made in a short type is finite and near enough to the one made in float32."""
+    """Whether a picture made in a short type is finite and near enough to the one made in float32.
+
+    Args:
+        picture: Made in the short type.
+        exact: Made in float32.
+    """
     return psnr(picture, exact) >= LEAST_PSNR  # NaN is not

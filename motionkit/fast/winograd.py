@@ -45,7 +45,11 @@ WORKSPACE = 10 << 20
 
 
 def pays(conv: nn.Module) -> bool:
-    """Whether a convolution is one that this form computes, and sooner: 3×3 with padding 1, wide, float32, on a CPU."""
+    """Whether a convolution is one that this form computes, and sooner: 3×3 with padding 1, wide, float32, on a CPU.
+
+    Args:
+        conv: Any module.
+    """
     return (
         isinstance(conv, nn.Conv2d)
         and conv.kernel_size == (3, 3)

@@ -43,7 +43,8 @@ class Import:
     """One import statement.
 
     Attributes:
-        start, end: Its place in the module's text.
+        start: Where it begins in the module's text.
+        end: Where it ends.
         path: The module that it names, from the folder of all modules.
         names: Pairs of an export there and the name that it has here.
     """

@@ -13,11 +13,11 @@ import numpy as np
 
 from motionkit import media, trust
 from motionkit.animation.source import EncodedFrames
-from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
-from motionkit.frames import check_frame
+from motionkit.frames import Frame, check_frame
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import Glimpse
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames, to_tensor
@@ -31,7 +31,7 @@ PAUSE = 1.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class StepTimes:
-    """Seconds that the steps of one result took; `detect` and `generate` are the networks'."""
+    """Seconds that the steps of one result took; ``detect`` and ``generate`` are the networks'."""
 
     detect: float
     transfer: float
@@ -40,6 +40,7 @@ class StepTimes:
 
     @property
     def total(self) -> float:
+        """Seconds of all steps together."""
         return self.detect + self.transfer + self.generate + self.finish
 
 
@@ -54,7 +55,7 @@ class LiveResult:
         times: What the steps took.
     """
 
-    frame: np.ndarray
+    frame: Frame
     index: int
     driving_keypoints: Keypoints
     times: StepTimes
@@ -63,7 +64,7 @@ class LiveResult:
 class LiveSession:
     """One source that is moved by driving frames as they come.
 
-    The source is encoded once. The first driving frame is the neutral pose of relative motion until `calibrate` is
+    The source is encoded once. The first driving frame is the neutral pose of relative motion until ``calibrate`` is
     called. Smoothing goes by the frames' own times, so that an uneven rate does no harm.
 
     Args:
@@ -81,7 +82,7 @@ class LiveSession:
     """
 
     def __init__(
-        self, model: Model, source: np.ndarray, *, options: AnimateOptions | None = None, mirror: bool = False
+        self, model: Model, source: Frame, *, options: AnimateOptions | None = None, mirror: bool = False
     ) -> None:
         self.model, self.mirror = model, mirror
         options = _checked(options or AnimateOptions())
@@ -102,7 +103,7 @@ class LiveSession:
     def options(self, options: AnimateOptions) -> None:
         self._mover.options = _checked(options)
 
-    def set_source(self, source: np.ndarray) -> None:
+    def set_source(self, source: Frame) -> None:
         """Go on with another source, a square H W 3 uint8 picture; the neutral pose stays."""
         size = self.model.picture_side(self.options.size)
         self._encoded, self._source_keypoints, _ = EncodedFrames(source, self.model, size).take(1)
@@ -110,7 +111,7 @@ class LiveSession:
     def calibrate(self) -> None:
         """Make the next driving frame the neutral pose."""
         self._mover.reference = None
-        self._reference_frame: np.ndarray | None = None
+        self._reference_frame: Frame | None = None
         self._reference_mirrored = False
 
     def restart(self) -> None:
@@ -119,7 +120,7 @@ class LiveSession:
         self._held = None
         self._mover.forget()
 
-    def step(self, driving: np.ndarray, *, at: float | None = None) -> LiveResult:
+    def step(self, driving: Frame, *, at: float | None = None) -> LiveResult:
         """The source in the pose of the next driving frame.
 
         Args:
@@ -174,13 +175,14 @@ class LiveSession:
 
     @property
     def recording(self) -> bool:
+        """Whether results are being recorded."""
         return self._recorder is not None
 
     def stop_recording(self, *, at: float | None = None) -> RecordedClip:
         """Finish the clip; the last result lasts until now.
 
         Raises:
-            InputError: Nothing is being recorded, or no result has come since `record`.
+            InputError: Nothing is being recorded, or no result has come since ``record``.
         """
         if self._recorder is None:
             raise InputError("Nothing is being recorded")
@@ -193,7 +195,7 @@ class LiveSession:
             recorder, self._recorder = self._recorder, None
             recorder.discard()
 
-    def _detect(self, frame: np.ndarray, mirrored: bool) -> Keypoints:
+    def _detect(self, frame: Frame, mirrored: bool) -> Keypoints:
         height, width = check_frame(frame, what="driving frame").shape[:2]
         if height != width:
             raise InputError("The driving frame is not square", got=f"{width}x{height} pixels", expected="a square")
@@ -268,7 +270,7 @@ class Recorder:
     the next one comes within the same slot of the clip.
 
     Args:
-        path: As for ``media.VideoWriter``; the file is there once `finish` has returned.
+        path: As for ``media.VideoWriter``; the file is there once ``finish`` has returned.
         fps: Of the clip.
     """
 
@@ -277,11 +279,11 @@ class Recorder:
         self._stack = ExitStack()
         writer = media.VideoWriter(path, fps=fps, metadata=trust.container_metadata())
         self._writer = self._stack.enter_context(writer)
-        self._held: np.ndarray | None = None
+        self._held: Frame | None = None
         self._begun = 0.0
         self._results = 0
 
-    def add(self, frame: np.ndarray, at: float) -> None:
+    def add(self, frame: Frame, at: float) -> None:
         """Add an H W 3 uint8 frame with its time in seconds."""
         if self._held is None:
             self._begun = at
@@ -310,7 +312,7 @@ class Recorder:
         return round((at - self._begun) * self.fps)
 
     def _fill(self, end: int) -> bool:
-        """Write the held frame into all free slots before `end`; whether there was one."""
+        """Write the held frame into all free slots before ``end``; whether there was one."""
         assert self._held is not None
         first = self._writer.count
         for _ in range(first, end):

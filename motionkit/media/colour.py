@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+
+from motionkit.frames import Frame
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 __all__ = ["hdr_curve", "matrix_of", "tone_map"]
 
@@ -20,18 +26,18 @@ BT2020_TO_BT709 = np.array(
 )
 
 
-def matrix_of(frame: Any) -> int:
+def matrix_of(frame: VideoFrame) -> int:
     """The YUV matrix of a PyAV frame; an untagged one is BT.709 from 720 lines on, as players take it."""
     tagged = int(frame.colorspace)
     return (BT709 if frame.height >= 720 else BT601) if tagged == UNSPECIFIED else tagged
 
 
 def hdr_curve(transfer: int) -> str | None:
-    """ "PQ" or "HLG" for an HDR transfer characteristic, else None."""
+    """Name an HDR transfer characteristic (of H.273): "PQ" or "HLG"; None for any other."""
     return {PQ: "PQ", HLG: "HLG"}.get(transfer)
 
 
-def tone_map(rgb: np.ndarray, curve: str) -> np.ndarray:
+def tone_map(rgb: npt.NDArray[np.uint16], curve: str) -> Frame:
     """HDR to SDR.
 
     Args:
@@ -48,11 +54,12 @@ def tone_map(rgb: np.ndarray, curve: str) -> np.ndarray:
     scale = (1 + luminance / white**2) / (1 + luminance)
     # Reinhard halves diffuse white; what it takes from the mid-tones is given back before the curve.
     mapped = np.clip(linear * scale[..., None] * 1.5, 0, 1)
-    return (np.power(mapped, 1 / 2.2) * 255 + 0.5).astype(np.uint8)
+    picture: Frame = (np.power(mapped, 1 / 2.2) * 255 + 0.5).astype(np.uint8)
+    return picture
 
 
 @lru_cache(maxsize=2)
-def _eotf(curve: str) -> np.ndarray:
+def _eotf(curve: str) -> npt.NDArray[np.float32]:
     """65536 entries: linear light in units of diffuse white (SMPTE ST 2084; ARIB STD-B67 at 1000 cd/m²)."""
     signal = np.linspace(0, 1, 65536)
     if curve == "PQ":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from motionkit.errors import InputError, MediaError, MissingPackageError
+from motionkit.frames import Frame
 from motionkit.media.suffixes import IMAGE_SUFFIXES
 from motionkit.media.targets import explain, part_name
 
@@ -25,7 +26,15 @@ DESCRIPTION = 0x010E  # of EXIF: the one text field that every reader shows
 
 
 def check_file(path: str | Path) -> Path:
-    """The path if it is a file with something in it; raises InputError or MediaError otherwise."""
+    """Return the path if it is a file with something in it.
+
+    Args:
+        path: What was given for a file.
+
+    Raises:
+        InputError: There is no such file, or it is a folder.
+        MediaError: The file is empty, or may not be read.
+    """
     file = Path(path)
     if file.is_dir():
         raise InputError("This is a folder where a file belongs", got=str(path))
@@ -41,7 +50,11 @@ def check_file(path: str | Path) -> Path:
 
 
 def is_image(path: str | Path) -> bool:
-    """Whether a file holds a still picture, by its content; GIFs count as clips."""
+    """Whether a file holds a still picture, by its content; GIFs count as clips.
+
+    Args:
+        path: Any path; one without a file is none.
+    """
     from PIL import Image, UnidentifiedImageError
 
     file = Path(path)
@@ -51,15 +64,19 @@ def is_image(path: str | Path) -> bool:
         return True
     try:
         with Image.open(file) as picture:
-            return picture.format != "GIF"
+            kind: str | None = picture.format
+            return kind != "GIF"
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return False
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path) -> Frame:
     """Read a picture as it is meant to be seen.
 
     EXIF orientation is applied, transparency lies on white, 16 bits become 8, grey, CMYK and palettes become RGB.
+
+    Args:
+        path: A file that Pillow reads, or HEIC with pillow-heif.
 
     Returns:
         H W 3 uint8 RGB.
@@ -83,8 +100,18 @@ def read_image(path: str | Path) -> np.ndarray:
         raise MediaError("The picture cannot be read", got=f"{path} ({explain(error)})") from None
 
 
-def write_image(path: str | Path, frame: np.ndarray, *, metadata: Mapping[str, str] | None = None) -> None:
-    """Write an H W 3 uint8 frame as PNG, JPEG or WebP, by the name; metadata as PNG text or EXIF."""
+def write_image(path: str | Path, frame: Frame, *, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a frame as a picture file, whole or not at all.
+
+    Args:
+        path: Its suffix, one of ``IMAGE_SUFFIXES``, chooses PNG, JPEG or WebP.
+        frame: H W 3 uint8.
+        metadata: Name to text; stored as PNG text chunks, or as the EXIF description.
+
+    Raises:
+        InputError: The suffix is another one.
+        MediaError: The file cannot be written.
+    """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 

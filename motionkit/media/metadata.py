@@ -1,4 +1,4 @@
-"""Reading back what a file says about itself."""
+"""Reading back the metadata of a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ __all__ = ["read_metadata"]
 
 
 def read_metadata(path: str | Path) -> dict[str, str]:
-    """Metadata of a clip or picture as text: container tags, PNG text chunks, GIF comment, EXIF description.
+    """Read the metadata of a clip or picture: container tags, PNG text chunks, GIF comment, EXIF description.
 
     EXIF holds one text; ``write_image`` puts one "key: value" in each of its lines.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Name to text.
+
+    Raises:
+        InputError: There is no such file, or it is a folder.
+        MediaError: The file is empty, or may not be read.
     """
     import av
     from PIL import Image

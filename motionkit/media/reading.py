@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from motionkit.errors import InputError, MediaError, MotionkitWarning
+from motionkit.frames import Frame
 from motionkit.media.colour import hdr_curve, matrix_of, tone_map
 from motionkit.media.images import check_file, is_image, read_image
 from motionkit.media.streams import (
     MAX_DENOMINATOR,
+    clock_of,
     duration_of,
     is_av_error,
     missing_end,
@@ -29,6 +31,12 @@ from motionkit.media.streams import (
 from motionkit.media.suffixes import READ_IMAGE_SUFFIXES
 from motionkit.media.targets import explain
 from motionkit.structures import VideoInfo
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+    from numpy import typing as npt
 
 __all__ = ["JITTER", "Clip", "open_clip", "to_array"]
 
@@ -50,7 +58,8 @@ def open_clip(
 
     Args:
         path: A video or GIF, a folder or glob of pictures (natural order), or one picture.
-        start, end: Seconds of the part to use; None is the whole clip.
+        start: Second at which the part to use begins; None is the clip's beginning.
+        end: Second at which it ends; None is the clip's end.
         fps: Rate to resample to; None is the clip's own (25 for pictures). Variable rates become their average.
         size: (width, height) to resize to; None is the clip's own.
 
@@ -71,8 +80,8 @@ def open_clip(
         raise InputError("The size is impossible", got=size, expected="width and height above 0")
     rate = None if fps is None else Fraction(fps).limit_denominator(MAX_DENOMINATOR)
     if files is not None:
-        return _PictureClip(Path(path), files, first, last, rate or PICTURES_FPS, size)
-    return _VideoClip(Path(path), first, last, rate, size)
+        return _PictureClip(Path(path), files, start=first, end=last, fps=rate or PICTURES_FPS, size=size)
+    return _VideoClip(Path(path), start=first, end=last, fps=rate, size=size)
 
 
 class Clip:
@@ -88,11 +97,18 @@ class Clip:
     start: Fraction
     seekable = False
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Frame]:
         return self.every(1)
 
-    def every(self, step: int) -> Iterator[np.ndarray]:
-        """Frames 0, step, 2·step …; those between are decoded where they must be, and no more."""
+    def every(self, step: int) -> Iterator[Frame]:
+        """Yield frames 0, step, 2·step …; those between are decoded where they must be, and no more.
+
+        Args:
+            step: At least 1.
+
+        Raises:
+            MediaError: Pictures of a folder differ in size, or one cannot be read.
+        """
         raise NotImplementedError
 
 
@@ -114,6 +130,7 @@ class _PictureClip(Clip):
         self,
         path: Path,
         files: list[Path],
+        *,
         start: Fraction,
         end: Fraction | None,
         fps: Fraction,
@@ -130,7 +147,7 @@ class _PictureClip(Clip):
         width, height = size or self.given
         self.info = VideoInfo(path, width, height, fps, len(files), len(files) / fps, has_audio=False)
 
-    def every(self, step: int) -> Iterator[np.ndarray]:
+    def every(self, step: int) -> Iterator[Frame]:
         from PIL import Image
 
         for file in self.files[::step]:
@@ -146,7 +163,7 @@ class _PictureClip(Clip):
 
 class _VideoClip(Clip):
     def __init__(
-        self, path: Path, start: Fraction, end: Fraction | None, fps: Fraction | None, size: tuple[int, int] | None
+        self, path: Path, *, start: Fraction, end: Fraction | None, fps: Fraction | None, size: tuple[int, int] | None
     ) -> None:
         self.path, self.start, self.end, self.size = path, start, end, size
         self.warned: set[str] = set()
@@ -169,12 +186,12 @@ class _VideoClip(Clip):
         self.info = VideoInfo(path, width, height, fps, frames, duration, has_audio)
         self.seekable = start == 0 and end is None and fps == self.rate and size is None
 
-    def every(self, step: int) -> Iterator[np.ndarray]:
+    def every(self, step: int) -> Iterator[Frame]:
         return (self._picture(frame) for frame in islice(self._decoded(), 0, None, step))
 
-    def _decoded(self) -> Iterator[Any]:
+    def _decoded(self) -> Iterator[VideoFrame]:
         """The frames at the clip's constant rate."""
-        held: Any = None
+        held: VideoFrame | None = None
         place = Fraction(0)
         slot = 0  # of the next frame to yield
         stop = None if self.end is None else max(round((self.end - self.start) * self.info.fps), 1)
@@ -191,7 +208,7 @@ class _VideoClip(Clip):
         if held is not None and (stop is None or slot < stop) and (slot == 0 or slot <= place + JITTER):
             yield held
 
-    def _timed(self) -> Iterator[tuple[Fraction, Any]]:
+    def _timed(self) -> Iterator[tuple[Fraction, VideoFrame]]:
         """Frames with their time in seconds from the clip's first frame; up to where the file is damaged."""
         with open_container(self.path) as container:
             stream = video_stream(container, self.path)
@@ -214,7 +231,7 @@ class _VideoClip(Clip):
                 of = f" of {stream.frames}" if stream.frames > count else ""
                 self._warn(f"{self.path.name} is cut off: {count}{of} frames are there and are used")
 
-    def _picture(self, frame: Any) -> np.ndarray:
+    def _picture(self, frame: VideoFrame) -> Frame:
         curve = hdr_curve(int(getattr(frame, "color_trc", 0) or 0))
         if curve is not None:
             self._warn(f"{self.path.name} is HDR ({curve}); it is tone-mapped to SDR")
@@ -226,23 +243,29 @@ class _VideoClip(Clip):
             warnings.warn(message, MotionkitWarning, stacklevel=3)
 
 
-def _decode(container: Any, stream: Any) -> Iterator[Any]:
+def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     for frame in container.decode(stream):
         if not frame.is_corrupt:
             yield frame
 
 
-def _time(frame: Any, stream: Any, count: int, fps: Fraction) -> Fraction:
-    return count / fps if frame.pts is None else frame.pts * Fraction(frame.time_base or stream.time_base)
+def _time(frame: VideoFrame, stream: VideoStream, count: int, fps: Fraction) -> Fraction:
+    return count / fps if frame.pts is None else frame.pts * Fraction(frame.time_base or clock_of(stream))
 
 
-def _lasts(frame: Any) -> Fraction:
-    """Seconds that a frame is to be shown, 0 where the container does not say."""
+def _lasts(frame: VideoFrame) -> Fraction:
+    """Seconds that a frame is to be shown, 0 where the container has no duration for it."""
     return (getattr(frame, "duration", 0) or 0) * Fraction(frame.time_base or 0)
 
 
-def to_array(frame: Any, size: tuple[int, int] | None, curve: str | None) -> np.ndarray:
-    """A decoded frame as it is meant to be seen: right matrix, tone-mapped, rotated, resized."""
+def to_array(frame: VideoFrame, size: tuple[int, int] | None, curve: str | None) -> Frame:
+    """Convert a decoded frame to what it is meant to look like: right matrix, tone-mapped, rotated, resized.
+
+    Args:
+        frame: PyAV's.
+        size: (width, height) in pixels after rotation; None keeps the frame's own.
+        curve: HDR curve as ``hdr_curve`` names it, None for SDR.
+    """
     turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
     if size is not None and turns % 2:
         size = (size[1], size[0])
@@ -256,7 +279,7 @@ def to_array(frame: Any, size: tuple[int, int] | None, curve: str | None) -> np.
         interpolation="AREA" if size else "BICUBIC",
     ).to_ndarray()
     if curve is not None:
-        picture = tone_map(picture, curve)
+        picture = tone_map(cast("npt.NDArray[np.uint16]", picture), curve)
     elif clear:  # transparency lies on white, as in pictures
         alpha = picture[..., 3:].astype(np.uint16)
         picture = ((picture[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)

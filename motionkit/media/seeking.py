@@ -8,16 +8,18 @@ from contextlib import ExitStack, suppress
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from motionkit.errors import MediaError
+from motionkit.frames import Frame
 from motionkit.media.colour import hdr_curve
 from motionkit.media.images import check_file
 from motionkit.media.reading import JITTER, Clip, to_array
-from motionkit.media.streams import is_av_error, open_container, rate_of, video_stream
+from motionkit.media.streams import clock_of, is_av_error, open_container, rate_of, video_stream
 from motionkit.media.targets import explain
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 __all__ = ["read_frames_at", "spread_frames"]
 
@@ -27,7 +29,7 @@ NEAR = Fraction(4)  # seconds
 SURE = Fraction(1)  # seconds
 
 
-def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[np.ndarray]:
+def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[Frame]:
     """Frames of a video by number, as iterating ``open_clip(path)`` would give them.
 
     Args:
@@ -42,7 +44,7 @@ def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[np.ndarray]
         MediaError: It is no video, is damaged there, or ends before.
     """
     file = check_file(path)
-    found: dict[int, np.ndarray] = {}
+    found: dict[int, Frame] = {}
     try:
         with _Reader(file) as reader:
             for number in sorted(set(numbers)):
@@ -55,8 +57,13 @@ def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[np.ndarray]
     return [found[number] for number in numbers]
 
 
-def spread_frames(clip: Clip, count: int) -> list[np.ndarray]:
-    """About `count` frames of a clip, evenly spread, the first one always; of a long video without reading it all."""
+def spread_frames(clip: Clip, count: int) -> list[Frame]:
+    """About so many frames of a clip, evenly spread, the first one always; of a long video without reading it all.
+
+    Args:
+        clip: The clip.
+        count: Number of frames; fewer come of a shorter clip.
+    """
     step = max((clip.info.frames or count) // count, 1)
     if step / clip.info.fps > NEAR and clip.seekable:
         # The number of frames may be an estimate, or the video damaged: what is missing, reading in order finds.
@@ -68,9 +75,11 @@ def spread_frames(clip: Clip, count: int) -> list[np.ndarray]:
 class _Reader:
     """An open video that goes forward to one frame after the other."""
 
-    _held: tuple[Fraction, Any] | None  # the frame that is shown, and the one after it, with their times in seconds
-    _ahead: tuple[Fraction, Any] | None
-    _frames: Iterator[tuple[Fraction, Any]]
+    _held: (
+        tuple[Fraction, VideoFrame] | None
+    )  # the frame that is shown, and the one after it, with their times in seconds
+    _ahead: tuple[Fraction, VideoFrame] | None
+    _frames: Iterator[tuple[Fraction, VideoFrame]]
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -89,7 +98,7 @@ class _Reader:
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    def read(self, number: int) -> Any:
+    def read(self, number: int) -> VideoFrame:
         """The decoded frame that is shown at this place of the constant rate; numbers rise from call to call."""
         self._wanted = self._origin + number / self._rate
         if self._ahead is not None and self._wanted - self._ahead[0] > NEAR:
@@ -130,7 +139,7 @@ class _Reader:
     def _seek(self) -> None:
         """Go on from the key frame before what is wanted, where the container can."""
         try:
-            self._container.seek(int(self._wanted / Fraction(self._stream.time_base)), stream=self._stream)
+            self._container.seek(int(self._wanted / clock_of(self._stream)), stream=self._stream)
         except Exception as error:
             if not is_av_error(error):
                 raise
@@ -143,9 +152,9 @@ class _Reader:
         self._frames = self._decode(sought)
         self._ahead = next(self._frames, None)
 
-    def _decode(self, sought: bool) -> Iterator[tuple[Fraction, Any]]:
+    def _decode(self, sought: bool) -> Iterator[tuple[Fraction, VideoFrame]]:
         """Frames with their time in seconds of the container's clock."""
-        codec, base = self._stream.codec_context, Fraction(self._stream.time_base)
+        codec, base = self._stream.codec_context, clock_of(self._stream)
         count = 0
         for packet in self._container.demux(self._stream):
             early = packet.pts is not None and packet.pts * base < self._wanted - SURE
@@ -154,6 +163,6 @@ class _Reader:
                 if frame.is_corrupt:
                     continue
                 if frame.pts is None and sought:
-                    return  # where it belongs only counting from the beginning can tell
+                    return  # its place is known only by counting from the beginning
                 yield count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base), frame
                 count += 1

@@ -1,15 +1,29 @@
-"""What a container says about its video, and where it is wrong: the facts that reading and audio share."""
+"""Facts that a container stores about its video, and where they are wrong; reading and audio share them."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from motionkit.errors import MediaError
 from motionkit.media.targets import explain
 
-__all__ = ["MAX_DENOMINATOR", "duration_of", "is_av_error", "missing_end", "open_container", "rate_of", "video_stream"]
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+__all__ = [
+    "MAX_DENOMINATOR",
+    "clock_of",
+    "duration_of",
+    "is_av_error",
+    "missing_end",
+    "open_container",
+    "rate_of",
+    "video_stream",
+]
 
 # 30000/1001 and its like stay exact; the averages of variable rates, and floats, become what containers can hold.
 MAX_DENOMINATOR = 1001
@@ -17,8 +31,15 @@ DEFAULT_RATE = Fraction(25)
 ATTACHED_PICTURE = 0x400
 
 
-def open_container(path: Path) -> Any:
-    """A PyAV input container; raises MediaError if FFmpeg knows no such video."""
+def open_container(path: Path) -> InputContainer:
+    """Open a PyAV input container.
+
+    Args:
+        path: The file.
+
+    Raises:
+        MediaError: FFmpeg cannot read it as a video.
+    """
     import av
 
     try:
@@ -44,36 +65,53 @@ def is_av_error(error: Exception) -> bool:
     return isinstance(error, av.error.FFmpegError)
 
 
-def video_stream(container: Any, path: Path) -> Any:
-    """The first video stream; the cover picture of a song is none."""
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The first video stream; the cover picture of a song is none.
+
+    Args:
+        container: PyAV's.
+        path: The file, for the error.
+
+    Raises:
+        MediaError: There is no video stream.
+    """
     for stream in container.streams.video:
         if not int(getattr(stream, "disposition", 0)) & ATTACHED_PICTURE:
             return stream
     raise MediaError("The file has no video stream", got=str(path), expected="a video")
 
 
-def rate_of(container: Any, stream: Any) -> Fraction:
-    """Frames a second, as exact as the container tells it."""
+def clock_of(stream: VideoStream | AudioStream) -> Fraction:
+    """Seconds that one unit of the stream's times lasts."""
+    assert stream.time_base is not None, "FFmpeg sets it when it opens a file"
+    return Fraction(stream.time_base)
+
+
+def rate_of(container: InputContainer, stream: VideoStream) -> Fraction:
+    """Frames a second, as exact as the container stores it."""
     rate = stream.average_rate or stream.guessed_rate or stream.base_rate or DEFAULT_RATE
     if container.format.name == "gif" and stream.frames and stream.duration:
         # FFmpeg averages the first few delays alone, which are whole hundredths of a second.
-        rate = stream.frames / (stream.duration * stream.time_base)
+        rate = stream.frames / (stream.duration * clock_of(stream))
     return Fraction(rate).limit_denominator(MAX_DENOMINATOR)
 
 
-def duration_of(container: Any, stream: Any) -> Fraction | None:
-    """Seconds of the video stream, None where only reading can tell."""
+def duration_of(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Seconds of the video stream, None where they are known only after reading."""
     if stream.duration is not None and stream.time_base is not None:
-        return Fraction(stream.duration) * stream.time_base
+        return stream.duration * stream.time_base
     if tagged := _matroska_duration(stream):
         return tagged
     return None if container.duration is None else Fraction(container.duration, 1_000_000)
 
 
-def missing_end(container: Any, stream: Any, path: Path, seconds: Fraction, frame: Fraction) -> bool:
-    """Whether reading ended before the container said that it would.
+def missing_end(container: InputContainer, stream: VideoStream, path: Path, seconds: Fraction, frame: Fraction) -> bool:
+    """Whether reading ended before the end that the container stores.
 
     Args:
+        container: PyAV's.
+        stream: Its video stream.
+        path: The file.
         seconds: Where the last frame ended, counted from the first one's time.
         frame: Seconds a frame lasts.
     """
@@ -85,7 +123,7 @@ def missing_end(container: Any, stream: Any, path: Path, seconds: Fraction, fram
     return whole is not None and seconds < whole - frame * Fraction(3, 4)
 
 
-def _matroska_duration(stream: Any) -> Fraction | None:
+def _matroska_duration(stream: VideoStream) -> Fraction | None:
     """Matroska's own duration covers all streams; its muxers note each stream's as a tag, 00:00:02.000000000."""
     parts = stream.metadata.get("DURATION", "").split(":")
     try:

@@ -17,7 +17,7 @@ def check_target(path: str | Path, *inputs: str | Path, any_suffix: bool = False
 
     Args:
         path: The target: a clip, a picture, or a folder of PNGs (no suffix).
-        inputs: Files, folders and globs of pictures that must not be overwritten.
+        *inputs: Files, folders and globs of pictures that must not be overwritten.
         any_suffix: Accept any suffix, for files that are neither clip nor picture.
 
     Raises:
@@ -48,7 +48,7 @@ def part_name(target: Path) -> Path:
 
 
 def explain(error: Exception) -> str:
-    """What the operating system or FFmpeg says, without numbers and paths."""
+    """The reason in an error of the operating system or FFmpeg, without numbers and paths."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 

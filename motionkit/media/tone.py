@@ -27,7 +27,7 @@ class ToneWriter(VideoWriter):
 
 
 class _Tone:
-    """Stands where a clip's audio would: hands over packets as the video grows."""
+    """Stands where a clip's audio would: writes packets as the video grows."""
 
     def __init__(self, container: Any) -> None:
         self.container = container
@@ -52,4 +52,4 @@ class _Tone:
         self.container.mux(self.stream.encode(None))
 
     def close(self) -> None:
-        """The container closes what there is."""
+        """Do nothing: the container closes what there is."""

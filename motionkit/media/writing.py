@@ -11,11 +11,12 @@ from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from motionkit.errors import InputError, MediaError, MotionkitWarning
+from motionkit.frames import Frame
 from motionkit.media.audio import AudioFeed
 from motionkit.media.colour import BT709
 from motionkit.media.images import write_image
@@ -23,6 +24,9 @@ from motionkit.media.reading import Clip
 from motionkit.media.streams import is_av_error
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from motionkit.media.targets import check_target, explain, part_name
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 __all__ = ["VideoWriter"]
 
@@ -41,11 +45,12 @@ class VideoWriter:
         path: .mp4, .mov, .mkv (H.264), .webm (VP9), .gif, or without a suffix a folder of PNGs.
         fps: Exact rate.
         audio: Clip whose audio is carried over, in time with its cut; None or a clip without audio gives none.
-        metadata: What the file says about itself.
+        metadata: Name to text, stored in the file.
         inputs: Files that must not be overwritten.
 
     Raises:
-        InputError, MediaError: As ``check_target``; a disk that is full, a frame of another size.
+        InputError: The target is an input, a picture, or of an unknown kind.
+        MediaError: Its folder is not there or cannot be written to.
     """
 
     def __init__(
@@ -73,13 +78,21 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         return self
 
-    def write(self, frame: np.ndarray) -> None:
-        """Add an H W 3 uint8 RGB frame; all of one size."""
+    def write(self, frame: Frame) -> None:
+        """Append a frame.
+
+        Args:
+            frame: H W 3 uint8 RGB, of the first one's size.
+
+        Raises:
+            InputError: It has another size.
+            MediaError: The file cannot be written, for instance because the disk is full.
+        """
         if self.shape is None:
             self.shape = frame.shape
         if frame.shape != self.shape:
             raise InputError("The frames of a clip differ in size", got=frame.shape, expected=str(self.shape))
-        with _told(self.target):
+        with _errors_named(self.target):
             if self.sink is None:
                 self.sink = self._begin(frame.shape[1], frame.shape[0])
             self.sink.write(frame)
@@ -90,13 +103,13 @@ class VideoWriter:
     ) -> None:
         try:
             if error is not None:
-                # What went wrong first is what the caller has to hear of.
-                with suppress(MediaError), _told(self.target):
+                # The caller must see what went wrong first.
+                with suppress(MediaError), _errors_named(self.target):
                     self._close(whole=False)
                 return
             if self.sink is None:
                 raise InputError("A clip needs at least one frame", got=str(self.target))
-            with _told(self.target):
+            with _errors_named(self.target):
                 self._close(whole=True)
                 os.replace(self.part, self.target)
         finally:
@@ -114,12 +127,12 @@ class VideoWriter:
             return _FolderSink(self.part, self.metadata)
         if suffix == ".gif":
             return _GifSink(self.part, self.fps, self.metadata)
-        return _ContainerSink(self.part, width, height, self.fps, self.audio, self.metadata)
+        return _ContainerSink(self.part, width, height, fps=self.fps, audio=self.audio, metadata=self.metadata)
 
 
 @contextmanager
-def _told(target: Path) -> Iterator[None]:
-    """What the operating system or FFmpeg finds wrong becomes a MediaError."""
+def _errors_named(target: Path) -> Iterator[None]:
+    """Raise a MediaError for what the operating system or FFmpeg finds wrong."""
     try:
         yield
     except Exception as error:
@@ -129,7 +142,7 @@ def _told(target: Path) -> Iterator[None]:
 
 
 class _Sink(Protocol):
-    def write(self, frame: np.ndarray) -> None: ...
+    def write(self, frame: Frame) -> None: ...
 
     def close(self, *, whole: bool) -> None: ...
 
@@ -138,7 +151,7 @@ class _ContainerSink:
     """H.264 or VP9 through PyAV; odd sizes are padded by repeating the last row and column."""
 
     def __init__(
-        self, path: Path, width: int, height: int, fps: Fraction, audio: Clip | None, metadata: dict[str, str]
+        self, path: Path, width: int, height: int, *, fps: Fraction, audio: Clip | None, metadata: dict[str, str]
     ) -> None:
         import av
 
@@ -149,7 +162,7 @@ class _ContainerSink:
         self.pad = ((0, height % 2), (0, width % 2), (0, 0))
         self.container = av.open(str(path), "w", options=flags)
         self.container.metadata.update(metadata)
-        self.stream: Any = self.container.add_stream(codec, rate=fps, options=options)
+        self.stream = cast("VideoStream", self.container.add_stream(codec, rate=fps, options=options))
         self.stream.width, self.stream.height = width + width % 2, height + height % 2
         self.stream.pix_fmt = "yuv420p"
         context = self.stream.codec_context
@@ -158,7 +171,7 @@ class _ContainerSink:
         context.color_range = VIDEO_RANGE
         self.audio = None if audio is None else AudioFeed(audio, self.container, suffix)
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: Frame) -> None:
         import av
 
         if any(after for _, after in self.pad):
@@ -192,7 +205,7 @@ class _GifSink:
         self.comment = metadata.get("comment", "")
         self.frames: list[Any] = []
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: Frame) -> None:
         from PIL import Image
 
         self.frames.append(Image.fromarray(frame).quantize(256, method=Image.Quantize.MEDIANCUT))
@@ -216,12 +229,12 @@ class _FolderSink:
         self.path, self.metadata, self.count = path, metadata, 0
         path.mkdir()
 
-    def write(self, frame: np.ndarray) -> None:
+    def write(self, frame: Frame) -> None:
         write_image(self.path / f"{self.count:06d}.png", frame, metadata=self.metadata)
         self.count += 1
 
     def close(self, *, whole: bool) -> None:
-        """Everything is on disk already."""
+        """Do nothing: everything is on disk already."""
 
 
 def _remove(path: Path) -> None:

@@ -1,6 +1,6 @@
 """The convolution blocks that all three networks are made of.
 
-Legend: B batch, C channels, H W size. ``norm`` is a batch norm over C; kernels are 3×3 with padding 1 unless said.
+Legend: B batch, C channels, H W size. ``norm`` is a batch norm over C; kernels are 3×3 with padding 1 unless given.
 """
 
 from __future__ import annotations
@@ -15,12 +15,24 @@ __all__ = ["DownBlock", "Hourglass", "ResBlock", "SameBlock", "UpBlock", "width"
 
 
 def width(block_expansion: int, level: int, max_features: int) -> int:
-    """Channels at a level of a pyramid: doubling from `block_expansion`, at most `max_features`."""
-    return min(max_features, block_expansion * 2**level)
+    """Channels at a level of a pyramid.
+
+    Args:
+        block_expansion: Channels at level 0; each level has twice as many as the one before.
+        level: From 0.
+        max_features: Most channels of any level.
+    """
+    return min(max_features, block_expansion << level)
 
 
 class SameBlock(nn.Module):
-    """B C H W to B C' H W: convolution, batch norm, ReLU."""
+    """B C H W to B C' H W: convolution, batch norm, ReLU.
+
+    Args:
+        channels_in: C.
+        channels_out: C'.
+        kernel: Side of the convolution's kernel in pixels, odd.
+    """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int = 3) -> None:
         super().__init__()
@@ -28,6 +40,7 @@ class SameBlock(nn.Module):
         self.norm = nn.BatchNorm2d(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
+        """B C H W to B C' H W."""
         return F.relu(self.norm(self.conv(x)))
 
 
@@ -35,6 +48,7 @@ class DownBlock(SameBlock):
     """B C H W to B C' H/2 W/2: convolution, batch norm, ReLU, 2×2 average."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """B C H W to B C' H/2 W/2."""
         return F.avg_pool2d(super().forward(x), 2)
 
 
@@ -42,11 +56,16 @@ class UpBlock(SameBlock):
     """B C H W to B C' 2H 2W: nearest-neighbour doubling, convolution, batch norm, ReLU."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """B C H W to B C' 2H 2W."""
         return super().forward(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
 class ResBlock(nn.Module):
-    """B C H W to B C H W: pre-activated residual block, x + conv2(ReLU(norm2(conv1(ReLU(norm1(x))))))."""
+    """B C H W to B C H W: pre-activated residual block, x + conv2(ReLU(norm2(conv1(ReLU(norm1(x)))))).
+
+    Args:
+        channels: C.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -56,8 +75,10 @@ class ResBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv1(F.relu(self.norm1(x)))
-        return x + self.conv2(F.relu(self.norm2(y)))
+        """B C H W to B C H W."""
+        y: Tensor = self.conv1(F.relu(self.norm1(x)))
+        y = self.conv2(F.relu(self.norm2(y)))
+        return x + y
 
 
 class _Encoder(nn.Module):
@@ -94,7 +115,16 @@ class _Decoder(nn.Module):
 class Hourglass(nn.Module):
     """B C H W to B e+C H W: a U-Net whose last skip connection is its input itself.
 
-    H and W must be multiples of 2^num_blocks. ``out_channels`` is e+C.
+    H and W must be multiples of 2^num_blocks.
+
+    Args:
+        block_expansion: Channels e of the decoder's last level; each level below has twice as many.
+        channels: C.
+        num_blocks: Levels; each halves height and width.
+        max_features: Most channels of any level.
+
+    Attributes:
+        out_channels: e+C.
     """
 
     def __init__(self, block_expansion: int, channels: int, num_blocks: int, max_features: int) -> None:
@@ -104,4 +134,6 @@ class Hourglass(nn.Module):
         self.out_channels = width(block_expansion, 0, max_features) + channels
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.decoder(self.encoder(x))
+        """B C H W to B e+C H W."""
+        features: Tensor = self.decoder(self.encoder(x))
+        return features

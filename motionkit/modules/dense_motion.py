@@ -21,7 +21,13 @@ __all__ = ["DenseMotion", "Motion", "affine_motions", "heatmap_difference", "inv
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """A dense motion: flow B h w 2 (absolute source coordinates), mask B K+1 h w, occlusion B 1 h w or None."""
+    """A dense motion.
+
+    Attributes:
+        flow: B h w 2, (x, y) in absolute source coordinates in [-1, 1].
+        mask: B K+1 h w, which motion moves each place; the first is the background; sums to 1.
+        occlusion: B 1 h w in [0, 1] (1 visible in the source), or None for models without an occlusion map.
+    """
 
     flow: Tensor
     mask: Tensor
@@ -29,10 +35,14 @@ class Motion:
 
 
 def affine_motions(source: Keypoints, driving: Keypoints) -> tuple[Tensor, Tensor]:
-    """The K local motions T(z) = p_S + A·(z - p_D) with A = J_S·J_D⁻¹ (paper, eq. 4), as T(z) = A·z + t.
+    """The K local motions T(z) = p_S + A·(z - p_D) with A = J_S·J_D⁻¹ (arXiv 2003.00196, eq. 4), as T(z) = A·z + t.
+
+    Args:
+        source: Batch B, p_S and J_S.
+        driving: Batch B, p_D and J_D.
 
     Returns:
-        A: B K 2 2, t: B K 2. Without Jacobians A is the identity.
+        A (B K 2 2) and t (B K 2). Without Jacobians A is the identity.
     """
     if source.jacobian is None or driving.jacobian is None:
         eye = torch.eye(2, dtype=driving.value.dtype, device=driving.value.device)
@@ -47,6 +57,9 @@ def inverse(matrix: Tensor) -> Tensor:
     """Inverse of ... 2 2 matrices in closed form: no library call that waits for the device or raises.
 
     A singular one gives huge finite values, which send that keypoint's motion out of the picture and nothing else.
+
+    Args:
+        matrix: ... 2 2.
     """
     (a, b), (c, d) = (row.unbind(-1) for row in matrix.unbind(-2))
     determinant = a * d - b * c
@@ -57,12 +70,26 @@ def inverse(matrix: Tensor) -> Tensor:
 
 
 def heatmap_difference(source: Keypoints, driving: Keypoints, grid: Tensor, variance: float) -> Tensor:
-    """B K h w, Gaussians around the driving points minus those around the source's."""
+    """Gaussians around the driving points minus those around the source's (arXiv 2003.00196, eq. 6).
+
+    Args:
+        source: Batch B.
+        driving: Batch B.
+        grid: 1 h w 2.
+        variance: Of the Gaussians, in squared units of the grid.
+
+    Returns:
+        B K h w.
+    """
     return gaussian(driving.value, grid, variance) - gaussian(source.value, grid, variance)
 
 
 class DenseMotion(nn.Module):
-    """Source picture and two sets of keypoints to a dense motion (paper, section 3.2)."""
+    """Source picture and two sets of keypoints to a dense motion (arXiv 2003.00196, section 3.2).
+
+    Args:
+        config: The whole model's configuration.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -79,7 +106,13 @@ class DenseMotion(nn.Module):
             self.occlusion = nn.Conv2d(self.hourglass.out_channels, 1, 7, padding=3)
 
     def forward(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Motion:
-        """Source B C H W in [0, 1]; both sets of keypoints B K."""
+        """Estimate how the source must move to be in the driving pose.
+
+        Args:
+            source: B C H W in [0, 1].
+            source_keypoints: Batch B.
+            driving_keypoints: Batch B.
+        """
         small = self.down(source) if hasattr(self, "down") else source  # B C h w
         b, c, h, w = small.shape
         grid = identity_grid(h, w, like=source)  # 1 h w 2

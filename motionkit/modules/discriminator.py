@@ -21,12 +21,20 @@ __all__ = ["Discriminator", "least_size", "scale_key"]
 
 
 def scale_key(scale: float) -> str:
-    """The name of a scale in checkpoints and dicts: "1", "0-5" (a module's name must not hold a full stop)."""
+    """The name of a scale in checkpoints and dicts: "1", "0-5" (a module's name must not hold a full stop).
+
+    Args:
+        scale: As in ``DiscriminatorConfig.scales``.
+    """
     return f"{scale:g}".replace(".", "-")
 
 
 def least_size(config: DiscriminatorConfig) -> int:
-    """Side in pixels of the smallest picture, at a scale of 1, of which enough is left for all blocks."""
+    """Side in pixels of the smallest picture, at a scale of 1, of which enough is left for all blocks.
+
+    Args:
+        config: The discriminator's.
+    """
     side = 1 if config.num_blocks == 1 else 2  # instance norm, which the first block lacks, needs more than one place
     for i in range(config.num_blocks):
         side = (side if i == 0 else 2 * side) + 3  # from the last block, which does not halve, to the first
@@ -84,7 +92,11 @@ class _OneScale(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Pictures at several scales to feature maps and a map of realness (1 real, 0 fake: least squares)."""
+    """Pictures at several scales to feature maps and a map of realness (1 real, 0 fake: least squares).
+
+    Args:
+        config: The whole model's configuration.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -93,5 +105,13 @@ class Discriminator(nn.Module):
     def forward(
         self, pyramid: dict[str, Tensor], keypoints: Keypoints | None = None
     ) -> dict[str, tuple[list[Tensor], Tensor]]:
-        """`pyramid` is scale key to B C H W in [0, 1]; gives scale key to (feature maps, B 1 h w realness)."""
+        """Judge pictures at every scale.
+
+        Args:
+            pyramid: Scale key to B C H W in [0, 1].
+            keypoints: Batch B; needed where the configuration sets ``use_kp``.
+
+        Returns:
+            Scale key to (the feature maps of each block, B 1 h w realness).
+        """
         return {key: disc(pyramid[key], keypoints) for key, disc in self.discs.items()}

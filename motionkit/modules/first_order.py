@@ -17,6 +17,13 @@ class FirstOrderModel(nn.Module):
     """Keypoint detector and generator of the First Order Motion Model (arXiv 2003.00196).
 
     ``motionkit.Model`` wraps it for inference, several times faster.
+
+    Args:
+        config: The configuration; also an attribute.
+
+    Attributes:
+        kp_detector: The keypoint detector.
+        generator: The generator, with the dense-motion network inside.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -26,26 +33,53 @@ class FirstOrderModel(nn.Module):
         self.generator = Generator(config)
 
     def detect(self, images: Tensor) -> Keypoints:
-        """Keypoints of B 3 H W pictures in [0, 1]; H and W multiples of ``config.size_multiple``."""
+        """Find the keypoints of pictures.
+
+        Args:
+            images: B 3 H W in [0, 1]; H and W multiples of ``config.size_multiple``.
+
+        Returns:
+            Keypoints of batch B.
+
+        Raises:
+            ConfigError: The pictures have another shape.
+        """
         check_images(images, self.config)
-        return self.kp_detector(images)
+        keypoints: Keypoints = self.kp_detector(images)
+        return keypoints
 
     def generate(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
-        """The source in the driving pose.
+        """Make pictures of the source in the driving pose.
 
         Args:
             source: 1 or B pictures 3 H W in [0, 1]. H and W are multiples of ``config.size_multiple``; models with
                 ``blend_warped`` take any size and give the picture in it.
             source_keypoints: 1 or B sets.
             driving_keypoints: B sets, as ``motion.transfer`` gives them.
+
+        Returns:
+            B pictures, in [0, 1], with the occlusion, flow and masks that they were made with.
+
+        Raises:
+            ConfigError: Batches do not fit together, or the source has another shape.
         """
         check_images(source, self.config, any_size=self.config.blend_warped)
         source, source_keypoints = match_batches(source, source_keypoints, len(driving_keypoints))
-        return self.generator(source, source_keypoints, driving_keypoints)
+        generated: Generated = self.generator(source, source_keypoints, driving_keypoints)
+        return generated
 
 
 def check_images(images: Tensor, config: ModelConfig, *, any_size: bool = False) -> None:
-    """Raise ConfigError unless `images` is B C H W of a size that the networks can see."""
+    """Raise unless these are pictures of a size that the networks can see.
+
+    Args:
+        images: Should be B C H W.
+        config: The model's.
+        any_size: Accept every H and W.
+
+    Raises:
+        ConfigError: The tensor has another shape.
+    """
     if images.ndim != 4 or images.shape[1] != config.num_channels:
         raise ConfigError(
             "These are not pictures", got=f"a tensor of shape {tuple(images.shape)}", expected="B 3 H W in [0, 1]"
@@ -55,7 +89,19 @@ def check_images(images: Tensor, config: ModelConfig, *, any_size: bool = False)
 
 
 def match_batches(source: Tensor, keypoints: Keypoints, batch: int) -> tuple[Tensor, Keypoints]:
-    """Views of the source and its keypoints with `batch` items each; raises ConfigError where that cannot be."""
+    """Repeat the source and its keypoints, as views, where there is one of them.
+
+    Args:
+        source: 1 or B pictures.
+        keypoints: 1 or B sets.
+        batch: B.
+
+    Returns:
+        Both with B items.
+
+    Raises:
+        ConfigError: There are neither 1 nor B of them.
+    """
     if source.shape[0] not in (1, batch) or len(keypoints) not in (1, batch):
         raise ConfigError(
             "Batches do not fit",

@@ -21,7 +21,11 @@ __all__ = ["Generator", "compose", "hide", "move"]
 
 
 class Generator(nn.Module):
-    """Source picture and two sets of keypoints to the picture in the driving pose (paper, section 3.3)."""
+    """Source picture and two sets of keypoints to the picture in the driving pose (arXiv 2003.00196, section 3.3).
+
+    Args:
+        config: The whole model's configuration.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -39,10 +43,15 @@ class Generator(nn.Module):
         self.final = nn.Conv2d(widths[-1], config.num_channels, 7, padding=3)
 
     def forward(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
-        """Source B C H W in [0, 1], keypoints B K.
+        """Make pictures of the source in the driving pose.
 
         With ``blend_warped`` the networks see the source at the configured size and the picture has the size of
         the source given; otherwise both have the size of the source.
+
+        Args:
+            source: B C H W in [0, 1].
+            source_keypoints: Batch B.
+            driving_keypoints: Batch B.
         """
         seen = source
         if self.config.blend_warped:
@@ -53,13 +62,13 @@ class Generator(nn.Module):
 
     def encode(self, source: Tensor) -> Tensor:
         """B C H W to the features that the flow moves, B C' H/2^n W/2^n; they depend on the source alone."""
-        x = self.first(source)
+        x: Tensor = self.first(source)
         for block in self.down_blocks:
             x = block(x)
         return x
 
     def decode(self, features: Tensor) -> Tensor:
-        """Moved features to a picture in [0, 1]."""
+        """Moved features, B C' H/2^n W/2^n, to a picture, B C H W in [0, 1]."""
         x = self.bottleneck(features)
         for block in self.up_blocks:
             x = block(x)
@@ -67,20 +76,41 @@ class Generator(nn.Module):
 
 
 def hide(features: Tensor, occlusion: Tensor | None) -> Tensor:
-    """Features times the occlusion map, resized to them if need be."""
+    """Multiply features by the occlusion map (arXiv 2003.00196, eq. 8).
+
+    Args:
+        features: B C h' w'.
+        occlusion: B 1 h w, resized to the features; None leaves them as they are.
+    """
     if occlusion is None:
         return features
     return features * _fit(occlusion, features).to(features.dtype)
 
 
 def move(image: Tensor, flow: Tensor, config: ModelConfig) -> Tensor:
-    """B C H W under a flow B h w 2, resized to it."""
+    """Warp pictures or features by a flow.
+
+    Args:
+        image: B C H W.
+        flow: B h w 2, (x, y) in absolute source coordinates; resized to the image.
+        config: The model's, for how to sample.
+
+    Returns:
+        B C H W.
+    """
     flow = resize_flow(flow, *image.shape[2:], exact=config.blend_warped)
     return warp(image, flow, align_corners=config.align_corners, padding=config.padding)
 
 
 def compose(source: Tensor, decoded: Tensor, motion: Motion, config: ModelConfig) -> Generated:
-    """The picture from what was decoded and, with ``blend_warped``, the warped source: o·warped + (1-o)·decoded."""
+    """The picture from what was decoded and, with ``blend_warped``, the warped source: o·warped + (1-o)·decoded.
+
+    Args:
+        source: B C H W in [0, 1].
+        decoded: B C H' W' in [0, 1].
+        motion: Batch B.
+        config: The model's.
+    """
     deformed = move(source, motion.flow, config)
     image = decoded
     if config.blend_warped:
@@ -90,7 +120,7 @@ def compose(source: Tensor, decoded: Tensor, motion: Motion, config: ModelConfig
 
 
 def _fit(maps: Tensor, like: Tensor) -> Tensor:
-    """`maps` resized bilinearly to the height and width of `like`."""
+    """``maps`` resized bilinearly to the height and width of ``like``."""
     if maps.shape[2:] == like.shape[2:]:
         return maps
     return F.interpolate(maps, size=like.shape[2:], mode="bilinear", align_corners=False)

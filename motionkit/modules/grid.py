@@ -25,7 +25,7 @@ __all__ = [
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """`x`, in float32 if it was in a half precision: bfloat16 has steps of 1/128 near ±1, too coarse for places."""
+    """Turn half precisions into float32: bfloat16 has steps of 1/128 near ±1, too coarse for places."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -35,7 +35,16 @@ LEAST_EXPONENT = -30.0
 
 
 def identity_grid(height: int, width: int, *, like: Tensor) -> Tensor:
-    """1 h w 2 grid of pixel centres, in the dtype and on the device of `like`."""
+    """The grid of pixel centres, which moves nothing.
+
+    Args:
+        height: h.
+        width: w.
+        like: Gives dtype and device.
+
+    Returns:
+        1 h w 2, (x, y) in [-1, 1].
+    """
     x = torch.arange(width, dtype=like.dtype, device=like.device) * (2 / (width - 1)) - 1
     y = torch.arange(height, dtype=like.dtype, device=like.device) * (2 / (height - 1)) - 1
     rows, columns = torch.meshgrid(y, x, indexing="ij")
@@ -59,17 +68,25 @@ def gaussian(points: Tensor, grid: Tensor, variance: float) -> Tensor:
 
 
 def softmax(logits: Tensor, dim: int) -> Tensor:
-    """Softmax over `dim`; 0 where it is below exp(LEAST_EXPONENT) of the largest."""
+    """Softmax with exact zeros.
+
+    Args:
+        logits: Any shape.
+        dim: Over which it sums to 1.
+
+    Returns:
+        The same shape; 0 where the softmax is below exp(LEAST_EXPONENT) of the largest.
+    """
     below = logits - logits.detach().amax(dim, keepdim=True)  # shifting changes neither value nor gradient
     return F.threshold(below, LEAST_EXPONENT, -torch.inf).softmax(dim)
 
 
 def warp(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "zeros") -> Tensor:
-    """Sample `image` where `grid` says, bilinearly; the only grid_sample of the library.
+    """Sample ``image`` where ``grid`` says, bilinearly; the only grid_sample of the library.
 
     Args:
         image: B C H W, any float type.
-        grid: B h w 2, absolute (x, y) in `image`.
+        grid: B h w 2, absolute (x, y) in ``image``.
         align_corners: Whether ±1 are the centres (True) or the outer edges (False) of the border pixels.
         padding: "zeros", "border" or "reflection", what lies outside the image.
 
@@ -84,11 +101,19 @@ def warp(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "ze
 
 
 def resize_flow(flow: Tensor, height: int, width: int, *, exact: bool = False) -> Tensor:
-    """B h w 2 flow to B H W 2, bilinearly; the same tensor if it fits.
+    """Resize a flow, bilinearly.
 
     The published arithmetic resizes absolute places as if they were colours, which shifts them by up to three eighths
-    of a coarse pixel: no motion would still warp a larger picture. `exact` resizes the movement between places that
-    correspond, so that no motion stays none.
+    of a coarse pixel: no motion would still warp a larger picture.
+
+    Args:
+        flow: B h w 2, (x, y) in [-1, 1].
+        height: H.
+        width: W.
+        exact: Resize the movement between places that correspond, so that no motion stays none.
+
+    Returns:
+        B H W 2; the same tensor if it has this size.
     """
     if flow.shape[1:3] == (height, width):
         return flow
@@ -104,6 +129,10 @@ class AntiAliasDown(nn.Module):
     """Gaussian blur, then every (1/scale)-th pixel from the first: B C H W to B C H·scale W·scale.
 
     The kernel is a fixed buffer named ``weight`` (C 1 k k), as in published checkpoints.
+
+    Args:
+        channels: C.
+        scale: 1/2, 1/4 …
     """
 
     weight: Tensor
@@ -119,6 +148,7 @@ class AntiAliasDown(nn.Module):
         self.register_buffer("weight", torch.tensor(np.tile(kernel, (channels, 1, 1, 1)), dtype=torch.float32))
 
     def forward(self, image: Tensor) -> Tensor:
+        """B C H W to B C H·scale W·scale."""
         # The stride does what filtering everything and slicing does, with step² times less work.
         padding = self.weight.shape[-1] // 2
         return F.conv2d(image, self.weight, stride=self.step, padding=padding, groups=image.shape[1])

@@ -17,9 +17,12 @@ __all__ = ["KeypointDetector"]
 
 
 class KeypointDetector(nn.Module):
-    """B C H W in [0, 1] to keypoints: an hourglass, K probability maps, expectations under them.
+    """Pictures to keypoints: an hourglass, K probability maps, expectations under them.
 
     Source: arXiv 2003.00196, section 3.1 and supplementary A.
+
+    Args:
+        config: The whole model's configuration.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -41,6 +44,7 @@ class KeypointDetector(nn.Module):
             self.jacobian.bias.data.copy_(self.jacobian.bias.new_tensor([1, 0, 0, 1] * maps))
 
     def forward(self, image: Tensor) -> Keypoints:
+        """B C H W in [0, 1] to keypoints of batch B."""
         x = self.down(image) if hasattr(self, "down") else image
         features = self.predictor(x)
         logits, maps = self.kp(features), None if self.jacobian is None else self.jacobian(features)
@@ -57,6 +61,9 @@ def expectation(logits: Tensor, jacobian_maps: Tensor | None, temperature: float
         logits: B K h w.
         jacobian_maps: B 4·K h w, or B 4 h w shared by all keypoints, row-major 2×2; or None.
         temperature: Of the softmax.
+
+    Returns:
+        Keypoints of batch B.
     """
     b, k, h, w = logits.shape
     probability = softmax(logits.flatten(2) / temperature, dim=2)  # B K hw

@@ -29,6 +29,9 @@ def _determinant(matrix: Tensor) -> Tensor:
 def inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Inverse of ... 2 2 matrices.
 
+    Args:
+        matrix: ... 2 2.
+
     Returns:
         The inverses, zero where the matrix is singular (see ``MIN_DETERMINANT``), and ... 1 1 whether it is not.
     """
@@ -40,10 +43,17 @@ def inverse(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def power(change: Tensor, exponent: Tensor) -> tuple[Tensor, Tensor]:
-    """exp(exponent · log(1 + change)) of real 2 2 matrices, and how far to trust it, 0 to 1 (... 1 1).
+    """Real powers of 2 2 matrices near the identity: exp(exponent · log(1 + change)).
 
     With δ = √det and M = R/δ = 1·cosθ + …, θ = acos(tr M / 2), the Cayley-Hamilton theorem gives
     M^s = 1·cos((s - ½)θ)/cos(θ/2) + (M - 1)·sin(sθ)/sinθ; hyperbolic functions where tr M > 2.
+
+    Args:
+        change: ... 2 2, the matrices R minus the identity.
+        exponent: ... 1 1, s.
+
+    Returns:
+        The powers, ... 2 2, and how far to trust them, 0 to 1 (... 1 1).
     """
     identity = torch.eye(2).to(change)
     matrix = identity + change
@@ -75,16 +85,25 @@ def _smoothstep(x: Tensor, low: float, high: float) -> Tensor:
 
 
 def soft_bound(x: Tensor, knee: float, bound: float) -> Tensor:
-    """Bend what lies beyond the knee towards the bound; value and slope are continuous at the knee, either way round."""
+    """Bend what lies beyond the knee towards the bound; value and slope are continuous at the knee.
+
+    Args:
+        x: Any shape, beyond the knee.
+        knee: Where the bending begins.
+        bound: What is approached and never passed; above the knee, or below it where x is.
+    """
     return knee + (bound - knee) * ((x - knee) / (bound - knee)).tanh()
 
 
 def bound_scales(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Bound the singular values of ... 2 2 matrices: untouched in [1/2.5, 2.5], softly kept in [1/4, 4].
+    """Bound the singular values of ... 2 2 matrices: untouched in [1/1.5, 1.5], softly kept in [1/2, 2].
 
     A matrix is the sum of a similarity [[e, -h], [h, e]] of norm q and a mirrored one [[f, g], [g, -f]] of norm p;
     its singular values are q + p and q - p, the second negative if it mirrors (and bounded from below all the same, so
     the result never does). New norms give new singular values.
+
+    Args:
+        matrix: ... 2 2.
 
     Returns:
         The bounded matrices, and ... 1 1 whether nothing had to be bounded.

@@ -19,9 +19,9 @@ from motionkit.structures import Keypoints
 
 __all__ = ["Gains", "apply_gains", "keypoint_gains"]
 
-HEAD, NECK = "head", "neck"  # the group that tells the head's movement, and its member that stays behind
+HEAD, NECK = "head", "neck"  # the group that shows the head's movement, and its member that stays behind
 NEAR = 0.01  # squared distances below this part of the head's squared spread count alike
-RIDGE = 1e-6  # of the head's squared spread; keeps one or coincident points from telling a rotation
+RIDGE = 1e-6  # of the head's squared spread; keeps one or coincident points from showing a rotation
 MIN_SPREAD = 1e-8  # squared, in [-1, 1] coordinates
 
 
@@ -51,8 +51,8 @@ def keypoint_gains(gains: Mapping[str | int, float], config: ModelConfig) -> Gai
         config: The model's, which knows the names.
 
     Returns:
-        K float32 factors, or None if `gains` is empty. Where the model has a group "head", its keypoints (but "neck",
-        against which a head turns) tell the head's movement, and all keypoints outside the group ride on it.
+        K float32 factors, or None if ``gains`` is empty. Where the model has a group "head", its keypoints (but "neck",
+        against which a head turns) show the head's movement, and all keypoints outside the group ride on it.
 
     Raises:
         InputError: A name or index that the model does not have; lists those that it has.
@@ -85,7 +85,7 @@ def apply_gains(driving: Keypoints, base: Keypoints, gains: Gains) -> tuple[Keyp
     Args:
         driving: Batch B.
         base: Where movement counts from, S = 1 or B.
-        gains: As `keypoint_gains` gives them.
+        gains: As ``keypoint_gains`` gives them.
 
     Returns:
         The driving keypoints, the carried ones moved; and K factors that are still to be put on whole movements, 1 for
@@ -143,7 +143,7 @@ def _power(matrix: Tensor, exponent: Tensor) -> Tensor:
 
 
 def _keypoints_named(name: str | int, config: ModelConfig) -> tuple[bool, list[int]]:
-    """Whether `name` is a group's, and the indices that it stands for."""
+    """Whether ``name`` is a group's, and the indices that it stands for."""
     names, groups = config.keypoint_names, config.keypoint_groups
     if name in names:
         return False, [names.index(str(name))]

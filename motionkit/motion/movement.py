@@ -1,6 +1,6 @@
 """Motion: how the driving keypoints move the source's. Pure functions of keypoints; no networks, no pictures.
 
-The order is transfer (with strength and gains), `limit`, then a `Smoother`. Everything is float32 (or float64) on
+The order is transfer (with strength and gains), ``limit``, then a ``Smoother``. Everything is float32 (or float64) on
 whatever device the keypoints are; sizes of point sets are taken on the CPU.
 
 Legend: B frames, S sources (1 or B), K keypoints; points (x, y) in [-1, 1]; a Jacobian is a 2 2 matrix.
@@ -41,8 +41,8 @@ def transfer(
     """Move the source's keypoints as the driving keypoints move (arXiv 2003.00196, section 3.3).
 
     Relative: p = p_S + a·(p_D - p_D0) and J = (J_D · J_D0⁻¹) · J_S, with a = √(hull area of p_S) / √(hull area of p_D0)
-    if `adapt_scale`, else 1. Where either hull has no area (coincident or collinear points) a is the ratio of the root
-    mean square distances from the centre, and 1 where one of those vanishes too. A keypoint whose J_D0 is singular
+    if ``adapt_scale``, else 1. Where either hull has no area (coincident or collinear points) a is the ratio of the
+    root mean square distances from the centre, and 1 where one of those vanishes too. A keypoint whose J_D0 is singular
     keeps J_S. Absolute: p_D and J_D.
 
     Each keypoint's movement from the source is then multiplied by f = strength · its gain: points on a straight line,
@@ -50,7 +50,7 @@ def transfer(
     half the strength of a rotation is half its angle. Where R has no usable real logarithm (singular, mirrored, near
     half a turn; ``LOG_CONDITION`` and ``LOG_HALF_TURN`` in affine.py) the Jacobian goes over, continuously, to the
     straight line. f = 0 is exactly the source and f = 1 exactly the plain transfer. A keypoint that rides on a head has
-    f = strength; its gain acts before, on what the driving does beyond the head's movement (`apply_gains` in gains.py).
+    f = strength; its gain acts before, on what the driving does beyond the head's movement (see ``gains.apply_gains``).
 
     Args:
         source: S = 1 or B.
@@ -59,7 +59,7 @@ def transfer(
         relative: Move by how the driving moves, rather than to where it is.
         adapt_scale: Adapt relative movement to the source's size.
         strength: f for every keypoint, 0 to 2.
-        gains: Further factors, 0 to 4, or None; see `keypoint_gains`.
+        gains: Further factors, 0 to 4, or None; see ``keypoint_gains``.
 
     Returns:
         Batch B; with Jacobians if the inputs have them.
@@ -98,7 +98,7 @@ def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None
         keypoints: Batch B, transferred.
         source: S = 1 or B.
         motion_limit: In units of the source keypoints' extent, which is the square root of their convex hull's area
-            (for coincident or collinear points as in `transfer`: their spread, then 1); None is no limit.
+            (for coincident or collinear points as in ``transfer``: their spread, then 1); None is no limit.
 
     Returns:
         Batch B.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.config import ModelConfig
 from motionkit.motion.gains import keypoint_gains
 from motionkit.motion.movement import limit, transfer
 from motionkit.motion.smoothing import Smoother
+from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 
 __all__ = ["Mover"]
@@ -70,7 +71,12 @@ class Mover:
         return self._smoother.smooth(self.move_at_once(source, driving))
 
     def move_at_once(self, source: Keypoints, driving: Keypoints) -> Keypoints:
-        """As ``move``, without smoothing, and leaving no trace: any frame in any order."""
+        """As ``move``, without smoothing, and leaving no trace: any frame in any order.
+
+        Args:
+            source: Batch 1 or B, the source's own.
+            driving: Batch B.
+        """
         options = self._options
         keypoints = transfer(
             source,

@@ -1,7 +1,7 @@
 """Motion templates: the keypoints of a driving clip in a file, without a pixel of the person in it.
 
 The file is safetensors: tensors ``value`` (T K 2) and, for models with Jacobians, ``jacobian`` (T K 2 2), float32; the
-metadata says what it is, its version, the exact fps, the model's name and hash, and the size of the picture seen.
+metadata holds what it is, its version, the exact fps, the model's name and hash, and the size of the picture seen.
 """
 
 from __future__ import annotations
@@ -110,7 +110,11 @@ class MotionTemplate:
         return False
 
     def batches(self, model: _OfModel, batch_size: int) -> Iterator[Detected]:
-        """The frames' keypoints, ``batch_size`` at a time, as a driving gives them; there are no pictures.
+        """The frames' keypoints in batches, as a driving gives them; there are no pictures.
+
+        Args:
+            model: The model that is to animate with them.
+            batch_size: Frames in a batch; the last one may have fewer.
 
         Raises:
             TemplateError: It was made with another model.
@@ -122,10 +126,14 @@ class MotionTemplate:
 
 
 def save_template(path: str | Path, template: MotionTemplate) -> None:
-    """Write a template; to a temporary file beside the target, then renamed.
+    """Write a template, whole or not at all.
+
+    Args:
+        path: The file; its name must end in ``.motion``.
+        template: The keypoints, and what they were made with.
 
     Raises:
-        InputError: `path` does not end in ``.motion``, or cannot be written.
+        InputError: ``path`` does not end in ``.motion``, or cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() != SUFFIX:
@@ -149,7 +157,11 @@ def save_template(path: str | Path, template: MotionTemplate) -> None:
 
 
 def is_template(path: str | Path) -> bool:
-    """Whether the file's content says that it is a motion template, whatever its name; False if it cannot be read."""
+    """Whether a file is a motion template, by its content.
+
+    Args:
+        path: Any path; a file that cannot be read is none.
+    """
     try:
         return _metadata(Path(path)).get("format") == FORMAT
     except (OSError, ValueError):
@@ -158,6 +170,9 @@ def is_template(path: str | Path) -> bool:
 
 def load_template(path: str | Path) -> MotionTemplate:
     """Read a template.
+
+    Args:
+        path: The file.
 
     Raises:
         InputError: There is no such file, or it cannot be read.
@@ -204,10 +219,18 @@ def load_template(path: str | Path) -> MotionTemplate:
 
 
 def check_model(template: MotionTemplate, *, name: str, model_hash: str) -> None:
-    """Raise TemplateError unless the template was made with the model of this name and hash.
+    """Raise unless the template was made with this model.
 
     The hash decides: each model learns keypoints of its own, so another model's would move the wrong parts. The same
     weights under another name are accepted.
+
+    Args:
+        template: The template.
+        name: The model's, for the message.
+        model_hash: Of the model's weights.
+
+    Raises:
+        TemplateError: It was made with other weights.
     """
     if template.model_hash == model_hash:
         return
@@ -224,7 +247,7 @@ def check_model(template: MotionTemplate, *, name: str, model_hash: str) -> None
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """The metadata of a safetensors file. Raises ValueError if it is none, OSError if it cannot be read."""
+    """The metadata of a safetensors file; raises ValueError if it is none, OSError if it cannot be read."""
     with path.open("rb") as file:
         start = file.read(8)
         if len(start) < 8:

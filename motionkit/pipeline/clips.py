@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 from motionkit import faces, media
 from motionkit.animation.driving import detect
 from motionkit.animation.overlap import Ahead
-from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.config import ModelConfig
 from motionkit.errors import MediaError
+from motionkit.frames import Frame
 from motionkit.media.seeking import read_frames_at, spread_frames
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.structures import Box, Detected, Keypoints
 
 __all__ = ["CroppedClip", "Glimpse", "crop_clip", "steady_square"]
@@ -33,7 +33,7 @@ class Glimpse:
         keypoints: Batch 1, of a motion template; else None.
     """
 
-    frame: np.ndarray | None = None
+    frame: Frame | None = None
     keypoints: Keypoints | None = None
 
 
@@ -73,7 +73,7 @@ class CroppedClip:
         """Seconds that all readings so far have waited for frames."""
         return sum(self._waits)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
+    def __iter__(self) -> Iterator[Frame]:
         # Decoded and cropped while the model computes.
         with Ahead(faces.crop(frame, self.box, size=self.size) for frame in self.clip) as frames:
             try:
@@ -89,7 +89,7 @@ class CroppedClip:
         """As ``SeenDriving.glimpses``."""
         return (self._glimpse(frame, size) for frame in self.clip)
 
-    def square_at(self, index: int) -> np.ndarray | None:
+    def square_at(self, index: int) -> Frame | None:
         """One frame out of order; None where the file cannot be sought in, or is damaged there."""
         if not self.clip.seekable:
             return None
@@ -99,7 +99,7 @@ class CroppedClip:
             return None
         return faces.crop(frame, self.box, size=self.size)
 
-    def _glimpse(self, frame: np.ndarray, size: int) -> Callable[[], Glimpse]:
+    def _glimpse(self, frame: Frame, size: int) -> Callable[[], Glimpse]:
         return lambda: Glimpse(frame=faces.crop(frame, self.box, size=size))
 
 

@@ -9,14 +9,13 @@ from functools import singledispatch
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from motionkit import media
 from motionkit.animation.driving import Driving
-from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
+from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate, check_model, is_template, load_template
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import CroppedClip, Glimpse, crop_clip
 from motionkit.structures import Box, Detected
 
@@ -24,49 +23,41 @@ __all__ = ["OpenDriving", "SeenDriving", "open_driving"]
 
 
 class SeenDriving(Driving, Protocol):
-    """A driving as a model sees it: what ``animate`` takes, and what else is known of it.
-
-    Attributes:
-        box: The square of the whole frame, None where there are no pictures.
-        waited: Seconds that readers have waited for frames.
-    """
+    """A driving as a model sees it: what ``animate`` takes, and what else is known of it."""
 
     @property
-    def box(self) -> Box | None: ...
+    def box(self) -> Box | None:
+        """The square of the whole frame, None where there are no pictures."""
 
     @property
-    def waited(self) -> float: ...
+    def waited(self) -> float:
+        """Seconds that readers have waited for frames."""
 
     def glimpses(self, size: int) -> Iterator[Callable[[], Glimpse]]:
         """Frame after frame, each as a call that makes its square of ``size`` pixels: one may be skipped at no cost."""
-        ...
 
-    def square_at(self, index: int) -> np.ndarray | None:
+    def square_at(self, index: int) -> Frame | None:
         """One frame out of order; None where that cannot be had."""
-        ...
 
 
 class OpenDriving(Protocol):
-    """A driving that was opened and not yet looked at.
-
-    Attributes:
-        path: Its file, None where there is none.
-        fps: Exact rate.
-        length: Number of frames, None where only reading can tell.
-        audio: The clip whose sound goes with it, None without.
-    """
+    """A driving that was opened and not yet looked at."""
 
     @property
-    def path(self) -> Path | None: ...
+    def path(self) -> Path | None:
+        """Its file, None where there is none."""
 
     @property
-    def fps(self) -> Fraction: ...
+    def fps(self) -> Fraction:
+        """Exact rate."""
 
     @property
-    def length(self) -> int | None: ...
+    def length(self) -> int | None:
+        """Number of frames, None where only reading can tell."""
 
     @property
-    def audio(self) -> media.Clip | None: ...
+    def audio(self) -> media.Clip | None:
+        """The clip whose sound goes with it, None without."""
 
     def seen(self, model: Model, options: AnimateOptions) -> SeenDriving:
         """As the model sees it under these options: a clip's steady square is found.
@@ -75,11 +66,9 @@ class OpenDriving(Protocol):
             TemplateError: A template of another model.
             FaceNotFoundError: A face was insisted on and not found.
         """
-        ...
 
-    def first_picture(self) -> np.ndarray | None:
+    def first_picture(self) -> Frame | None:
         """The first whole frame, None where there are no pictures."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -107,7 +96,7 @@ class _OpenClip:
     def seen(self, model: Model, options: AnimateOptions) -> CroppedClip:
         return crop_clip(self.clip, model.config, options)
 
-    def first_picture(self) -> np.ndarray:
+    def first_picture(self) -> Frame:
         return next(iter(self.clip))
 
 

@@ -6,14 +6,13 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from motionkit import media, trust
-from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
 from motionkit.drawing import overlays
 from motionkit.errors import InputError
+from motionkit.frames import Frame
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.progress import Meter, ProgressLike
 from motionkit.structures import Keypoints
@@ -30,7 +29,7 @@ def collage_files(
     Args:
         panels: (caption, path), left to right. Pictures stand still; the shortest clip decides the length, the first
             clip the rate and the audio.
-        output: A clip, or a contact sheet of `moments` moments where the name is a picture's.
+        output: A clip, or a contact sheet of ``moments`` moments where the name is a picture's.
         height: Of the panels in pixels; None is the tallest's.
         moments: Of a contact sheet.
     """
@@ -44,7 +43,7 @@ def collage_files(
     captions = [caption for caption, _ in panels]
     metadata = trust.container_metadata() if any(_is_generated(Path(path)) for _, path in panels) else None
 
-    def rows() -> Iterator[np.ndarray]:
+    def rows() -> Iterator[Frame]:
         for frames in zip(*moving, strict=False):
             left = iter(frames)
             pictures = [next(left) if still is None else still for still in stills]

@@ -7,13 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-
 from motionkit import media, trust
 from motionkit.animation.moments import Moment
-from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
 from motionkit.errors import InputError
+from motionkit.frames import Frame
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving
 from motionkit.pipeline.panels import panels
 from motionkit.pipeline.subject import Subject
@@ -55,8 +54,8 @@ class Sinks:
     ) -> None:
         self.stack.__exit__(kind, error, trace)
 
-    def write(self, moment: Moment, result: np.ndarray) -> None:
-        """Add one frame; `result` is the picture as it leaves, pasted back and labelled."""
+    def write(self, moment: Moment, result: Frame) -> None:
+        """Add one frame; ``result`` is the picture as it leaves, pasted back and labelled."""
         video, side_by_side = self.writers
         assert video is not None
         video.write(result)
@@ -77,7 +76,7 @@ class Sinks:
             media.write_image(self.still, picture, metadata=self.metadata)
 
 
-def finish(subject: Subject, whole: np.ndarray | None, group: Sequence[Moment], options: AnimateOptions) -> np.ndarray:
+def finish(subject: Subject, whole: Frame | None, group: Sequence[Moment], options: AnimateOptions) -> Frame:
     """The result picture of one moment: pasted back into the whole source frame if there is one, and labelled.
 
     Args:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from motionkit.animation.moments import Moment
 from motionkit.drawing import collage as layout
 from motionkit.drawing import overlays
+from motionkit.frames import Frame
 from motionkit.tensors import to_frames
 
 __all__ = ["panels"]
 
 
-def panels(moment: Moment, result: np.ndarray, extra: tuple[str, ...] = ()) -> list[layout.Panel]:
+def panels(moment: Moment, result: Frame, extra: tuple[str, ...] = ()) -> list[layout.Panel]:
     """Source | driving | the extra panels asked for | result, as far as they are there."""
     shown = [layout.Panel("source", moment.source)]
     if moment.driving is not None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from motionkit import media
 from motionkit.animation.moments import Moment, moments
 from motionkit.animation.overlap import Behind
-from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
+from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
-from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
+from motionkit.options import AnimateOptions
+from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.pipeline.outputs import Sinks, check_targets, finish
 from motionkit.pipeline.subject import Subject, open_source
 from motionkit.progress import Meter, ProgressLike
@@ -70,7 +70,8 @@ def animate_file(
         Sinks(output, collage, still, driving=opened, options=options) as sinks,
         Meter(opened.length, progress, cancel) as meter,
     ):
-        _run(subject, drive, model, options, sinks, meter)
+        runs = [moments(subject.squares(box), drive, model=model, options=options) for box in subject.boxes]
+        _write(runs, subject, options, sinks, meter)
     return AnimationResult(
         path=Path(output),
         collage=None if collage is None else Path(collage),
@@ -123,14 +124,13 @@ def extract(
     )
 
 
-def _run(
-    subject: Subject, drive: SeenDriving, model: Model, options: AnimateOptions, sinks: Sinks, meter: Meter
+def _write(
+    runs: Sequence[Iterator[Moment]], subject: Subject, options: AnimateOptions, sinks: Sinks, meter: Meter
 ) -> None:
-    """Animate every square of the subject, frame by frame, into the sinks."""
-    runs = [moments(subject.squares(box), drive, model=model, options=options) for box in subject.boxes]
+    """Write the moments of every square of the subject into the sinks, frame by frame."""
     wholes = subject.wholes()
 
-    def write(job: tuple[tuple[Moment, ...], np.ndarray | None]) -> None:
+    def write(job: tuple[tuple[Moment, ...], Frame | None]) -> None:
         group, whole = job
         sinks.write(group[0], finish(subject, whole, group, options))
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from motionkit import faces, media
-from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.config import ModelConfig
 from motionkit.errors import InputError
+from motionkit.frames import Frame
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import CroppedClip, steady_square
 from motionkit.structures import Box
 
@@ -30,21 +30,21 @@ class Subject:
 
     boxes: list[Box]
     size: int
-    picture: np.ndarray | None = None
+    picture: Frame | None = None
     clip: media.Clip | None = None
 
-    def squares(self, box: Box) -> np.ndarray | CroppedClip:
+    def squares(self, box: Box) -> Frame | CroppedClip:
         """What the model animates for one of the boxes."""
         if self.picture is not None:
             return faces.crop(self.picture, box, size=self.size)
         assert self.clip is not None
         return CroppedClip(self.clip, box, self.size)
 
-    def first_picture(self) -> np.ndarray:
+    def first_picture(self) -> Frame:
         """The first whole frame."""
         return next(self.wholes())
 
-    def wholes(self) -> Iterator[np.ndarray]:
+    def wholes(self) -> Iterator[Frame]:
         """The whole frames, again and again."""
         while True:
             if self.picture is not None:
@@ -53,7 +53,7 @@ class Subject:
                 assert self.clip is not None
                 yield from self.clip
 
-    def paste_back(self, whole: np.ndarray, results: Iterable[np.ndarray]) -> np.ndarray:
+    def paste_back(self, whole: Frame, results: Iterable[Frame]) -> Frame:
         """A whole frame with a result blended into each of the boxes, in their order."""
         for box, result in zip(self.boxes, results, strict=True):
             whole = faces.paste_back(whole, result, box)

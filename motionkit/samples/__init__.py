@@ -12,10 +12,10 @@ __all__ = ["SAMPLES", "Sample", "driving_clip", "portrait"]
 
 
 def driving_clip(name: str = "driving") -> Path:
-    """Path of a rendered talking head.
+    """Path of a clip of a rendered talking head.
 
     Args:
-        name: "driving" (some seconds) or "nod" (two).
+        name: "driving" (some seconds) or "nod" (two seconds).
     """
     return Path(str(files("motionkit.samples") / f"{name}.mp4"))
 

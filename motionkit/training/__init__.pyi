@@ -8,3 +8,4 @@ from .report import TrainProgress as TrainProgress
 from .runs import read_config as read_config
 from .trainer import TrainResult as TrainResult
 from .trainer import train as train
+from .view import TrainingView as TrainingView

@@ -18,13 +18,13 @@ __all__ = ["close_ups"]
 def close_ups(
     pictures: Sequence[Tensor], keypoints: Keypoints, groups: Sequence[Sequence[int]], share: float
 ) -> tuple[list[Tensor], Keypoints]:
-    """Squares around groups of keypoints, all pixels as they were, inside the picture.
+    """Cut out squares around groups of keypoints, all pixels as they were, inside the picture.
 
     Args:
         pictures: Each B C H W, cut alike; gradients flow.
-        keypoints: B K of those pictures.
+        keypoints: B K of those pictures, in [-1, 1].
         groups: G lists of indices of keypoints, each with a square around the middle of its points.
-        share: Side of a square, as a share of the picture's shorter one.
+        share: Side of a square, as a share of the picture's shorter one, above 0 and at most 1.
 
     Returns:
         For each picture (B·G) C s s, a pair's close-ups one after the other; and (B·G) K keypoints in their

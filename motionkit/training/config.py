@@ -25,25 +25,32 @@ class LossConfig:
         gan: Least-squares GAN; also switches feature matching on.
         feature_matching: L1 between the discriminator's maps.
         close_ups: Names of keypoint groups whose surroundings the discriminator sees, instead of whole pictures: mouths
-            and eyes, where what is likely must be told from what is certain. Needs true keypoints.
-        close_up: Side of such a square, as a share of the picture's.
-        equivariance_value, equivariance_jacobian: Under random affine and thin-plate-spline transforms.
-        sigma_affine, sigma_tps, points_tps: Of those transforms.
-        keypoints, jacobians: L1 to true keypoints, where the data carries them.
+            and eyes, where a picture has to be likely rather than an average. Needs true keypoints.
+        close_up: Side of such a square, as a share of the picture's, above 0 and at most 1.
+        equivariance_value: Equivariance of the keypoints under random affine and thin-plate-spline transforms.
+        equivariance_jacobian: Equivariance of their Jacobians under the same transforms.
+        sigma_affine: Standard deviation of the noise on a transform's affine part.
+        sigma_tps: Standard deviation of its spline's weights.
+        points_tps: Its control points along each side.
+        keypoints: L1 to true keypoints, where the data carries them.
         keypoint_motion: L1 of the way from the source's keypoints to the driving picture's to the true way: errors that
             both share, such as another idea of where a brow ends, do not matter to motion.
+        jacobians: L1 to true Jacobians, where the data carries them.
         flow: L1 to the true flow where it is visible.
         visibility: Binary cross-entropy of the occlusion map against true visibility.
-        focus: How much more pixel, flow and visibility count right at the true keypoints of `focus_groups`, fading over
-            a tenth of the picture: mouths and eyes are small, and what faces say.
+        focus: How much more pixel, flow and visibility count right at the true keypoints of ``focus_groups``, fading
+            over a tenth of the picture: mouths and eyes are small, and what faces say.
         hidden: How much more pixels count where the source does not show what is to be seen: what the decoder must
             invent, the inside of a mouth above all, is a small part of a picture.
         focus_keypoints: How much more these groups' keypoints count among all.
-        focus_groups: Names of the model's keypoint groups.
+        focus_groups: Names of the model's keypoint groups that ``focus`` and ``focus_keypoints`` are about.
         true_keypoints: Share of the pairs with truth whose generator sees the true keypoints; the others see
             predicted ones, detached, so that picture losses do not pull the detector away from the truth.
         true_motion: Share of the pairs with truth whose generator sees the source's predicted keypoints, moved as the
             true ones move. So does relative motion: it carries the source's errors along.
+
+    Raises:
+        ConfigError: ``true_keypoints`` and ``true_motion``, or ``close_up``, are out of range.
     """
 
     network: Literal["vgg19", "efficientnet", "none"] = "vgg19"
@@ -97,12 +104,17 @@ class TrainConfig:
 
     Attributes:
         model: What is trained.
+        data: Where pairs come from.
+        augmentation: How pairs are changed at random.
+        loss: What is minimised.
         epochs: Passes over the data (each ``data.repeats`` times the clips).
         steps: Stop after this many optimiser steps, if sooner; None is no such limit.
         batch_size: Pairs a step, over all processes.
         accumulate: Backward passes a step; each sees batch_size / accumulate pairs.
-        lr_detector, lr_generator, lr_discriminator: Of Adam; a detector with 0 is frozen.
-        betas: Of Adam.
+        lr_detector: Learning rate of the keypoint detector; with 0 it is frozen.
+        lr_generator: Learning rate of the generator, above 0.
+        lr_discriminator: Learning rate of the discriminator, where ``loss.gan`` asks for one.
+        betas: Of Adam, for all three.
         milestones: Epochs after which the learning rates are divided by ten.
         warmup: Steps over which the learning rates rise from 0.
         clip: Largest norm of a network's gradient; None is no limit.
@@ -111,7 +123,12 @@ class TrainConfig:
         precision: "float32", "bfloat16" or "float16" (autocast).
         seed: Of every random draw.
         checkpoint_minutes: Minutes between checkpoints, beside the one at each epoch's end.
-        grid_steps, log_steps: Steps between picture grids and between scalars.
+        grid_steps: Steps between picture grids.
+        log_steps: Steps between scalars.
+
+    Raises:
+        ConfigError: A value is out of range, ``batch_size`` is no multiple of ``accumulate``, or the model cannot see
+            pictures of this size.
     """
 
     model: ModelConfig
@@ -160,11 +177,11 @@ class TrainConfig:
         return self.data.size or self.model.size
 
     def replace(self, **changes: Any) -> TrainConfig:
-        """A copy with some fields changed, checked again."""
+        """Copy this with some fields, given by name, changed; the copy is checked again."""
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready nested dicts; ``from_dict`` reads them back."""
+        """Write this as nested dicts that JSON can hold; ``from_dict`` reads them back."""
         flat = {f.name: getattr(self, f.name) for f in fields(self)}
         parts = {name: asdict(flat[name]) for name in _PARTS}
         plain: dict[str, Any] = _plain({**flat, **parts, "model": self.model.to_dict()})
@@ -172,7 +189,10 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
-        """Read what ``to_dict`` wrote; missing fields take the defaults above.
+        """Read what ``to_dict`` wrote.
+
+        Args:
+            values: Nested dicts; fields that are missing take the defaults above.
 
         Raises:
             ConfigError: A field that is not known, or a value of another type or out of range.
@@ -208,7 +228,7 @@ def _read(part: type, values: Any, where: str) -> Any:
 
 
 def _read_fields(part: type, values: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The values in the types that the dataclass `part` declares."""
+    """The values in the types that the dataclass ``part`` declares."""
     types = get_type_hints(part)
     if unknown := sorted(set(values) - set(types)):
         raise ConfigError(
@@ -218,7 +238,7 @@ def _read_fields(part: type, values: Mapping[str, Any], where: str) -> dict[str,
 
 
 def _as_type(value: Any, wanted: Any, where: str) -> Any:
-    """`value` as a field of type `wanted` holds it: lists become tuples, whole numbers floats where floats belong."""
+    """``value`` in the type of its field: lists become tuples, whole numbers floats where floats belong."""
     arguments = get_args(wanted)
     if get_origin(wanted) is Literal:
         if value in arguments:

@@ -30,6 +30,11 @@ class Transform:
     Args:
         affine: B 2 3, (A | t).
         weights: B N, w_n; N is a square number, row by row from (-1, -1).
+
+    Attributes:
+        affine: As given.
+        weights: As given.
+        control: 1 1 N 2, c_n in [-1, 1].
     """
 
     def __init__(self, affine: Tensor, weights: Tensor) -> None:
@@ -40,11 +45,12 @@ class Transform:
 
     @classmethod
     def random(cls, seeds: Tensor, *, sigma_affine: float, sigma_tps: float, points: int, like: Tensor) -> Transform:
-        """One transform for each seed.
+        """Draw one transform for each seed.
 
         Args:
             seeds: B int64.
-            sigma_affine, sigma_tps: Standard deviations of the noise on A and t, and of the weights.
+            sigma_affine: Standard deviation of the noise on A and t.
+            sigma_tps: Standard deviation of the weights w_n.
             points: Control points along each side.
             like: Its device is taken, and its dtype, in at least float32.
         """
@@ -55,7 +61,7 @@ class Transform:
         return cls(*(torch.from_numpy(part).to(like.device, dtype) for part in (affine, weights)))
 
     def warp_points(self, points: Tensor) -> Tensor:
-        """T of B n 2 points (1 n 2 are shared by the batch), B n 2."""
+        """Compute T at B n 2 points in [-1, 1] (1 n 2 are shared by the batch): B n 2."""
         distance = (points[:, :, None] - self.control).abs().sum(-1)  # B n N
         kernel = distance.square() * torch.log(distance + EPSILON)
         offset = (kernel * self.weights[:, None]).sum(-1, keepdim=True)  # B n 1
@@ -63,7 +69,7 @@ class Transform:
         return moved + self.affine[:, None, :, 2] + offset
 
     def jacobian(self, points: Tensor) -> Tensor:
-        """T' at B n 2 points in closed form, B n 2 2: A + (1, 1)ᵀ·Σ_n w_n·φ'(r_n)·sign(z - c_n)."""
+        """Compute T' at B n 2 points in closed form, B n 2 2: A + (1, 1)ᵀ·Σ_n w_n·φ'(r_n)·sign(z - c_n)."""
         difference = points[:, :, None] - self.control  # B n N 2
         distance = difference.abs().sum(-1)
         slope = distance * (2 * torch.log(distance + EPSILON) + distance / (distance + EPSILON))  # φ'
@@ -71,7 +77,7 @@ class Transform:
         return self.affine[:, None, :, :2] + gradient[:, :, None]
 
     def warp_images(self, images: Tensor) -> Tensor:
-        """B C H W, at each place z what `images` show at T(z); beyond the border they are reflected."""
+        """Make B C H W that show at each place z what ``images`` show at T(z); beyond the border they are reflected."""
         b, _, h, w = images.shape
         grid = identity_grid(h, w, like=self.affine).reshape(1, h * w, 2)
         # Keypoints have pixel centres at ±1 whatever the model samples with, so this must, too.
@@ -79,12 +85,30 @@ class Transform:
 
 
 def equivariance_value(driving: Keypoints, transformed: Keypoints, transform: Transform) -> Tensor:
-    """Mean |p_D - T(p_T)|, of the keypoints of a picture and of ``transform.warp_images`` of it."""
+    """Mean |p_D - T(p_T)| over the keypoints.
+
+    Args:
+        driving: B K, p_D, the keypoints of some pictures.
+        transformed: B K, p_T, those of ``transform.warp_images`` of the pictures.
+        transform: T.
+
+    Returns:
+        A scalar, float32.
+    """
     return (at_least_float32(driving.value) - transform.warp_points(transformed.value)).abs().mean()
 
 
 def equivariance_jacobian(driving: Keypoints, transformed: Keypoints, transform: Transform) -> Tensor:
-    """Mean |1 - J_D⁻¹·T'(p_T)·J_T| over the entries."""
+    """Mean |1 - J_D⁻¹·T'(p_T)·J_T| over the entries.
+
+    Args:
+        driving: B K with Jacobians J_D, the keypoints of some pictures.
+        transformed: B K with Jacobians J_T, those of ``transform.warp_images`` of the pictures.
+        transform: T.
+
+    Returns:
+        A scalar, float32.
+    """
     assert driving.jacobian is not None, "this term compares Jacobians"
     assert transformed.jacobian is not None, "this term compares Jacobians"
     with torch.autocast(driving.value.device.type, enabled=False):

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from motionkit.data.batch import Batch, Truth
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
+from motionkit.training.adversarial import DiscriminatorObjective
 from motionkit.training.config import TrainConfig
-from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses
+from motionkit.training.objective import GeneratorObjective, Losses
 from motionkit.weights.checkpoints import Checkpoint, check_shapes
 
 __all__ = ["Learner", "rate_factor"]
@@ -38,7 +39,9 @@ class Learner:
 
     Raises:
         WeightsError: The weights do not fit the configuration.
-        MotionkitError: See ``GeneratorObjective``.
+        ConfigError: See ``GeneratorObjective``.
+        DownloadError: See ``GeneratorObjective``.
+        MissingPackageError: See ``GeneratorObjective``.
     """
 
     def __init__(self, config: TrainConfig, accelerator: Accelerator, start: Checkpoint | None = None) -> None:
@@ -67,7 +70,7 @@ class Learner:
 
     @property
     def result(self) -> FirstOrderModel:
-        """What the run ends with: the moving average of the weights if there is one."""
+        """The model that the run ends with: the moving average of the weights if there is one."""
         return self.model if self._average is None else self._average
 
     def to_training(self) -> None:
@@ -75,7 +78,7 @@ class Learner:
         self._objective.train()
 
     def step(self, batch: Batch, *, epoch: int, step: int) -> dict[str, Tensor]:
-        """One step of the optimisers on this process's part of a batch.
+        """Make one step of the optimisers on this process's part of a batch.
 
         Args:
             batch: Its pairs, on the CPU.
@@ -142,7 +145,7 @@ class Learner:
         return all(bool(torch.isfinite(value).all()) for network in networks for value in network.state_dict().values())
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next steps depend on: tensors and plain values."""
+        """Gather everything that the next steps depend on: tensors and plain values."""
         state = {
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -176,7 +179,16 @@ class Learner:
 
 
 def rate_factor(config: TrainConfig, *, epoch: int, step: int) -> float:
-    """What the learning rates are multiplied with: a rise over the warm-up, a tenth after each milestone."""
+    """What the learning rates are multiplied with: a rise over the warm-up, a tenth after each milestone.
+
+    Args:
+        config: Of the run; its ``warmup`` and ``milestones`` are used.
+        epoch: Complete passes over the data.
+        step: Steps done before.
+
+    Returns:
+        Above 0 and at most 1.
+    """
     passed = sum(epoch >= milestone for milestone in config.milestones)
     rise = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
     return rise * 0.1**passed

@@ -9,8 +9,7 @@ Legend: B batch, K keypoints, H W picture size, h w size of the motion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,35 +17,22 @@ from torch import Tensor, nn
 
 from motionkit.data.batch import Batch, Truth
 from motionkit.errors import ConfigError
-from motionkit.modules.discriminator import Discriminator, least_size, scale_key
+from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import at_least_float32, gaussian, identity_grid
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import resize
+from motionkit.training.adversarial import Shown, adversarial_terms, check_size
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
-from motionkit.training.perceptual import features, perceptual_loss, reduce
+from motionkit.training.perceptual import features, l1, perceptual_loss
 from motionkit.training.supervision import flow_loss, hidden, visibility_loss
 from motionkit.training.teacher_forcing import seen_keypoints
 
-__all__ = ["DiscriminatorObjective", "GeneratorObjective", "Losses", "Shown"]
+__all__ = ["GeneratorObjective", "Losses"]
 
 FOCUS_VARIANCE = 0.006  # squared units of the picture's half: a mouth or an eye around its points
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the discriminator is shown of a batch: whole pictures, or close-ups of them.
-
-    Attributes:
-        real, made: N 3 H W in [0, 1]; `made` with the generator's gradients.
-        keypoints: N K of both, without gradients.
-    """
-
-    real: Tensor
-    made: Tensor
-    keypoints: Keypoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +42,8 @@ class Losses:
     Attributes:
         terms: Name to weighted scalar, for the terms of ``LossConfig`` that take part.
         generated: What the generator made; None if no term is about it and the detector alone is trained.
-        source, driving: The keypoints that the generator saw: predicted, or for some pairs true or moved truly.
+        source: B K, the source's keypoints that the generator saw: predicted, or for some pairs true.
+        driving: B K, the driving picture's: predicted, or for some pairs true or moved truly.
         shown: What the discriminator saw; None without an adversarial loss.
     """
 
@@ -85,10 +72,9 @@ class GeneratorObjective(nn.Module):
         discriminator: Needed if ``LossConfig.gan`` is set. Not a sub-module: it is trained and moved on its own.
 
     Raises:
-        ConfigError: No discriminator where one is needed, or one that sees nothing in pictures so small; ``forward``
-            raises it where no term takes part, where true keypoints are missing or not the model's, and for pictures of
-            a size that the model cannot see.
-        DownloadError, MissingPackageError: The perceptual network is not to be had.
+        ConfigError: No discriminator where one is needed, or one that sees nothing in pictures so small.
+        DownloadError: The weights of the perceptual network cannot be downloaded.
+        MissingPackageError: The package of the perceptual network is not installed.
     """
 
     def __init__(self, config: TrainConfig, model: FirstOrderModel, discriminator: Discriminator | None = None) -> None:
@@ -96,7 +82,7 @@ class GeneratorObjective(nn.Module):
         if config.loss.gan and discriminator is None:
             raise ConfigError("The adversarial loss needs a discriminator", got=f"gan {config.loss.gan:g}")
         if config.loss.gan:
-            _check_size(config)
+            check_size(config)
         self.loss, self.model_config = config.loss, config.model
         self.model = model
         self.frozen_detector = config.lr_detector == 0
@@ -105,14 +91,22 @@ class GeneratorObjective(nn.Module):
         self._discriminator = (discriminator,)  # in a tuple, so that it does not become a sub-module
 
     def train(self, mode: bool = True) -> GeneratorObjective:
-        """As for any module, but that a frozen detector stays as it is."""
+        """Choose training (``mode``) or eval mode, as for any module; a frozen detector stays in eval mode."""
         super().train(mode)
         if self.frozen_detector:
             self.model.kp_detector.eval()
         return self
 
     def forward(self, batch: Batch) -> Losses:
-        """Losses of a batch of pairs, in float32 also under autocast."""
+        """Compute the losses of a batch of pairs, in float32 also under autocast.
+
+        Args:
+            batch: B pairs, on the model's device.
+
+        Raises:
+            ConfigError: No term takes part, true keypoints are missing or not the model's, or the model cannot see
+                pictures of this size.
+        """
         source, driving, transformed, transform = self._detect(batch)
         truth = batch.truth if self.loss.keypoints or self.loss.keypoint_motion else None
         seen_source, seen_driving = source, driving
@@ -226,7 +220,7 @@ class GeneratorObjective(nn.Module):
         if (weight := self.loss.jacobians) and source.jacobian is not None and driving.jacobian is not None:
             assert truth.source.jacobian is not None, "the data checked it"
             assert truth.driving.jacobian is not None, "the data checked it"
-            error = _l1(source.jacobian, truth.source.jacobian) + _l1(driving.jacobian, truth.driving.jacobian)
+            error = l1(source.jacobian, truth.source.jacobian) + l1(driving.jacobian, truth.driving.jacobian)
             terms["jacobians"] = weight * error / 2
         return terms
 
@@ -264,56 +258,13 @@ class GeneratorObjective(nn.Module):
     def _adversarial_terms(self, shown: Shown) -> dict[str, Tensor]:
         (discriminator,) = self._discriminator
         assert discriminator is not None, "checked when this was made"
-        scales = self.model_config.discriminator.scales
-        with _without_gradients(discriminator):
-            fakes = discriminator(_pyramid(shown.made, scales), shown.keypoints)
-            with torch.no_grad():
-                reals = discriminator(_pyramid(shown.real, scales), shown.keypoints)
-        gan = torch.stack([(1 - at_least_float32(realness)).square().mean() for _, realness in fakes.values()])
-        terms = {"gan": self.loss.gan * gan.sum()}
-        if weight := self.loss.feature_matching:
-            matches = [_l1(a, b) for key in fakes for a, b in zip(fakes[key][0], reals[key][0], strict=True)]
-            terms["feature_matching"] = weight * torch.stack(matches).sum()
-        return terms
-
-
-class DiscriminatorObjective(nn.Module):
-    """Least squares for the discriminator: (1 - D(real))² + D(fake)², summed over its scales."""
-
-    def __init__(self, config: TrainConfig, discriminator: Discriminator) -> None:
-        super().__init__()
-        self.scales = config.model.discriminator.scales
-        self.discriminator = discriminator
-
-    def forward(self, shown: Shown) -> Tensor:
-        """Scalar loss; no gradients flow into what is shown."""
-        reals = self.discriminator(_pyramid(shown.real.detach(), self.scales), shown.keypoints)
-        fakes = self.discriminator(_pyramid(shown.made.detach(), self.scales), shown.keypoints)
-        terms = [
-            (1 - at_least_float32(reals[key][1])).square().mean() + at_least_float32(fakes[key][1]).square().mean()
-            for key in reals
-        ]
-        return torch.stack(terms).sum()
-
-
-def _check_size(config: TrainConfig) -> None:
-    shown = config.size * (config.loss.close_up if config.loss.close_ups else 1)
-    side = round(shown * min(config.model.discriminator.scales))
-    if side < (least := least_size(config.model.discriminator)):
-        raise ConfigError(
-            "The discriminator's pictures are too small for it",
-            got=f"{side} pixels",
-            expected=f"at least {least}",
-            todo="Give larger ones (data.size, loss.close_up) or fewer blocks (model.discriminator_params.num_blocks)",
+        return adversarial_terms(
+            discriminator,
+            shown,
+            scales=self.model_config.discriminator.scales,
+            gan=self.loss.gan,
+            feature_matching=self.loss.feature_matching,
         )
-
-
-def _l1(a: Tensor, b: Tensor) -> Tensor:
-    return (at_least_float32(a) - at_least_float32(b)).abs().mean()
-
-
-def _pyramid(images: Tensor, scales: tuple[float, ...]) -> dict[str, Tensor]:
-    return {scale_key(scale): reduce(images, scale) for scale in scales}
 
 
 def _check_truth(truth: Truth, predicted: Keypoints) -> None:
@@ -324,16 +275,3 @@ def _check_truth(truth: Truth, predicted: Keypoints) -> None:
             expected=f"num_kp {predicted.value.shape[1]}",
             todo="Train a model with as many, or set the loss's weight for keypoints to 0",
         )
-
-
-@contextmanager
-def _without_gradients(module: nn.Module) -> Iterator[None]:
-    """Let gradients pass through a module but not into its parameters."""
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)

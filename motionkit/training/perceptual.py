@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from motionkit.errors import DownloadError, InputError, MissingPackageError
 from motionkit.modules.grid import at_least_float32
 
-__all__ = ["Features", "features", "perceptual_loss", "reduce"]
+__all__ = ["Features", "features", "l1", "perceptual_loss", "reduce"]
 
 NETWORKS = ("vgg19", "efficientnet", "none")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -28,6 +28,11 @@ class Features(nn.Module):
     """A frozen network cut into stages, each of which gives a map.
 
     Always in eval mode. Its parameters take no gradients, its input does.
+
+    Args:
+        stages: Its parts, in order.
+        mean: 3, what is taken off pictures in [0, 1].
+        std: 3, what they are then divided by.
     """
 
     mean: Tensor
@@ -41,11 +46,11 @@ class Features(nn.Module):
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> Features:
-        """Stays in eval mode: statistics of these networks are part of their weights."""
+        """Stay in eval mode, whatever ``mode`` says: statistics of these networks are part of their weights."""
         return super().train(False)
 
     def forward(self, images: Tensor) -> Iterator[Tensor]:
-        """B 3 H W in [0, 1] to the stages' maps, one after the other; fewer where the picture gets too small."""
+        """Yield the stages' maps of B 3 H W in [0, 1], one after the other; fewer where the picture gets too small."""
         x = (images - self.mean) / self.std
         for stage in self.stages:
             # Max pooling leaves nothing of a map of one pixel.
@@ -56,11 +61,14 @@ class Features(nn.Module):
 
 
 def features(network: str) -> Features | None:
-    """The network that a ``LossConfig`` names; "none" is None.
+    """Load the network that a ``LossConfig`` names.
+
+    Args:
+        network: One of ``NETWORKS``; "none" gives None.
 
     Raises:
         InputError: Unknown name.
-        DownloadError: The weights of VGG-19 could not be fetched; says how to place them by hand.
+        DownloadError: The weights of VGG-19 could not be downloaded; says how to place them by hand.
         MissingPackageError: EfficientNet's package is missing.
     """
     if network == "vgg19":
@@ -73,7 +81,7 @@ def features(network: str) -> Features | None:
 
 
 def vgg19_features(layers: nn.Sequential) -> Features:
-    """The ``features`` of torchvision's VGG-19, cut behind relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1."""
+    """Cut the ``features`` of torchvision's VGG-19 behind relu1_1, relu2_1, relu3_1, relu4_1 and relu5_1."""
     stages = [layers[a:b] for a, b in itertools.pairwise((0, *VGG_STAGES))]
     for module in layers.modules():
         if isinstance(module, nn.ReLU):
@@ -91,7 +99,7 @@ def _vgg19() -> Features:
     except (OSError, RuntimeError) as error:
         place = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
         raise DownloadError(
-            f"The weights of VGG-19 could not be fetched from {weights.url} ({error})",
+            f"The weights of VGG-19 could not be downloaded from {weights.url} ({error})",
             todo=f'Place that file at {place}, or choose the perceptual network "efficientnet" or "none"',
         ) from error
     return vgg19_features(network.features)
@@ -117,10 +125,14 @@ def _efficientnet() -> Features:
 
 
 def reduce(images: Tensor, scale: float) -> Tensor:
-    """B C H W at `scale` (0 to 1) of its size.
+    """Reduce pictures to a share of their size.
 
     Averages of pixels where that is a whole number of them: the published pyramid blurs with Gaussians of up to 29×29
-    taps, which tells pictures apart no better and takes a CPU longer than the network behind it.
+    taps, which distinguishes pictures no better and takes a CPU longer than the network behind it.
+
+    Args:
+        images: B C H W.
+        scale: Above 0 and at most 1.
     """
     factor = round(1 / scale)
     if abs(factor * scale - 1) < 1e-6 and not any(side % factor for side in images.shape[2:]):
@@ -132,18 +144,35 @@ def reduce(images: Tensor, scale: float) -> Tensor:
 def perceptual_loss(
     network: Features, image: Tensor, real: Tensor, weights: Sequence[float], scales: Sequence[float]
 ) -> Tensor:
-    """Sum over scales and layers of weight · mean |features of `image` - features of `real`|.
+    """Sum over scales and layers of weight · mean |features of ``image`` - features of ``real``|.
 
     Args:
-        network: Of ``features``.
-        image, real: B 3 H W in [0, 1]; gradients flow into `image` alone.
+        network: From ``features``.
+        image: B 3 H W in [0, 1]; gradients flow into it.
+        real: B 3 H W in [0, 1]; no gradients flow into it.
         weights: Of the network's layers.
-        scales: Of the pyramid of pictures.
+        scales: Of the pyramid of pictures, each above 0 and at most 1.
+
+    Returns:
+        A scalar, in at least float32.
     """
     total = torch.zeros((), dtype=torch.promote_types(image.dtype, torch.float32), device=image.device)
     for scale in scales:
         with torch.no_grad():
             wanted = list(network(reduce(real, scale)))
         for weight, got, want in zip(weights, network(reduce(image, scale)), wanted, strict=False):
-            total = total + weight * (at_least_float32(got) - at_least_float32(want)).abs().mean()
+            total = total + weight * l1(got, want)
     return total
+
+
+def l1(one: Tensor, other: Tensor) -> Tensor:
+    """Mean absolute difference of two tensors of one shape, in at least float32.
+
+    Args:
+        one: The first.
+        other: The second.
+
+    Returns:
+        A scalar.
+    """
+    return (at_least_float32(one) - at_least_float32(other)).abs().mean()

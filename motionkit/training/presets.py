@@ -132,10 +132,10 @@ HEADS = TrainConfig(
     ema=0.998,
     precision="bfloat16",
 )  # fmt: skip
-"""The recipe of the embedded weights; ``weights/README.md`` tells how it was run."""
+"""The recipe of the embedded weights; ``weights/README.md`` describes how it was run."""
 
 # L1 alone paints the median of all that an opened mouth may show, a grey blur. A discriminator of close-ups, which is
-# told where the lips are, asks for one of them: dark, and teeth. It does not mind where a face is, so that flow and
+# given the lips' keypoints, asks for one of them: dark, and teeth. It does not mind where a face is, so that flow and
 # visibility have to count more.
 HEADS_ADV = HEADS.replace(
     model=HEADS_MODEL.replace(

@@ -24,7 +24,11 @@ MIXED = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}  # accelerate's
 
 
 def make_accelerator(config: TrainConfig, device: str | None = None) -> Accelerator:
-    """What accelerate knows of the devices and processes; `device` None leaves the choice to it.
+    """Make accelerate's object for the devices and processes of a run.
+
+    Args:
+        config: Its ``precision`` is used, and which weights learn.
+        device: "cpu", "cuda", "cuda:1", "mps"; None leaves the choice to accelerate.
 
     Raises:
         DeviceError: The device is not there.
@@ -69,7 +73,18 @@ def every_weight_learns(config: TrainConfig) -> bool:
 
 
 def on_main(accelerator: Accelerator, action: Callable[[], Any]) -> Any:
-    """Do something in the main process while the others wait; what it returns, or a user's error, all of them get."""
+    """Do something in the main process while the others wait.
+
+    Args:
+        accelerator: Of all processes, which must all call this.
+        action: What to do.
+
+    Returns:
+        What the action returned, in every process.
+
+    Raises:
+        MotionkitError: The action raised it; every process does.
+    """
     value, failure = None, None
     if accelerator.is_main_process:
         try:
@@ -93,7 +108,15 @@ def _details(error: MotionkitError) -> dict[str, Any]:
 
 
 def agree(accelerator: Accelerator, *flags: bool) -> list[bool]:
-    """For each flag, whether any process has set it."""
+    """Combine flags over all processes, which must all call this.
+
+    Args:
+        accelerator: Of the processes.
+        *flags: This process's flags.
+
+    Returns:
+        For each flag, whether any process has set it.
+    """
     if accelerator.num_processes == 1:
         return list(flags)
     sums = accelerator.reduce(torch.tensor(flags, dtype=torch.float32, device=accelerator.device))
@@ -109,9 +132,12 @@ def leave_the_others() -> None:
 
 @contextmanager
 def stopping() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list instead of being ended by them; a second SIGINT interrupts at once.
+    """Collect SIGINT and SIGTERM in a list instead of being ended by them.
 
-    Only in the main thread; elsewhere Python gives no say over signals, and the list stays empty.
+    Only in the main thread; elsewhere Python does not handle signals, and the list stays empty.
+
+    Raises:
+        KeyboardInterrupt: SIGINT, after a first signal.
     """
     received: list[int] = []
 

@@ -1,4 +1,4 @@
-"""What a training run tells: scalars, picture grids, a progress bar.
+"""What a training run reports: scalars, picture grids, a progress bar.
 
 Legend: B batch, H W picture size.
 """
@@ -25,12 +25,13 @@ from motionkit.drawing.collage import Panel, lay_out
 from motionkit.drawing.overlays import draw_keypoints, occlusion_picture
 from motionkit.errors import MotionkitWarning
 from motionkit.media.images import write_image
+from motionkit.modules.first_order import FirstOrderModel
 from motionkit.structures import Generated, Keypoints
-from motionkit.tensors import to_frames
+from motionkit.tensors import resize, to_frames
 from motionkit.training.runs import SCALARS
 from motionkit.wholefile import write_whole
 
-__all__ = ["Report", "StepStatistics", "TrainProgress", "picture_grid"]
+__all__ = ["Report", "StepStatistics", "TrainProgress", "look", "picture_grid"]
 
 ROW = re.compile(r"(\d+),[^,]+,[^,]+")  # of the scalars
 
@@ -40,7 +41,8 @@ class TrainProgress:
     """How far a run has come; handed to callbacks.
 
     Attributes:
-        step, steps: Optimiser steps done and in all.
+        step: Optimiser steps done.
+        steps: Optimiser steps in all.
         epoch: Passes over the data that are complete.
         losses: The objective's weighted terms and their "total", averaged since the last report.
         samples_per_second: Pairs a second over all processes, since the run was started or resumed.
@@ -58,7 +60,11 @@ class TrainProgress:
 
 
 class StepStatistics:
-    """Losses averaged over steps and processes, and how the time was spent."""
+    """Losses averaged over steps and processes, and how the time was spent.
+
+    Args:
+        accelerator: Of the processes.
+    """
 
     def __init__(self, accelerator: Accelerator) -> None:
         self._accelerator = accelerator
@@ -71,7 +77,7 @@ class StepStatistics:
         self._begun = time.perf_counter()
 
     def waiting(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches; the time until each of them is there counts as waiting.
+        """Yield the batches; the time until each of them is there counts as waiting.
 
         That is an upper bound: a GPU may still be at work on the steps before, and an epoch's first batch has no step
         before it to be made during.
@@ -86,14 +92,14 @@ class StepStatistics:
             yield batch
 
     def add(self, losses: Mapping[str, Tensor]) -> None:
-        """Losses of a step, scalars on the device."""
+        """Add the losses of a step, scalars on the device, by name."""
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0) + value
         self._count += 1
         self._steps += 1
 
     def take(self) -> dict[str, float]:
-        """Means since the last call, over all processes, which must all call this."""
+        """Take the means since the last call, over all processes, which must all call this."""
         names = list(self._sums)
         means = torch.stack([self._sums[name] for name in names]) / self._count
         if self._accelerator.num_processes > 1:
@@ -107,7 +113,7 @@ class StepStatistics:
         return time.perf_counter() - self._begun
 
     def speed(self, batch_size: int) -> tuple[float, float]:
-        """Samples a second, and the share of the time spent waiting for data."""
+        """Compute pairs a second in steps of ``batch_size``, and the share of the time spent waiting for data."""
         seconds = max(self.seconds, 1e-9)
         return self._steps * batch_size / seconds, self._waited / seconds
 
@@ -118,8 +124,12 @@ class Report:
     Args:
         folder: The run's folder. Scalars go to ``scalars.csv`` (step, name, value), and to TensorBoard's event files in
             ``tensorboard`` where that package is installed.
-        step, steps: Where the run begins and ends; what was written beyond `step` before is taken back.
+        step: Where the run begins; what was written beyond it before is taken back.
+        steps: Where it ends.
         progress: Whether to show the bar.
+
+    Raises:
+        OSError: The scalars cannot be written.
     """
 
     def __init__(self, folder: Path, *, step: int, steps: int, progress: bool) -> None:
@@ -129,7 +139,15 @@ class Report:
         self.board = _tensorboard(folder / "tensorboard", step)
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """Keep named values of a step."""
+        """Write named values of a step.
+
+        Args:
+            step: Optimiser steps done.
+            values: Name to value.
+
+        Raises:
+            OSError: They cannot be written.
+        """
         with (self.folder / SCALARS).open("a", encoding="utf-8") as file:
             file.writelines(f"{step},{name},{value:.7g}\n" for name, value in values.items())
         if self.board is not None:
@@ -137,7 +155,19 @@ class Report:
                 self.board.add_scalar(name, value, step)
 
     def grid(self, step: int, picture: np.ndarray) -> Path:
-        """Keep a picture of a step; returns its file."""
+        """Write a picture of a step.
+
+        Args:
+            step: Optimiser steps done.
+            picture: H W 3 uint8.
+
+        Returns:
+            Its file, ``grids/step-000500.jpg`` for instance.
+
+        Raises:
+            MediaError: It cannot be written.
+            OSError: Its folder cannot be made.
+        """
         path = self.folder / "grids" / f"step-{step:06d}.jpg"
         path.parent.mkdir(exist_ok=True)
         write_image(path, picture)
@@ -146,19 +176,27 @@ class Report:
         return path
 
     def advance(self, losses: Mapping[str, float] | None = None, samples_per_second: float = 0.0) -> None:
-        """One step more; the losses and the rate are shown where they are given."""
+        """Move the bar one step on.
+
+        Args:
+            losses: Shown beside the bar, "total" first; None leaves what is shown.
+            samples_per_second: Shown with the losses.
+        """
         self.bar.update()
         if losses:
             shown = " ".join(f"{name} {losses[name]:.3g}" for name in sorted(losses, key="total".__ne__))
             self.bar.set_postfix_str(f"{samples_per_second:.1f} samples/s, {shown}")
 
     def say(self, text: str) -> None:
-        """A line above the bar, on stderr; silent without a bar."""
+        """Print a line above the bar, on stderr; nothing without a bar."""
         if not self.bar.disable:
             self.bar.write(text, file=sys.stderr)
 
     def close(self) -> None:
-        """Close the files and the bar. A full disk is a warning here, so that what ended the run is what is told."""
+        """Close the files and the bar.
+
+        A full disk is a warning here, so that the error which ended the run is the one that is raised.
+        """
         self.bar.close()
         if self.board is not None:
             try:
@@ -168,16 +206,37 @@ class Report:
                 warnings.warn(MotionkitWarning(message), stacklevel=2)
 
 
+def look(model: FirstOrderModel, pairs: Batch) -> tuple[float, np.ndarray]:
+    """Animate pairs with the model as it is now, in eval mode, in which it stays.
+
+    Args:
+        model: On a device.
+        pairs: On the same device.
+
+    Returns:
+        Mean L1 between results and driving pictures, of values in [0, 1], and the pairs' ``picture_grid``.
+    """
+    model.eval()
+    with torch.no_grad():
+        seen = [pairs.source, pairs.driving]
+        if model.config.blend_warped:
+            seen = [resize(part, model.config.size) for part in seen]
+        source, driving = map(model.detect, seen)
+        generated = model.generate(pairs.source, source, driving)
+    return float((generated.image - pairs.driving).abs().mean()), picture_grid(pairs, source, driving, generated)
+
+
 def picture_grid(batch: Batch, source: Keypoints, driving: Keypoints, generated: Generated) -> np.ndarray:
-    """A row for each pair: source | driving | keypoints | deformed | occlusion | result.
+    """Draw a row for each pair: source | driving | keypoints | deformed | occlusion | result.
 
     Args:
         batch: B pairs of pictures.
-        source, driving: Their keypoints; the driving ones are drawn, into the driving picture.
+        source: B K, the sources' keypoints; they are not drawn.
+        driving: B K, the driving pictures' keypoints, drawn into the driving picture.
         generated: What was made of them.
 
     Returns:
-        A H W 3 uint8 picture.
+        H W 3 uint8.
     """
     pictures = [to_frames(part) for part in (batch.source, batch.driving, generated.deformed, generated.image)]
     points = driving.value.detach().float().cpu().numpy()
@@ -197,7 +256,7 @@ def picture_grid(batch: Batch, source: Keypoints, driving: Keypoints, generated:
 
 
 def _take_back(path: Path, step: int) -> None:
-    """Drop scalars of steps after `step`, which a resumed run writes again; begin the file where there is none."""
+    """Drop scalars of steps after ``step``, which a resumed run writes again; begin the file where there is none."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     rows = [match for line in lines if (match := ROW.fullmatch(line))]  # a kill leaves half a line
     text = "\n".join(["step,name,value", *(row[0] for row in rows if int(row[1]) <= step)]) + "\n"

@@ -56,7 +56,7 @@ class Run:
             resume: Whether a run that is there already goes on, from the newest whole checkpoint of both places.
 
         Returns:
-            The weights that the run begins with, or began with: a resumed one knows them without being told.
+            The weights that the run begins with, or began with: a resumed one knows them from its folder.
 
         Raises:
             InputError: One of the places holds a run and is not to be resumed.
@@ -92,6 +92,13 @@ class Run:
     def save(self, state: Mapping[str, Any], step: int) -> Path:
         """Write a checkpoint, whole or not at all; keep the last ones; copy it to the second place.
 
+        Args:
+            state: Tensors and plain values.
+            step: Optimiser steps done.
+
+        Returns:
+            Its file.
+
         Raises:
             TrainingError: It cannot be written, a full disk for instance; names the last good checkpoint.
         """
@@ -107,7 +114,7 @@ class Run:
         return path
 
     def load(self) -> tuple[dict[str, Any], Path] | None:
-        """The newest checkpoint that is whole, on the CPU, and its path; None where there is none.
+        """Read the newest checkpoint that is whole, on the CPU, with its path; None where there is none.
 
         Raises:
             TrainingError: There are checkpoints, and none is whole.
@@ -117,13 +124,23 @@ class Run:
             try:
                 return _read(path), path
             except Exception as error:  # a damaged file fails in whatever way its bytes happen to suggest
-                _tell_damaged(path, error)
+                _warn_damaged(path, error)
         if paths:
             raise _none_whole(self.folder)
         return None
 
     def publish(self, write: Callable[[Path], object]) -> Path:
-        """Write the run's model file with `write`, which makes it whole itself, and copy it to the second place."""
+        """Write the run's model file, and copy it to the second place.
+
+        Args:
+            write: Writes the file that it is given, whole or not at all.
+
+        Returns:
+            The model file.
+
+        Raises:
+            TrainingError: It cannot be written.
+        """
         path = self.folder / MODEL
         with self.explained("Cannot write the model"):
             write(path)
@@ -139,7 +156,14 @@ class Run:
 
     @contextmanager
     def explained(self, what: str) -> Iterator[None]:
-        """Raise what goes wrong with writing as TrainingError: OSErrors, and what others make of them."""
+        """Raise errors of writing inside as one sentence.
+
+        Args:
+            what: What cannot be written, the sentence's beginning.
+
+        Raises:
+            TrainingError: Instead of an OSError, or of what PyTorch, safetensors or media make of one.
+        """
         try:
             yield
         except (OSError, RuntimeError, WeightsError, MediaError) as error:
@@ -156,8 +180,8 @@ class Run:
             try:
                 _read(path)
             except Exception as error:
-                if path.parent == self.second:  # of the others `load` tells
-                    _tell_damaged(path, error)
+                if path.parent == self.second:  # of the others ``load`` warns
+                    _warn_damaged(path, error)
                 continue
             if path.parent == self.second:
                 with self.explained("Cannot copy the run from its second place"):
@@ -169,7 +193,7 @@ class Run:
             raise _none_whole(self.folder)
 
     def _copy_to_second(self, name: str) -> None:
-        """A second place that fails is told, and training goes on."""
+        """Copy a file; a second place that fails is a warning, and training goes on."""
         if self.second is None or not (self.folder / name).is_file():
             return
         try:
@@ -181,7 +205,10 @@ class Run:
 
 
 def read_config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
-    """The configuration in a run's folder or in a JSON file, and what else the file says.
+    """Read the configuration in a run's folder or in a JSON file, and what else the file says.
+
+    Args:
+        path: The folder or the file.
 
     Raises:
         ConfigError: No such file, no JSON, or fields that are not known.
@@ -198,7 +225,15 @@ def read_config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
 
 
 def check_same(config: TrainConfig, before: TrainConfig) -> None:
-    """Raise ConfigError, naming the fields, unless a run with `before` may go on with `config`."""
+    """Check that a run may go on with a configuration.
+
+    Args:
+        config: What it is to go on with.
+        before: What it was begun with.
+
+    Raises:
+        ConfigError: They differ in fields, which it names, other than those that change no step's numbers.
+    """
     now, then = _flat(config.to_dict()), _flat(before.to_dict())
     changed = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
     if wrong := [name for name in changed if name not in MAY_CHANGE]:
@@ -224,7 +259,7 @@ def _check_unused(place: Path) -> None:
 
 
 def _with_start(facts: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`facts` with the weights that the run began with, which may be named again, but no others."""
+    """``facts`` with the weights that the run began with, which may be named again, but no others."""
     given = facts.get("init")
     if "init" not in known:  # begun by a version that did not write it down
         return {name: value for name, value in facts.items() if name != "init" or value is not None}
@@ -238,7 +273,7 @@ def _with_start(facts: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[s
     return {**facts, "init": known["init"]}
 
 
-def _tell_damaged(path: Path, error: Exception) -> None:
+def _warn_damaged(path: Path, error: Exception) -> None:
     warnings.warn(MotionkitWarning(f"{path} is damaged ({error}); trying the one before"), stacklevel=3)
 
 
@@ -271,13 +306,13 @@ def _clear_away(folder: Path) -> None:
 
 
 def _drop_old(folder: Path, step: int) -> None:
-    """Keep the last checkpoints up to `step`; later ones are damaged, or not this run's to remove."""
+    """Keep the last checkpoints up to ``step``; later ones are damaged, or not this run's to remove."""
     for old in [path for path in _checkpoints(folder) if _step(path) <= step][:-KEPT]:
         old.unlink()
 
 
 def _write(state: dict[str, Any], path: Path) -> None:
-    with path.open("wb") as file:  # given a path, PyTorch does not tell why it cannot write
+    with path.open("wb") as file:  # given a path, PyTorch does not say why it cannot write
         torch.save(state, file)
 
 

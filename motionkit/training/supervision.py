@@ -19,10 +19,13 @@ def flow_loss(flow: Tensor, truth: Truth, importance: Tensor | None = None) -> T
     """Mean over pairs of the mean |flow - true flow| over what is visible in the source; pairs without flow count 0.
 
     Args:
-        flow: B h w 2, absolute source coordinates.
+        flow: B h w 2, absolute source coordinates in [-1, 1].
         truth: Its flow and visibility may have another size; they are resized by area, the counterpart of the
             generator's own resizing of flows, the flow weighted by visibility: hidden places carry no meaning.
         importance: B 1 H W, factor on the error at each place, or None.
+
+    Returns:
+        A scalar, float32.
     """
     weight = torch.where(truth.has_flow[:, None, None, None], truth.visibility, 0)  # B 1 h' w'
     planes = truth.flow.permute(0, 3, 1, 2)  # B 2 h' w'
@@ -37,9 +40,15 @@ def flow_loss(flow: Tensor, truth: Truth, importance: Tensor | None = None) -> T
 
 
 def visibility_loss(occlusion: Tensor, truth: Truth, importance: Tensor | None = None) -> Tensor:
-    """Mean binary cross-entropy of the occlusion map, B 1 h w, against true visibility; pairs without flow count 0.
+    """Mean binary cross-entropy of the occlusion map against true visibility; pairs without flow count 0.
 
-    `importance`, B 1 H W, is a factor on the error at each place.
+    Args:
+        occlusion: B 1 h w in [0, 1], 1 where the source is visible.
+        truth: Its visibility may have another size; it is resized.
+        importance: B 1 H W, factor on the error at each place, or None.
+
+    Returns:
+        A scalar, float32.
     """
     known = truth.has_flow[:, None, None, None]
     wanted = _fit(torch.where(known, truth.visibility, 0), occlusion.shape[2:]).clamp(0, 1)
@@ -52,7 +61,15 @@ def visibility_loss(occlusion: Tensor, truth: Truth, importance: Tensor | None =
 
 
 def hidden(truth: Truth, size: torch.Size) -> Tensor:
-    """B 1 H W, 1 where the source does not show what the driving picture shows; 0 where that is not known."""
+    """Where the source does not show what the driving picture shows.
+
+    Args:
+        truth: B; where its flow is not known, nothing counts as hidden.
+        size: H W of the result.
+
+    Returns:
+        B 1 H W in [0, 1], 1 where it is hidden.
+    """
     return _fit(torch.where(truth.has_flow[:, None, None, None], 1 - truth.visibility, 0), size)
 
 

@@ -18,14 +18,18 @@ __all__ = ["moved_truly", "seen_keypoints"]
 def seen_keypoints(
     source: Keypoints, driving: Keypoints, truth: Truth, seeds: Tensor, *, true_keypoints: float, true_motion: float
 ) -> tuple[Keypoints, Keypoints]:
-    """Source and driving keypoints for the generator, each B K, none of them with gradients.
+    """Choose source and driving keypoints for the generator.
 
     Args:
-        source, driving: Predicted.
+        source: B K, predicted.
+        driving: B K, predicted.
         truth: The pairs' true keypoints; Jacobians that it does not know stay the predicted ones.
-        seeds: B, what decides of a pair; the same for a seed in any batch.
-        true_keypoints: Share of the pairs that get the true ones.
+        seeds: B int64; what is drawn for a pair follows from its seed alone.
+        true_keypoints: Share of the pairs that get the true ones, in [0, 1].
         true_motion: Share of the pairs whose predicted source keypoints are moved truly; all others get predicted ones.
+
+    Returns:
+        Source and driving keypoints, each B K, without gradients.
     """
     draw = torch.tensor([sample_rng(seed, purpose=2).random() for seed in seeds.tolist()])
     draw = draw.to(driving.value.device)
@@ -37,10 +41,17 @@ def seen_keypoints(
 
 
 def moved_truly(source: Keypoints, truth: Truth) -> Keypoints:
-    """B K: predicted source keypoints, moved as the true ones move.
+    """Move predicted source keypoints as the true ones move.
 
     What ``motion.transfer`` does with one reference for all, here with one for each pair and without adapting scales:
     p = p_S + (p*_D - p*_S) and J = (J*_D · J*_S⁻¹) · J_S; a keypoint whose J*_S is singular keeps J_S.
+
+    Args:
+        source: B K, p_S and J_S.
+        truth: p*_S, p*_D and their Jacobians.
+
+    Returns:
+        B K, p and J.
     """
     value = source.value + (truth.driving.value - truth.source.value).to(source.value)
     jacobian = source.jacobian
@@ -52,7 +63,7 @@ def moved_truly(source: Keypoints, truth: Truth) -> Keypoints:
 
 
 def _choose(use: Tensor, one: Keypoints, other: Keypoints) -> Keypoints:
-    """`one` where `use` (B bool) says so and as far as it is known, the `other` elsewhere."""
+    """``one`` where ``use`` (B bool) says so and as far as it is known, the ``other`` elsewhere."""
     value = torch.where(use[:, None, None], one.value.to(other.value), other.value)
     jacobian = other.jacobian
     if jacobian is not None and one.jacobian is not None:

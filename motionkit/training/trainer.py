@@ -1,4 +1,4 @@
-"""Training from beginning to end: begin or resume a run, step through the data, keep checkpoints, tell, finish."""
+"""Training from beginning to end: begin or resume a run, step through the data, save checkpoints, report, finish."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
@@ -22,11 +23,10 @@ from motionkit.data.batch import Batch
 from motionkit.data.clips import find_clips
 from motionkit.data.pairs import BatchOrder, PairDataset, collate, loader
 from motionkit.errors import ConfigError, InputError, MotionkitError, MotionkitWarning, TrainingError
-from motionkit.tensors import resize
 from motionkit.training.config import TrainConfig
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import agree, make_accelerator, on_main, stopping
-from motionkit.training.report import Report, StepStatistics, TrainProgress, picture_grid
+from motionkit.training.report import Report, StepStatistics, TrainProgress, look
 from motionkit.training.runs import MODEL, Run
 from motionkit.weights import checkpoints
 
@@ -37,7 +37,7 @@ GRID_PAIRS = 4
 
 @dataclass(frozen=True, slots=True)
 class TrainResult:
-    """What a run has come to.
+    """What a run has achieved.
 
     Attributes:
         path: The model file, which ``load_model`` takes; it is there also after a stop, as it was then.
@@ -83,7 +83,7 @@ def train(
 ) -> TrainResult:
     """Train a model on a folder of clips.
 
-    Runs on one device, or, started with ``accelerate launch``, on all that it was told of; they share out each batch.
+    Runs on one device, or, started with ``accelerate launch``, on all that it names; they share out each batch.
     Every random draw starts from a sample's own seed, so that neither their number nor a stop changes what is drawn.
     Ctrl-C and SIGTERM finish the step, write a checkpoint and raise KeyboardInterrupt; a second one stops at once.
 
@@ -92,22 +92,26 @@ def train(
         data: A folder of clips, see ``find_clips``.
         output: The run's folder: ``config.json``, checkpoints, ``scalars.csv``, ``grids``, ``model.safetensors``.
             Several processes need to see the same one.
-        resume: Go on from the newest whole checkpoint in `output` (or in `second`), or begin if there is none.
-        init: Weights to begin with: anything that ``load_model`` reads. A run remembers them: a resumed one need not
-            be told.
+        resume: Go on from the newest whole checkpoint in ``output`` (or in ``second``), or begin if there is none.
+        init: Weights to begin with: anything that ``load_model`` reads. A run remembers them: a resumed one does not
+            need this again.
         second: A second folder that gets a copy of every checkpoint as it is made. If it fails, training goes on.
-        device: "cpu", "cuda", "cuda:1", "mps"; None takes what ``accelerate launch`` was told, or the best there is.
-        progress: Show a bar and say what happens, on stderr.
+        device: "cpu", "cuda", "cuda:1", "mps"; None takes what ``accelerate launch`` names, or the best there is.
+        progress: Show a bar and print what happens, on stderr.
         callback: Called on the main process every ``log_steps``.
         stop: Asked after every step whether to stop there, with a checkpoint.
 
     Raises:
         ConfigError: The configuration does not fit the device, the weights or the run that is resumed, or that run
-            was begun with another `init`.
-        InputError: No clips, or `output` or `second` holds a run and `resume` is not set.
-        WeightsError, DownloadError: Weights could not be had.
+            was begun with another ``init``.
+        InputError: No clips, or ``output`` or ``second`` holds a run and ``resume`` is not set.
+        WeightsError: ``init`` is no model, or does not fit the configuration.
+        DownloadError: Weights, of ``init`` or of the perceptual network, cannot be downloaded.
+        MissingPackageError: The perceptual network's package is not installed.
+        DeviceError: The device is not there.
         TrainingError: The loss is no finite number, a batch cannot be made, or a checkpoint cannot be written; names
             the last good one.
+        KeyboardInterrupt: A signal stopped the run before its end.
     """
     accelerator = make_accelerator(config, device)
     folder = Run(Path(output), None if second is None else Path(second))
@@ -121,7 +125,7 @@ def train(
 
 
 class _Trainer:
-    """A run in progress: where it is in the data, what it learns, and when it tells and keeps."""
+    """A run in progress: where it is in the data, what it learns, and when it reports and saves."""
 
     report: Report
     learner: Learner
@@ -171,13 +175,13 @@ class _Trainer:
             self._go_on(*found)
         if not all(step == self.step for step in gather_object([self.step])):
             raise TrainingError("The processes see different folders", todo="Give one that all machines share")
-        on_main(self.accelerator, self._begin_to_tell)
+        on_main(self.accelerator, self._begin_report)
 
-    def _begin_to_tell(self) -> None:
+    def _begin_report(self) -> None:
         if not self.clips.test:
             message = "There are no test clips: the test error and the pictures are made of clips that are trained on"
             warnings.warn(MotionkitWarning(message), stacklevel=2)
-        with self.folder.explained("Cannot write what training tells"):
+        with self.folder.explained("Cannot write what training reports"):
             self.test = collate([self.tested[i] for i in range(min(GRID_PAIRS, len(self.tested)))])
             self.report = Report(self.folder.folder, step=self.step, steps=self.steps, progress=self.progress)
 
@@ -193,7 +197,7 @@ class _Trainer:
         self.step, self.kept = state["step"], path
 
     def run(self, stop: Callable[[], bool], callback: Callable[[TrainProgress], None] | None) -> TrainResult:
-        """Train to the end or to where `stop` says so."""
+        """Train to the end or to where ``stop`` says so."""
         begun, stopped, saved = self.step, False, time.monotonic()
         self.statistics.start()
         try:
@@ -204,15 +208,15 @@ class _Trainer:
                 late = self.main and time.monotonic() - saved >= 60 * self.config.checkpoint_minutes
                 stopped, due = agree(self.accelerator, stop(), late)
                 due = due or stopped or self.step % self.order.steps == 0 or self.step == self.steps
-                self._tell(callback, always=due)
+                self._record(callback, always=due)
                 if due:
-                    self._keep()
+                    self._save()
                     saved = time.monotonic()
                 if stopped:
                     self._say(f"Stopped after {self.step} of {self.steps} steps; resume with --resume (resume=True).")
                     break
             if begun >= self.steps:  # it may have been killed between the last checkpoint and the model
-                self._keep()
+                self._save()
         finally:
             if self.main:
                 self.report.close()
@@ -229,7 +233,7 @@ class _Trainer:
                     return
 
     def _made(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches; what keeps one from being made is told in a line, wherever it happened."""
+        """The batches; an error in making one is raised as one line, in whatever process it happened."""
         try:
             yield from batches
         except (MotionkitError, OSError, RuntimeError) as error:
@@ -237,8 +241,11 @@ class _Trainer:
                 f"The next batch cannot be made: {_last_line(error)}", todo=f"{self.folder.last_good()}; then resume"
             ) from error
 
-    def _tell(self, callback: Callable[[TrainProgress], None] | None, *, always: bool) -> None:
-        """Scalars, grids, the bar and the callback, as often as configured; `always` looks at the losses anyway."""
+    def _record(self, callback: Callable[[TrainProgress], None] | None, *, always: bool) -> None:
+        """Write scalars and grids, move the bar, call the callback, as often as configured; check the losses.
+
+        With ``always``, the losses are checked and recorded whatever the step.
+        """
         show = self.step % self.config.grid_steps == 0 or self.step == self.steps
         if not (always or show or self.step % self.config.log_steps == 0):
             if self.main:
@@ -254,7 +261,7 @@ class _Trainer:
         values = {f"loss/{name}": value for name, value in losses.items()}
         values |= {"rate": self.config.lr_generator * factor, "samples_per_second": rate, "waiting": waiting}
         grid = None
-        with self.folder.explained("Cannot write what training tells"):
+        with self.folder.explained("Cannot write what training reports"):
             if show and self.test is not None:
                 error, picture = self._look(self.test)
                 values["test/l1"] = error
@@ -265,26 +272,19 @@ class _Trainer:
             epoch = self.step // self.order.steps
             callback(TrainProgress(self.step, self.steps, epoch, losses, rate, waiting, grid))
 
-    def _look(self, pairs: Batch) -> tuple[float, Any]:
+    def _look(self, pairs: Batch) -> tuple[float, np.ndarray]:
         """Mean L1 over the test pairs, and their picture, as the finished model would make it."""
-        model, training = self.learner.result, self.learner.result.training
-        pairs = pairs.to(self.accelerator.device)
-        model.eval()
-        with torch.no_grad():
-            seen = [pairs.source, pairs.driving]
-            if self.config.model.blend_warped:
-                seen = [resize(part, self.config.model.size) for part in seen]
-            source, driving = map(model.detect, seen)
-            generated = model.generate(pairs.source, source, driving)
+        training = self.learner.result.training
+        seen = look(self.learner.result, pairs.to(self.accelerator.device))
         if training:
             self.learner.to_training()
-        return float((generated.image - pairs.driving).abs().mean()), picture_grid(pairs, source, driving, generated)
+        return seen
 
     def _say(self, text: str) -> None:
         if self.progress:
             self.report.say(text)
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         """Write a checkpoint and the model as it is now."""
 
         def write() -> None:

@@ -1,4 +1,4 @@
-"""What is made says that it was made."""
+"""Marks in what is made: a visible badge, and metadata in every file."""
 
 import lazy_loader
 

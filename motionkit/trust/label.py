@@ -1,4 +1,4 @@
-"""What is made says that it was made: a visible badge, and metadata in every file."""
+"""The label of what is made: a visible badge, and metadata in every file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
+
+from motionkit.frames import Frame
 
 __all__ = ["BADGE_TEXT", "SOURCE_TYPE", "container_metadata", "label_frame"]
 
@@ -19,7 +21,7 @@ BADGE_OPACITY = 0.62
 
 
 def container_metadata() -> dict[str, str]:
-    """Tags for pictures and containers: in words, and machine-readable as ``digitalSourceType=…``."""
+    """Tags for pictures and containers, name to text: in words, and machine-readable as ``digitalSourceType=…``."""
     try:
         made_with = f"motionkit {version('motionkit')}"
     except PackageNotFoundError:
@@ -28,14 +30,19 @@ def container_metadata() -> dict[str, str]:
     return {"title": "AI-generated animation", "comment": f"{words} digitalSourceType={SOURCE_TYPE}"}
 
 
-def label_frame(frame: np.ndarray, *, text: str = BADGE_TEXT) -> np.ndarray:
-    """A copy of an H W 3 uint8 frame with a small badge in its lower right corner; other pixels stay."""
+def label_frame(frame: Frame, *, text: str = BADGE_TEXT) -> Frame:
+    """Return a copy of a frame with a small badge in its lower right corner; other pixels stay.
+
+    Args:
+        frame: H W 3 uint8.
+        text: What the badge reads.
+    """
     height, width = frame.shape[:2]
     colour, opacity = _badge(min(height, width), text)
     h, w = opacity.shape[:2]
     margin = max(h // 3, 1)
     top, left = max(height - margin - h, 0), max(width - margin - w, 0)
-    result = frame.copy()
+    result: Frame = frame.copy()
     below = result[top : top + h, left : left + w]
     h, w = below.shape[:2]  # a picture smaller than the badge gets a part of it
     blended = below * (1 - opacity[:h, :w]) + colour[:h, :w] * opacity[:h, :w]
@@ -45,7 +52,7 @@ def label_frame(frame: np.ndarray, *, text: str = BADGE_TEXT) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def _badge(side: int, text: str) -> tuple[np.ndarray, np.ndarray]:
-    """Colour (h w 3) and opacity (h w 1) of the badge for pictures whose shorter side has `side` pixels."""
+    """Colour (h w 3) and opacity (h w 1) of the badge for pictures whose shorter side has ``side`` pixels."""
     from PIL import Image, ImageDraw, ImageFont
 
     height = max(round(side * BADGE_SHARE), BADGE_LEAST)

@@ -37,7 +37,8 @@ class Checkpoint:
     """What a weight file holds.
 
     Attributes:
-        generator, kp_detector: Name to tensor without the network in front, float32 on the CPU (batch counters int64).
+        generator: Name to tensor without the network in front, float32 on the CPU (batch counters int64).
+        kp_detector: The same.
         discriminator: The same, or None where the file has none.
         config: The configuration stored in the file, or None; published files store none.
         metadata: Further text stored in the file: licence, origin, source_sha256 …
@@ -57,6 +58,9 @@ def read(path: Path) -> Checkpoint:
 
     ``module.`` in front of names is dropped and missing batch counters are filled with zero; a configuration stored in
     the file must explain every shape. Optimiser states and the like are ignored.
+
+    Args:
+        path: A ``.pth.tar`` or ``.safetensors`` file; its content decides, not its name.
 
     Raises:
         WeightsError: Missing, empty, truncated or damaged; a web page, a Git LFS pointer, an archive; a pickle that
@@ -85,8 +89,13 @@ def read(path: Path) -> Checkpoint:
 def recognise(generator: State, kp_detector: State, *, discriminator: State | None = None) -> ModelConfig:
     """The configuration that explains the shapes of these networks.
 
-    What shapes do not tell is defaulted: temperature, kp_variance, size, names. Where any `max_features` above some
-    width would do, the published default is taken.
+    What shapes do not show takes its default: temperature, kp_variance, size, names. Where any ``max_features`` above
+    some width would do, the published default is taken.
+
+    Args:
+        generator: Name to tensor, without the network in front.
+        kp_detector: The same.
+        discriminator: The same, or None.
 
     Raises:
         WeightsError: Not a First Order Motion Model; names the first key that does not fit.
@@ -108,7 +117,16 @@ def recognise(generator: State, kp_detector: State, *, discriminator: State | No
 
 
 def check_shapes(config: ModelConfig, *, generator: State, kp_detector: State) -> None:
-    """Raise WeightsError, listing the keys, unless these are exactly the tensors that the configuration implies."""
+    """Raise unless these are exactly the tensors that the configuration implies.
+
+    Args:
+        config: The configuration.
+        generator: Name to tensor, without the network in front.
+        kp_detector: The same.
+
+    Raises:
+        WeightsError: Keys are missing, unexpected or of another shape; the message lists them.
+    """
     shapes, expected = _shapes(generator=generator, kp_detector=kp_detector), expected_shapes(config)
     wrong = [k for k in expected if k in shapes and shapes[k] != expected[k]]
     troubles = {
@@ -148,6 +166,9 @@ def save(
         metadata: Further text to store: licence, origin, source_sha256 …
         half: Store floats as float16, except tensors with values beyond its range.
 
+    Returns:
+        The target.
+
     Raises:
         WeightsError: The tensors do not fit the configuration, or the target cannot be written.
     """
@@ -170,7 +191,11 @@ def save(
 
 
 def sniff(start: bytes, *, name: str = "the file") -> Literal["stacked", "zip", "safetensors"]:
-    """Tell the container from a file's first bytes (a few hundred are enough).
+    """Recognise the container by a file's first bytes.
+
+    Args:
+        start: The first bytes; 512 are enough.
+        name: What the file is called in errors.
 
     Raises:
         WeightsError: Empty, a web page, a Git LFS pointer, an archive, or nothing known.

@@ -37,9 +37,9 @@ def download(
     progress: bool = True,
     timeout: float = 30.0,
 ) -> str:
-    """Fetch a file from the first mirror that gives the right one, and return its sha256 in hex.
+    """Fetch a file from the first mirror that sends the right one.
 
-    Written to ``<target>.part`` under a lock (``<target>.lock``) and renamed, replacing `target`, when size and hash
+    Written to ``<target>.part`` under a lock (``<target>.lock``) and renamed, replacing ``target``, when size and hash
     are right. An interrupted download is resumed where the server allows and the hash or the server's validator (ETag,
     Last-Modified) guards against mixing two files. If another process fetched the file meanwhile, that one is taken.
 
@@ -54,14 +54,17 @@ def download(
         progress: Show a bar with rate and remaining time on stderr.
         timeout: Seconds without data after which a connection counts as stalled.
 
+    Returns:
+        The file's sha256 in hex.
+
     Raises:
-        DownloadError: No mirror gave the file (lists each with its reason, and how to place the file by hand), the disk
-            is full, or the folder cannot be written.
+        DownloadError: No mirror sent the file (the message lists each with its reason, and how to place the file by
+            hand), the disk is full, or the folder cannot be written to.
     """
     before = _stamp(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        lock = _locked(target, say=progress)
+        lock = _locked(target, announce=progress)
     except OSError as error:
         raise DownloadError(
             f"Cannot write to {target.parent}: {error.strerror or error}", todo="Choose another folder"
@@ -85,7 +88,14 @@ def download(
 
 
 def sha256_of(path: Path) -> str:
-    """The sha256 of a file in hex, read in pieces."""
+    """Hash a file, read in pieces.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its sha256 in hex.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -102,7 +112,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return stat.st_ino, stat.st_mtime_ns
 
 
-def _locked(target: Path, *, say: bool) -> Any:
+def _locked(target: Path, *, announce: bool) -> Any:
     """The file's lock, held; waits for another process that has it."""
     from filelock import FileLock, Timeout
 
@@ -110,7 +120,7 @@ def _locked(target: Path, *, say: bool) -> Any:
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        if say:
+        if announce:
             print(f"Waiting for another process that is fetching {target.name} …", file=sys.stderr)
         return lock.acquire()
 
@@ -200,7 +210,7 @@ def _is_safe(url: str) -> bool:
 
 
 def _extent(response: requests.Response, offset: int, part: PartFile) -> tuple[int, int | None]:
-    """Where in the file the answer starts, and the whole file's size if the server says it."""
+    """Where in the file the answer starts, and the whole file's size if the server sends it."""
     if response.status_code == 416:
         part.discard()
         raise MirrorError("cannot continue the part that is here", again=offset > 0)
@@ -228,7 +238,7 @@ def _validator(response: requests.Response) -> str | None:
 
 
 def _reason(error: requests.RequestException, timeout: float, received: int | None) -> str:
-    """The gist of requests' nested exceptions; `received` bytes in, None where no answer had begun."""
+    """The gist of requests' nested exceptions; ``received`` bytes in, None where no answer had begun."""
     import requests
 
     if isinstance(error, requests.Timeout) or "timed out" in str(error).lower():
@@ -255,4 +265,4 @@ def _by_gdown(url: str, part: PartFile, timeout: float) -> None:
         # gdown raises classes of its own, of requests, and assertions, differing from version to version
         raise MirrorError(f"gdown: {' '.join(str(error).split()) or type(error).__name__}") from error
     if done is None:
-        raise MirrorError("gdown: Google Drive does not hand it out, usually because of a quota")
+        raise MirrorError("gdown: Google Drive does not send it, usually because of a quota")

@@ -18,7 +18,12 @@ CHUNK = 1 << 16  # bytes; what a dropped connection loses at most
 
 
 class MirrorError(Exception):
-    """This address failed, the next may not. `again`: the same one may be asked once more."""
+    """This address failed, the next may not.
+
+    Args:
+        reason: Why, a clause that follows the address.
+        again: Whether the same address may be asked once more; also an attribute.
+    """
 
     def __init__(self, reason: str, *, again: bool = False) -> None:
         super().__init__(reason)
@@ -26,7 +31,15 @@ class MirrorError(Exception):
 
 
 class PartFile:
-    """The file while it is incomplete, with what is needed to resume it. gdown writes to it as to an open file."""
+    """The file while it is incomplete, with what is needed to resume it. gdown writes to it as to an open file.
+
+    Args:
+        target: Where the whole file belongs; the part is beside it.
+        size: Exact size in bytes, if known.
+        sha256: Expected hash in hex, if known.
+        check: Called with the first bytes; raises a MotionkitError if they cannot belong to the file.
+        progress: Show a bar on stderr.
+    """
 
     def __init__(
         self,
@@ -45,7 +58,11 @@ class PartFile:
         self._bar: Any = None
 
     def resume_point(self, url: str) -> tuple[int, str | None]:
-        """Bytes already here that may be kept when asking `url`, and the validator to send along."""
+        """How many bytes that are here may be kept, and the validator to send along.
+
+        Args:
+            url: The address that is asked for the rest.
+        """
         have = self.path.stat().st_size if self.path.is_file() else 0
         if not have or (self.size is not None and have >= self.size):
             return 0, None
@@ -58,7 +75,17 @@ class PartFile:
         return (have, None) if self.sha256 else (0, None)
 
     def begin(self, offset: int, *, url: str, validator: str | None, total: int | None) -> None:
-        """Open the file to receive bytes from `offset` on; earlier ones are kept and hashed."""
+        """Open the file to receive bytes; those before ``offset`` are kept and hashed.
+
+        Args:
+            offset: Where in the file the next byte belongs.
+            url: The address that sends them.
+            validator: What the address sent to recognise this version of the file, None where it sent nothing.
+            total: Size in bytes of the whole file, as the address gave it, or None.
+
+        Raises:
+            DownloadError: The disk has not enough space, or cannot be written to.
+        """
         from tqdm import tqdm
 
         total = self.size if self.size is not None else total
@@ -93,7 +120,18 @@ class PartFile:
         )
 
     def write(self, chunk: bytes) -> int:
-        """Take the next bytes, or raise MirrorError where they cannot belong to the file."""
+        """Append the next bytes.
+
+        Args:
+            chunk: The bytes.
+
+        Returns:
+            Their number, as a file's ``write`` does.
+
+        Raises:
+            MirrorError: They cannot belong to the file.
+            DownloadError: The disk cannot be written to.
+        """
         assert self._file is not None, "begin comes first"
         if self.count == 0 and self.check is not None:
             try:
@@ -116,10 +154,14 @@ class PartFile:
         return len(chunk)
 
     def flush(self) -> None:
-        """Nothing is buffered."""
+        """Do nothing: nothing is buffered."""
 
     def finish(self) -> str:
-        """Check size and hash, and return the hash. What is wrong is deleted."""
+        """Check size and hash, and return the hash.
+
+        Raises:
+            MirrorError: One of them is wrong; the file is deleted.
+        """
         self.close()
         digest = self._digest.hexdigest()
         if self.count == 0:
@@ -134,23 +176,32 @@ class PartFile:
         raise MirrorError(reason, again=self.resumed)
 
     def move_to(self, target: Path) -> None:
+        """Rename the finished file.
+
+        Args:
+            target: Replaced if it is there.
+        """
         self.note.unlink(missing_ok=True)
         os.replace(self.path, target)
 
     def keep_only_if_resumable(self) -> None:
+        """Close the file, and delete it unless a later download can go on with it."""
         self.close()
         if self.sha256 is None and not self.note.exists():
             self.discard()
 
     def discard(self) -> None:
+        """Close and delete the file."""
         self.close()
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
     def close(self) -> None:
+        """Close the file and the bar; what was written stays."""
         if self._file is not None:
             self._file.close()
-            self._bar.close() if self._bar is not None else None
+            if self._bar is not None:
+                self._bar.close()
         self._file = self._bar = None
 
     def _unwritable(self, error: OSError) -> DownloadError:

@@ -16,11 +16,12 @@ class PublishedWeights:
     """A registered name.
 
     Attributes:
-        name: What `load_model` takes.
-        domain: What it animates, as in `ModelConfig`.
+        name: What ``load_model`` takes.
+        domain: What it animates, as in ``ModelConfig``.
         file: File name, in the cache folder and at the mirrors.
-        bytes: Exact size where `sha256` is published, otherwise to about 5 kB.
-        sha256, md5: Published hashes in hex, None where there is none.
+        bytes: Exact size where ``sha256`` is published, otherwise to about 5 kB.
+        sha256: Published hash in hex, None where there is none.
+        md5: The same; not checked.
         mirrors: Addresses in the order to try; none for the embedded weights.
         licence: As far as its makers state one.
         note: A remark for people.
@@ -38,6 +39,7 @@ class PublishedWeights:
 
     @property
     def embedded(self) -> bool:
+        """Whether the file is part of the package."""
         return not self.mirrors
 
 

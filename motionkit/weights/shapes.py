@@ -32,7 +32,7 @@ def expected_shapes(config: ModelConfig, *, discriminator: bool = False) -> Shap
 
 
 def _width(part: GeneratorConfig | KpDetectorConfig | DenseMotionConfig | DiscriminatorConfig, level: int) -> int:
-    return min(part.max_features, part.block_expansion * 2**level)
+    return min(part.max_features, part.block_expansion << level)
 
 
 def _conv(name: str, outputs: int, inputs: int, kernel: int) -> Shapes:
@@ -135,9 +135,12 @@ def _spectral(name: str, outputs: int, inputs: int, kernel: int, *, sn: bool) ->
 
 
 def recognise_shapes(shapes: Mapping[str, tuple[int, ...]]) -> ModelConfig:
-    """The configuration that explains these shapes; what shapes do not tell is defaulted.
+    """The configuration that explains these shapes; what shapes do not show takes its default.
 
-    Only the keys that decide are looked at; compare with `expected_shapes` afterwards.
+    Only the keys that decide are looked at; compare with ``expected_shapes`` afterwards.
+
+    Args:
+        shapes: Name to shape, as ``expected_shapes`` gives them.
 
     Raises:
         WeightsError: A deciding key is missing or has another rank; names it.

@@ -36,9 +36,12 @@ class WeightsStatus:
     """A line of ``motionkit models``.
 
     Attributes:
-        name, domain, bytes, licence: As in `PublishedWeights`.
+        name: What ``load_model`` takes.
+        domain: As in ``PublishedWeights``.
+        bytes: As in ``PublishedWeights``.
         hash: "embedded"; for a cached file "verified", "pinned" (it is the one first fetched), "unverified" or
             "wrong hash"; otherwise "published", "pinned" or "none published".
+        licence: As in ``PublishedWeights``.
         path: The file, None while it is not here.
     """
 
@@ -64,8 +67,13 @@ def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progres
 
     A registered name comes before a file of that name; write ``./vox`` for the file.
 
+    Args:
+        name_or_path: A key of ``WEIGHTS``, or a path.
+        allow_unverified: As for ``fetch``.
+        progress: As for ``fetch``.
+
     Raises:
-        WeightsError: Neither a name nor a file, a directory, or see `fetch`.
+        WeightsError: Neither a name nor a file, a directory, or as for ``fetch``.
         DownloadError: The weights could not be fetched.
     """
     if str(name_or_path) in WEIGHTS:
@@ -87,11 +95,11 @@ def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progres
 def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, force: bool = False) -> Path:
     """The verified file of a registered name, from the cache or from its mirrors.
 
-    A cached file is hashed on every call. Where no hash is published, the first one fetched with `allow_unverified` is
-    pinned: its hash is printed, kept in the cache folder, and required from then on.
+    A cached file is hashed on every call. Where no hash is published, the first file fetched with ``allow_unverified``
+    is pinned: its hash is printed, kept in the cache folder, and required from then on.
 
     Args:
-        name: A key of `WEIGHTS`.
+        name: A key of ``WEIGHTS``.
         allow_unverified: Accept weights for which no hash is published or pinned.
         progress: Show a progress bar.
         force: Fetch even if the file is there.
@@ -136,14 +144,18 @@ def load(
 ) -> checkpoints.Checkpoint:
     """Read weights by name or path, with their configuration found and checked against every shape.
 
-    The configuration is `config`, else the one stored in the file, else the published one if the file is known by name,
-    hash or file name and fits, else what the shapes tell.
+    Args:
+        name_or_path: As for ``resolve``.
+        config: The configuration. None takes the one stored in the file, else the published one if the file is known
+            by name, hash or file name and fits, else recognises it from the shapes.
+        allow_unverified: As for ``fetch``.
+        progress: As for ``fetch``.
 
     Returns:
-        A checkpoint whose `config` is not None.
+        A checkpoint whose ``config`` is not None.
 
     Raises:
-        WeightsError: See `resolve` and `checkpoints.read`; or the configuration does not fit.
+        WeightsError: As for ``resolve`` and ``checkpoints.read``; or the configuration does not fit.
         DownloadError: The weights could not be fetched.
     """
     path = resolve(name_or_path, allow_unverified=allow_unverified, progress=progress)
@@ -164,9 +176,12 @@ def convert(
     Args:
         source: A weight file of either format.
         target: Path ending in ``.safetensors``; replaced only when the new file is whole.
-        config: See `load`.
-        name: The registered name whose weights these are, where hash and file name do not tell.
+        config: As for ``load``.
+        name: The registered name whose weights these are, where hash and file name do not show it.
         half: Store float16.
+
+    Returns:
+        The target.
 
     Raises:
         WeightsError: Source or target cannot be used, or the name is unknown.

@@ -6,8 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.config import ModelConfig
 from motionkit.model import Model, pick_device
+from motionkit.options import AnimateOptions
 from motionkit.samples import SAMPLES
 from motionkit.structures import Box
 from motionkit.weights.registry import WEIGHTS
@@ -24,7 +25,7 @@ def python_call(
     output: str | Path = "result.mp4",
     collage: str | Path | None = None,
 ) -> str:
-    """A program that animates `source` with `driving` under these options; those at their default are left out."""
+    """A program that animates ``source`` with ``driving`` under these options; those at their default are left out."""
     names = {sample.path(): sample.code for sample in SAMPLES if sample.path() in (Path(source), Path(driving))}
     given = [
         f"    {_path(source, names)},",

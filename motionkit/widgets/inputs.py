@@ -1,4 +1,4 @@
-"""What the panel's page is told of an input that is open."""
+"""The message that shows the panel's page an open input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from motionkit.frontend import jpeg
+from motionkit.media.jpeg import encode_jpeg
 from motionkit.samples import SAMPLES
 from motionkit.widgets.preview import InputView
 
@@ -17,7 +17,7 @@ THUMBNAIL = 480  # pixels, the longer side
 
 
 def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], bytes]:
-    """What the browser is told of an input, and its thumbnail."""
+    """The message about an input, and its thumbnail as JPEG."""
     from PIL import Image
 
     height, width = view.picture.shape[:2]
@@ -35,4 +35,4 @@ def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], b
         "frames": view.frames,
         "fps": view.fps,
     }
-    return content, jpeg(np.asarray(picture))
+    return content, encode_jpeg(np.asarray(picture))

@@ -1,4 +1,4 @@
-"""An animation that runs in a thread, can be cancelled, and tells how far it has come."""
+"""An animation that runs in a thread, can be cancelled, and reports how far it has come."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.run import animate_file
 from motionkit.structures import AnimationResult, Progress
 from motionkit.widgets.failures import explain
@@ -25,7 +25,7 @@ class Job:
 
     Args:
         model: As ``load_model`` gives it.
-        report: Called with a new dict whenever there is something to tell: ``state`` ("running", "done", "cancelled" or
+        report: Called with a new dict whenever there is something new: ``state`` ("running", "done", "cancelled" or
             "failed"); while it runs ``done``, ``total``, ``rate``, ``remaining``; ``error`` in words; at its end
             ``frames`` and ``seconds``; from then on, also while another runs and if that one fails, ``result`` and
             ``collage`` (paths), ``bytes`` (the collage's), ``at`` (the time).
@@ -36,7 +36,7 @@ class Job:
 
     def __init__(self, model: Model, report: Callable[[dict[str, Any]], None]) -> None:
         self._model, self._tell = model, report
-        self._made: dict[str, Any] = {}  # what is told of the result
+        self._made: dict[str, Any] = {}  # what is reported of the result
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self._reported = 0.0
@@ -44,6 +44,7 @@ class Job:
 
     @property
     def running(self) -> bool:
+        """Whether an animation is under way."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, source: Path, driving: Path, result: Path, collage: Path, options: AnimateOptions) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from motionkit import drive, samples
-from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, MissingPackageError
-from motionkit.frontend import jpeg, script, style
+from motionkit.frontend import script, style
+from motionkit.media.jpeg import encode_jpeg
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.samples import SAMPLES
 from motionkit.structures import AnimationResult
 from motionkit.widgets.calls import python_call
@@ -73,12 +74,7 @@ class _Superseded(Exception):
 
 
 class SliderPanel(anywidget.AnyWidget):
-    """The panel; ``panel`` makes one.
-
-    Attributes:
-        source, driving: Paths of what is open, None before.
-        result: What the last animation made, or None.
-    """
+    """The panel; ``panel`` makes one."""
 
     _esm = script("panel/panel")
     _css = style("shared/base", "panel/inputs", "panel/panel")
@@ -102,7 +98,7 @@ class SliderPanel(anywidget.AnyWidget):
         self._base, self._model, self._output = options or AnimateOptions(), model, Path(output)
         self._preview = Preview(model, check=self._check)
         self._worker = Worker(self._detect, self._failed, ended=self._preview.close)
-        self._views: dict[str, tuple[Content, bytes]] = {}  # by role: what the browser is told of the inputs
+        self._views: dict[str, tuple[Content, bytes]] = {}  # by role: the message about the input, and its thumbnail
         self._told = 0.0
         super().__init__(
             choices={
@@ -137,14 +133,17 @@ class SliderPanel(anywidget.AnyWidget):
 
     @property
     def source(self) -> Path | None:
+        """Path of the source that is open, None before."""
         return self._preview.source
 
     @property
     def driving(self) -> Path | None:
+        """Path of the driving that is open, None before."""
         return self._preview.driving
 
     @property
     def result(self) -> AnimationResult | None:
+        """What the last animation made, or None."""
         return self._job.result
 
     def close(self) -> None:
@@ -163,7 +162,7 @@ class SliderPanel(anywidget.AnyWidget):
             return
         try:
             handler(content)
-        except Exception as error:  # told in words: what a widget's handler raises, nobody sees
+        except Exception as error:  # sent in words: what a widget's handler raises, nobody sees
             self._failed(error)
 
     def _on_hello(self, _: Content) -> None:
@@ -232,7 +231,7 @@ class SliderPanel(anywidget.AnyWidget):
     def _try_to_open(self, role: str, given: str | Path) -> None:
         try:
             self._open_now(role, given)
-        except Exception as error:  # told with the role, so that the other input's success does not wipe it out
+        except Exception as error:  # sent with the role, so that the other input's success does not wipe it out
             self._failed(error, role)
 
     def _open_now(self, role: str, given: str | Path) -> None:
@@ -262,7 +261,7 @@ class SliderPanel(anywidget.AnyWidget):
         except _Superseded:
             self.send({"kind": "preview-failed", "id": key, "superseded": True})
             return
-        except Exception as error:  # told in words; the page must not wait for this frame
+        except Exception as error:  # sent in words; the page must not wait for this frame
             self.send({"kind": "preview-failed", "id": key})
             self._failed(error, about="preview")
             return
@@ -273,7 +272,7 @@ class SliderPanel(anywidget.AnyWidget):
             "captions": [panel.caption for panel in frame.panels],
             "seconds": time.monotonic() - started,
         }
-        self.send(answer, [jpeg(panel.frame) for panel in frame.panels])
+        self.send(answer, [encode_jpeg(panel.frame) for panel in frame.panels])
         if self.notice.get("level") == "error" and self.notice.get("about") == "preview":
             self.notice = {}
 
@@ -285,7 +284,7 @@ class SliderPanel(anywidget.AnyWidget):
         return more
 
     def _check(self) -> None:
-        """While a request waits for keypoints: give way to a newer one, and tell how far it is."""
+        """While a request waits for keypoints: give way to a newer one, and send how far it is."""
         if self._worker.waits():
             raise _Superseded
         self._tell_progress(self.options)
@@ -313,7 +312,8 @@ class SliderPanel(anywidget.AnyWidget):
 
     def _targets(self) -> tuple[Path, Path]:
         """Where the result and the collage go."""
-        assert self.source is not None and self.driving is not None
+        assert self.source is not None
+        assert self.driving is not None
         name = f"{self.source.stem}-{self.driving.stem}"
         return self._output / f"{name}.mp4", self._output / f"{name}-collage.mp4"
 

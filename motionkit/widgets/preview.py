@@ -6,7 +6,7 @@ after batch. A new set of options then costs a motion transfer and one step of t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,14 +16,15 @@ import numpy as np
 from motionkit import faces
 from motionkit.animation.moments import Moment, choose_reference
 from motionkit.animation.source import EncodedFrames
-from motionkit.config import AnimateOptions
 from motionkit.drawing.collage import Panel
 from motionkit.drawing.overlays import draw_keypoints
 from motionkit.errors import InputError
 from motionkit.fast import EncodedSource
+from motionkit.frames import Frame
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import CroppedClip
 from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
 from motionkit.pipeline.outputs import finish
@@ -67,7 +68,7 @@ class InputView:
         fps: Of a clip or template, else None.
     """
 
-    picture: np.ndarray
+    picture: Frame
     boxes: list[Box]
     frames: int | None
     fps: float | None
@@ -212,7 +213,7 @@ class Preview:
     def _moved(self, number: int, index: int, options: AnimateOptions) -> Keypoints:
         """The source's keypoints as the driving frame moves them."""
         animated, drive = self._animated(options), self._detected(options)
-        references: list[Keypoints | None] = [None] * len(animated)  # absolute motion has none
+        references: Sequence[Keypoints | None] = [None] * len(animated)  # absolute motion has none
         if options.relative:
             references = self._references.get(
                 animated, drive, options.reference,
@@ -276,7 +277,7 @@ class Preview:
             self._opened, drive.box, options.size, make=lambda: DetectedDriving(drive, self.model, check=self._check)
         )
 
-    def _drawn(self, keypoints: Keypoints) -> np.ndarray:
+    def _drawn(self, keypoints: Keypoints) -> Frame:
         """A template's frame: its keypoints on a plain ground."""
         side = self.model.config.picture_size
         return draw_keypoints(np.full((side, side, 3), SLATE, dtype=np.uint8), keypoints)
@@ -309,12 +310,12 @@ class _Face:
         """The source's own, batch 1."""
         return self._frames(index).first_keypoints if self._clip is None else self._clip.keypoints(self._looped(index))
 
-    def encoded(self, index: int) -> tuple[EncodedSource, Keypoints, np.ndarray]:
+    def encoded(self, index: int) -> tuple[EncodedSource, Keypoints, Frame]:
         """What the generator wants of the source, and the frame itself."""
         encoded, keypoints, frames = self._frames(index).take(1)
         return encoded, keypoints, frames[0]
 
-    def whole(self, index: int) -> np.ndarray:
+    def whole(self, index: int) -> Frame:
         """The whole source frame."""
         return self._subject.first_picture() if self._clip is None else self._read(self._looped(index))
 
@@ -324,10 +325,10 @@ class _Face:
         at = self._looped(index)
         return self._latest.get(at, make=lambda: EncodedFrames(self._square(at), self._model, self._subject.size))
 
-    def _square(self, at: int) -> np.ndarray:
+    def _square(self, at: int) -> Frame:
         return faces.crop(self._read(at), self._box, size=self._subject.size)
 
-    def _read(self, at: int) -> np.ndarray:
+    def _read(self, at: int) -> Frame:
         assert self._subject.clip is not None
         return read_frames_at(self._subject.clip.info.path, [at])[0]
 

@@ -7,7 +7,6 @@ once and the work is done in a thread, so that the kernel stays free; the page a
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 import warnings
@@ -18,15 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from motionkit import config, drive, faces, media, samples
-from motionkit.config import AnimateOptions
+from motionkit import drive, faces, media, samples
 from motionkit.drawing import overlays
 from motionkit.errors import InputError, MissingPackageError, MotionkitWarning
-from motionkit.frontend import jpeg, script, style
+from motionkit.frames import Frame
+from motionkit.frontend import script, style
 from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession
 from motionkit.media.images import check_file
+from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.model import Model
+from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.pipeline.clips import Glimpse
 from motionkit.widgets.controls import options_of
 from motionkit.widgets.failures import explain
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 
 def webcam(
     model: Model,
-    source: str | Path | np.ndarray | None = None,
+    source: str | Path | Frame | None = None,
     options: AnimateOptions | None = None,
     *,
     output: str | Path = "output/webcam",
@@ -74,7 +75,7 @@ def webcam(
     """
     options = options or AnimateOptions()
     side = model.picture_side(options.size)
-    # A grey square until the source is there, so that the cell itself tells of wrong options and returns at once.
+    # A grey square until the source is there, so that wrong options are errors of the cell, which returns at once.
     grey = np.full((side, side, 3), 128, np.uint8)
     session = LiveSession(model, grey, options=options, mirror=True)
     return Webcam(session, samples.portrait() if source is None else source, output=output)
@@ -108,7 +109,7 @@ class Webcam(anywidget.AnyWidget):
     clip = traitlets.Dict().tag(sync=True)
     notice = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, session: LiveSession, source: str | Path | np.ndarray, *, output: str | Path) -> None:
+    def __init__(self, session: LiveSession, source: str | Path | Frame, *, output: str | Path) -> None:
         self._session, self._model, self._base = session, session.model, session.options
         options, model = session.options, session.model.config
         self._playing: LiveClip | None = None
@@ -124,9 +125,9 @@ class Webcam(anywidget.AnyWidget):
             setup={
                 "side": round(FRAME_SCALE * model.size),
                 "groups": list(model.keypoint_groups),
-                "strength": config.STRENGTH_RANGE,
-                "smoothing": config.SMOOTHING_RANGE,
-                "gain": config.GAIN_RANGE,
+                "strength": STRENGTH_RANGE,
+                "smoothing": SMOOTHING_RANGE,
+                "gain": GAIN_RANGE,
                 "start": start,
             },
             mirror=session.mirror,
@@ -170,7 +171,7 @@ class Webcam(anywidget.AnyWidget):
         elif kind in JOBS:
             try:
                 JOBS[kind](self, content)
-            except Exception as error:  # told in words: what a widget's handler raises, nobody sees
+            except Exception as error:  # sent in words: what a widget's handler raises, nobody sees
                 self._failed(error, about=kind)
 
     def _draw(self, content: Content, data: bytes, received: float) -> None:
@@ -188,29 +189,29 @@ class Webcam(anywidget.AnyWidget):
         driving: Glimpse | None = None
         shown: list[bytes] = []
         if content["kind"] == "frame":
-            driving = Glimpse(frame=_from_jpeg(data))
+            driving = Glimpse(frame=_camera_frame(data))
         elif content["kind"] == "next":
             if self._playing is None:
                 raise InputError("No clip is open", todo="Press Start")
             driving = self._playing.next()
-            shown = [jpeg(_picture_of(driving, self._model.config.size))]
+            shown = [encode_jpeg(_picture_of(driving, self._model.config.size))]
         read = time.perf_counter()
         result = self._session.redraw() if driving is None else self._session.see(driving)
         if result is None:
             return {"kind": "dropped"}, []
         stepped = time.perf_counter()
-        picture = jpeg(result.frame)
+        picture = encode_jpeg(result.frame)
         done = time.perf_counter()
         seconds = {"wait": begun - received, "read": read - begun, **asdict(result.times), "jpeg": done - stepped}
         seconds["kernel"] = done - received
         times = {name: 1000 * value for name, value in seconds.items()}
         return {"kind": "result", "index": result.index, "times": times}, [picture, *shown]
 
-    def _use_source(self, given: str | Path | np.ndarray) -> None:
+    def _use_source(self, given: str | Path | Frame) -> None:
         self._ask("source", self._opener(given, self._open_source))
 
     def _ask(self, about: str, task: Callable[[], None]) -> None:
-        """Leave `task` to the worker; what it raises is told with what it is about, and gone once it succeeds."""
+        """Leave ``task`` to the worker; what it raises is shown with what it is about until it succeeds."""
 
         def attempt() -> None:
             try:
@@ -223,7 +224,7 @@ class Webcam(anywidget.AnyWidget):
 
         self._worker.ask(about, attempt)
 
-    def _opener(self, given: str | Path | np.ndarray, use: Callable[[Any], None]) -> Callable[[], None]:
+    def _opener(self, given: str | Path | Frame, use: Callable[[Any], None]) -> Callable[[], None]:
         """What the worker does to open an input. A path is found here: mounting a Drive needs the main thread."""
         if isinstance(given, np.ndarray):
             return lambda: use(given)
@@ -233,13 +234,14 @@ class Webcam(anywidget.AnyWidget):
         path = check_file(drive.find_input(given, folder))
         return lambda: use(path)
 
-    def _open_source(self, source: Path | np.ndarray) -> None:
-        picture, name = source, "picture"
-        if not isinstance(source, np.ndarray):
+    def _open_source(self, source: Path | Frame) -> None:
+        if isinstance(source, np.ndarray):
+            picture, name = source, "picture"
+        else:
             name = "sample portrait" if source == samples.portrait() else source.name
             picture = media.read_image(source)
         options, domain = self._base, self._model.config.domain
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", MotionkitWarning)
             box = (
                 options.source_box
@@ -247,8 +249,8 @@ class Webcam(anywidget.AnyWidget):
             )
         square = faces.crop(picture, box, size=self._model.picture_side(options.size))
         self._session.set_source(square)
-        self.source_picture = jpeg(square)
-        self.source = {"name": name, "note": " ".join(str(warning.message) for warning in told)}
+        self.source_picture = encode_jpeg(square)
+        self.source = {"name": name, "note": " ".join(str(warning.message) for warning in caught)}
 
     def _change_source(self, content: Content) -> None:
         self._use_source(content.get("path") or samples.portrait())
@@ -263,15 +265,15 @@ class Webcam(anywidget.AnyWidget):
             "driving", self._opener(text or samples.driving_clip(), lambda path: self._play(path, {"path": text}))
         )
 
-    def _play(self, path: Path | None, told: Content) -> None:
+    def _play(self, path: Path | None, shown: Content) -> None:
         self._session.restart()
         self._playing = None
         if path is not None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MotionkitWarning)  # the page shows what is seen of the clip
                 self._playing = LiveClip(path, model=self._model, options=self._base)
-            told = {**told, "kind": "clip" if self._playing.pictures else "template"}
-        self.driving = told
+            shown = {**shown, "kind": "clip" if self._playing.pictures else "template"}
+        self.driving = shown
         self.send({"kind": "opened"})
 
     def _record(self) -> None:
@@ -316,7 +318,7 @@ def _names(content: Content) -> Content:
     return {"id": content.get("id"), "view": content.get("view")}
 
 
-def _picture_of(driving: Glimpse, size: int) -> np.ndarray:
+def _picture_of(driving: Glimpse, size: int) -> Frame:
     """What the page shows of a driving: the frame, or the keypoints where there is none."""
     if driving.frame is not None:
         return driving.frame
@@ -324,11 +326,8 @@ def _picture_of(driving: Glimpse, size: int) -> np.ndarray:
     return overlays.draw_keypoints(np.full((2 * size, 2 * size, 3), 32, np.uint8), driving.keypoints)
 
 
-def _from_jpeg(data: bytes) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
-
+def _camera_frame(data: bytes) -> Frame:
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
-            return np.array(picture.convert("RGB"))
-    except (UnidentifiedImageError, OSError):
+        return decode_jpeg(data)
+    except InputError:
         raise InputError("The camera's frame cannot be read", todo="Stop and start the camera") from None

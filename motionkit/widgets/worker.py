@@ -29,7 +29,7 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def ask(self, kind: str, task: Task) -> None:
-        """Do `task` soon, instead of a waiting one of the same kind."""
+        """Do ``task`` soon, instead of a waiting one of the same kind."""
         with self._changed:
             self._tasks.pop(kind, None)
             self._tasks[kind] = task
@@ -58,7 +58,7 @@ class Worker:
                 if self._stopped:
                     break
                 task = self._tasks.pop(next(iter(self._tasks))) if self._tasks else None
-            # A thread's last line of defence: whatever goes wrong is told, and the next request is served.
+            # A thread's last line of defence: whatever goes wrong is reported, and the next request is served.
             try:
                 if task is None:
                     more = self._idle()

@@ -15,10 +15,10 @@ import torch
 from motionkit import media, motion
 from motionkit.animation.driving import detect_clip
 from motionkit.animation.moments import animate, moments
-from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, OutOfMemoryError
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
+from motionkit.options import AnimateOptions
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_frames, to_tensor
 from tests.conftest import seeded_model, tiny_config

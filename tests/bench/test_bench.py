@@ -171,7 +171,7 @@ def test_clip_figures_fit_each_other(report: Report) -> None:
 
 def test_json_has_every_column_and_reads_back(report: Report, tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text(report.to_json())
-    values = json.loads((tmp_path / "b.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    values = json.loads((tmp_path / "b.json").read_text(), parse_constant=pytest.fail)
     for group, columns in (("steps", tables.STEP_COLUMNS), ("clips", tables.CLIP_COLUMNS)):
         assert values[group]
         for row in values[group]:

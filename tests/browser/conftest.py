@@ -98,7 +98,7 @@ class Lab:
         asks = page.locator(".jp-Dialog", has_text="Select Kernel")
         page.add_locator_handler(asks, lambda dialog: dialog.locator("button.jp-mod-accept").click())
         page.goto(f"{self.url}/lab/tree/{name}?reset")
-        page.get_by_role("tab", name=name.split("/")[-1]).wait_for(timeout=START_SECONDS * 1000)
+        page.get_by_role("tab", name=name.rsplit("/", maxsplit=1)[-1]).wait_for(timeout=START_SECONDS * 1000)
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=START_SECONDS * 1000)
         # The whole width belongs to the notebook.
         page.evaluate("document.querySelectorAll('.jp-SideBar.lm-mod-left .lm-mod-current').forEach(t => t.click())")
@@ -172,8 +172,9 @@ def _wait_for(url: str, server: subprocess.Popen[Any], log: Path) -> None:
     while time.monotonic() < deadline:
         assert server.poll() is None, f"JupyterLab ended: {log.read_text(errors='replace')[-2000:]}"
         try:
-            urllib.request.urlopen(url, timeout=2).close()
-            return
+            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310  # JupyterLab's own address
         except OSError:
             time.sleep(0.2)
+        else:
+            return
     raise AssertionError(f"JupyterLab does not answer: {log.read_text(errors='replace')[-2000:]}")

@@ -13,11 +13,12 @@ import torch
 from safetensors import safe_open
 
 from motionkit import media, model, trust
+from motionkit.cli import animation
 from motionkit.cli import main as cli
 from motionkit.cli.main import main
-from motionkit.config import AnimateOptions
 from motionkit.model import Model
 from motionkit.motion.templates import load_template
+from motionkit.options import AnimateOptions
 from motionkit.samples import portrait
 from motionkit.structures import Box
 from tests.conftest import seeded_model, tiny_config
@@ -55,7 +56,7 @@ def names(folder: Path) -> set[str]:
 
 
 def parsed(*arguments: str) -> AnimateOptions:
-    return cli._options(cli._parser().parse_args(["animate", "a.png", "b.mp4", *arguments]))
+    return animation.options(cli.make_parser().parse_args(["animate", "a.png", "b.mp4", *arguments]))
 
 
 def test_each_flag_sets_its_option() -> None:
@@ -213,6 +214,7 @@ def test_the_result_of_a_real_process_carries_the_label(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("o.mp4: 1 frames") or "1 frame" in done.stdout

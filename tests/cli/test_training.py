@@ -164,7 +164,7 @@ sys.modules["accelerate"] = None
 from motionkit.cli.main import main
 sys.exit(main(["train", "clips", "-o", "run", "--preset", "vox"]))
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 1 and result.stderr.count("\n") == 1
     assert 'pip install "motionkit[train]"' in result.stderr
 
@@ -197,7 +197,7 @@ def test_control_c_leaves_a_checkpoint_and_says_how_to_go_on(clips: Path, wanted
 def test_prepare_hands_its_options_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from motionkit.training import prepare as module
+    from motionkit.data import preparation as module
 
     seen = []
 

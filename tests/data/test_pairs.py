@@ -53,7 +53,7 @@ def pictures(folder: Path, frames: list[np.ndarray]) -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five clips of three people: four videos and a folder of pictures; the tens of a frame's number tell the clip."""
     path = tmp_path_factory.mktemp("clips")
-    video(path / "ann#1.mp4", range(0, 10))
+    video(path / "ann#1.mp4", range(10))
     video(path / "ann#2.mkv", range(20, 27))
     video(path / "bob#1.mp4", range(40, 52))
     video(path / "bob#2.gif", range(60, 65))
@@ -489,9 +489,10 @@ def test_truth_that_is_not_asked_for_is_left_alone(tmp_path: Path) -> None:
     model = tiny_config(keypoint_names=("tip_left", "b", "c"))
     data = PairDataset(find_clips(tmp_path, ALL).train, model, ALL, AugmentationConfig(), truth=LossConfig().truth)
     assert all(data[0, n].truth is None for n in range(3))
+    with_truth(tmp_path / "d" / "a", names=model.keypoint_names, side=32)
+    named = find_clips(tmp_path / "d", ALL).train
     with pytest.raises(ConfigError, match="no counterpart in a mirror"):
-        with_truth(tmp_path / "d" / "a", names=model.keypoint_names, side=32)
-        PairDataset(find_clips(tmp_path / "d", ALL).train, model, ALL, AugmentationConfig())
+        PairDataset(named, model, ALL, AugmentationConfig())
 
 
 # Batches

@@ -187,9 +187,10 @@ def test_a_full_disk_and_a_damaged_record_are_told(film: Path, tmp_path: Path, m
     def full(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(MediaError, match=r"how far short\.mp4 is \(No space left"):
+    with monkeypatch.context() as patch:
         patch.setattr(wholefile, "os", SimpleNamespace(replace=full, getpid=os.getpid, fsync=os.fsync))
-        run(short, tmp_path / "out")
+        with pytest.raises(MediaError, match=r"how far short\.mp4 is \(No space left"):
+            run(short, tmp_path / "out")
     assert run(short, tmp_path / "out") == Prepared(clips=0, kept=1, broken=())
     record = tmp_path / "out" / ".prepared" / "short.json"
     for damage in (record.read_text()[:20], "[]", '{"settings": {}, "frames": 1}'):

@@ -21,7 +21,7 @@ from tests.conftest import seeded_model, tiny_config
 sys.path.insert(0, str(Path(__file__).parents[2] / "weights" / "recipe"))
 
 
-from motionkit.evaluation import figures, judging, report, signals, subjects, verdict
+from motionkit.evaluation import agreement, figures, judging, report, signals, subjects, verdict
 from motionkit.faces import mesh as landmarks
 from motionkit.faces.mesh import Mesh, Track
 
@@ -298,11 +298,11 @@ def test_landmarks_that_are_right_have_no_error_of_pose() -> None:
     pose = Rotation.from_euler("ZYX", angles[:, [2, 0, 1]], degrees=True).as_matrix()
     # A mesh that sees two thirds of each turn is still in step; one that jumps by 4 degrees of pitch is not.
     weak = scene(*(face(tuple(turn * 2 / 3)) for turn in angles))
-    assert max(figures.pose_errors(weak, pose).values()) < 0.5
+    assert max(agreement.pose_errors(weak, pose).values()) < 0.5
     jumping = angles + np.where(np.arange(12) % 2, 2, -2)[:, None] * [0, 1, 0]
-    errors = figures.pose_errors(scene(*(face(tuple(turn)) for turn in jumping)), pose)
+    errors = agreement.pose_errors(scene(*(face(tuple(turn)) for turn in jumping)), pose)
     assert errors["pitch"] == pytest.approx(4, abs=0.4) and errors["yaw"] < 0.5 and errors["roll"] < 0.5
-    assert figures.pose_errors(scene(face(), face()), pose[:2]) == {}
+    assert agreement.pose_errors(scene(face(), face()), pose[:2]) == {}
     line = verdict.own_errors([{"yaw": 1.0, "pitch": 2.0}, {"yaw": 3.0}, {}])
     assert line.endswith("in degrees: yaw 2, pitch 2") and verdict.own_errors([{}]) == ""
 
@@ -310,10 +310,10 @@ def test_landmarks_that_are_right_have_no_error_of_pose() -> None:
 def test_a_mirrored_clip_turns_the_other_way() -> None:
     faces = [face((2 * t, 2 * (t % 3), -t), mouth=t % 4) for t in range(8)]
     clip = scene(*faces)
-    same = figures.judge_mirrored(StandIn(faces), clip)  # type: ignore[arg-type]
+    same = agreement.judge_mirrored(StandIn(faces), clip)  # type: ignore[arg-type]
     assert same["yaw"] == pytest.approx(-1) and same["roll"] == pytest.approx(-1) and same["mouth"] == pytest.approx(1)
     mirrored = [face((-2 * t, 2 * (t % 3), t), mouth=t % 4) for t in range(8)]
-    true = figures.judge_mirrored(StandIn(mirrored), clip)  # type: ignore[arg-type]
+    true = agreement.judge_mirrored(StandIn(mirrored), clip)  # type: ignore[arg-type]
     assert all(value > 0.99 for value in true.values()) and set(true) >= {"yaw", "pitch", "roll", "mouth"}
 
 

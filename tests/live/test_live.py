@@ -16,11 +16,12 @@ from PIL import Image
 
 import motionkit as mk
 from motionkit import media, samples, trust
-from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.config import ModelConfig
 from motionkit.errors import InputError, MediaError, TemplateError
 from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession, Recorder
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from tests.conftest import seeded_model, tiny_config
 from tests.support import clips
 

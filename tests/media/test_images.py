@@ -27,7 +27,7 @@ ORIENTATION = 0x0112
         (5, lambda a: a.swapaxes(0, 1)),
         (6, lambda a: np.rot90(a, -1)),
         (7, lambda a: np.rot90(a, 2).swapaxes(0, 1)),
-        (8, lambda a: np.rot90(a)),
+        (8, np.rot90),
     ],
 )
 def test_all_eight_orientations(tmp_path: Path, tag: int, turn: object) -> None:

@@ -23,8 +23,8 @@ def textured(n: int) -> np.ndarray:
 
 def check(path: Path, picks: list[list[int]]) -> None:
     whole = list(media.open_clip(path))
-    for numbers in picks:
-        numbers = [n % len(whole) for n in numbers]
+    for pick in picks:
+        numbers = [n % len(whole) for n in pick]
         for number, frame in zip(numbers, read_frames_at(path, numbers), strict=True):
             assert np.array_equal(frame, whole[number]), (numbers, number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from motionkit import media
 from motionkit.errors import InputError, MediaError, MotionkitWarning
+from motionkit.media.audio import AudioFeed
 from tests.support.clips import copy, ffmpeg, frame, make, number, read_audio, run
 
 
@@ -123,7 +125,10 @@ def test_a_clip_needs_a_frame_and_a_clip_s_name(tmp_path: Path) -> None:
 def test_an_older_target_survives_until_the_new_one_is_whole(tmp_path: Path) -> None:
     target = make(tmp_path / "a.mp4", 3)
     older = target.read_bytes()
-    with pytest.raises(ZeroDivisionError), media.VideoWriter(target, fps=Fraction(25)) as writer:
+    with (  # noqa: PT012  # what the writer does when an exception leaves its block is what is tested
+        pytest.raises(ZeroDivisionError),
+        media.VideoWriter(target, fps=Fraction(25)) as writer,
+    ):
         writer.write(frame(9))
         raise ZeroDivisionError
     assert target.read_bytes() == older and list(tmp_path.iterdir()) == [target]
@@ -187,3 +192,20 @@ def test_pictures_of_an_input_folder_are_inputs(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"would overwrite an input; got .*1.png"):
             media.check_target(tmp_path / "1.png", given)
         media.check_target(tmp_path / "2.png", given)
+
+
+def test_audio_packets_without_a_decoding_time_are_copied(tmp_path: Path) -> None:
+    """Some containers store no decoding times; the presentation time alone places a packet."""
+    clip = media.open_clip(click_and_flash(tmp_path / "a.mp4", "aac"))
+    with av.open(str(tmp_path / "b.mp4"), "w") as container:
+        feed = AudioFeed(clip, container, ".mp4")
+        with av.open(str(tmp_path / "a.mp4")) as source:
+            packets = [packet for packet in source.demux(audio=0) if packet.pts is not None]
+        for packet in packets:
+            packet.dts = None
+        feed.input.close()
+        feed.input = SimpleNamespace(demux=lambda _: iter(packets))  # type: ignore[assignment]
+        copied = list(feed._copied())
+    assert len(copied) > 100
+    assert [packet.dts for _, packet in copied] == [None] * len(copied)
+    assert [float(time) for time, _ in copied] == sorted(float(time) for time, _ in copied)

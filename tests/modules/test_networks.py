@@ -178,7 +178,7 @@ def test_batches_equal_single_items() -> None:
             torch.testing.assert_close(together.flow[i : i + 1], alone.flow, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("height, width", [(16, 16), (16, 40), (64, 24)])
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (16, 40), (64, 24)])
 def test_every_multiple_works(height: int, width: int) -> None:
     config = tiny_config()
     model = seeded_model(config)
@@ -194,11 +194,10 @@ def test_every_multiple_works(height: int, width: int) -> None:
 def test_other_sizes_name_the_multiple(verb: str) -> None:
     config = tiny_config()
     model, picture = seeded_model(config), torch.rand(1, 3, 33, 32)
+    keypoints = some_keypoints(1, config)
+    arguments = (picture,) if verb == "detect" else (picture, keypoints, keypoints)
     with pytest.raises(ConfigError, match=r"got 33x32; expected sides that are multiples of 8, from 16"):
-        if verb == "detect":
-            model.detect(picture)
-        else:
-            model.generate(picture, some_keypoints(1, config), some_keypoints(1, config))
+        getattr(model, verb)(*arguments)
 
 
 def test_published_multiple_is_128() -> None:

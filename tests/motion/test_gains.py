@@ -176,7 +176,7 @@ def test_gains_of_one_change_nothing_bit_for_bit(relative: bool, strength: float
 
 def test_the_same_gain_for_all_is_a_strength() -> None:
     source, driving, reference = random_keypoints(1, 6), random_keypoints(5, 6), random_keypoints(1, 6)
-    gains = keypoint_gains({name: 0.6 for name in HEADED.keypoint_groups}, HEADED)
+    gains = keypoint_gains(dict.fromkeys(HEADED.keypoint_groups, 0.6), HEADED)
     result = transfer(source, driving, reference, gains=gains)
     assert torch.allclose(result.value, transfer(source, driving, reference, strength=0.6).value, atol=1e-5)
 

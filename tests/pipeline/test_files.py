@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from motionkit import faces, media, pipeline, trust
-from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, FaceNotFoundError, InputError, MediaError, MotionkitError
 from motionkit.model import Model, load_model
 from motionkit.motion.templates import save_template
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.run import animate_file, extract
 from motionkit.samples import portrait
 from motionkit.structures import Box, Progress

@@ -20,10 +20,11 @@ from skimage import data
 
 import motionkit as mk
 from motionkit import media, pipeline, samples
+from motionkit.cli import animation
 from motionkit.cli import main as cli
-from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.structures import Box, Progress
 from tests.conftest import seeded_model, tiny_config
 from tests.media.test_round_trip import click_and_flash, ffmpeg
@@ -102,7 +103,7 @@ def test_all_faces_of_a_picture(work: Path) -> None:
         run(work, heads, options=AnimateOptions(face="all"))
     options = AnimateOptions(face="all", paste_back=True, label=False, driving_box=Box(0, 0, 80, 80), strength=2.0)
     run(work, heads, "frames", options=options)
-    last = media.read_image(sorted((work / "frames").iterdir())[-1]).astype(int)
+    last = media.read_image(max((work / "frames").iterdir())).astype(int)
     moved = np.abs(last - media.read_image(work / "face.jpg")).mean(axis=(0, 2))
     assert moved[:256].max() > 1 and moved[256:].max() > 1
 
@@ -166,7 +167,7 @@ def test_mistakes_are_told(work: Path, model: Model) -> None:
 
 def command(*words: object, work: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "motionkit", *map(str, words)], cwd=work, capture_output=True, text=True
+        [sys.executable, "-m", "motionkit", *map(str, words)], cwd=work, capture_output=True, text=True, check=False
     )
 
 
@@ -212,8 +213,8 @@ def test_help_covers_every_option(capsys: pytest.CaptureFixture[str]) -> None:
              "label": "no-label", "overlays": "overlay"}  # fmt: skip
     for field in fields(AnimateOptions):
         assert f"--{flags.get(field.name, field.name).replace('_', '-')}" in text
-    given = cli._parser().parse_args(["animate", "a", "b"])
-    assert cli._options(given) == AnimateOptions()
+    given = cli.make_parser().parse_args(["animate", "a", "b"])
+    assert animation.options(given) == AnimateOptions()
 
 
 def test_models_lists_them_all(capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,8 @@ def serving(
         if asked and ranges and (condition in (None, etag) or not honour_if_range):
             first, status = int(asked.removeprefix("bytes=").removesuffix("-")), 206
             if first >= len(content):
-                return start(handler, 416, Content_Length=0)
+                start(handler, 416, Content_Length=0)
+                return
         headers: dict[str, object] = {"Content_Length": len(content) - first}
         if etag:
             headers["ETag"] = etag

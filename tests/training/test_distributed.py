@@ -217,7 +217,7 @@ def test_two_processes_are_one_with_twice_the_batch(one: dict[str, Any], tmp_pat
         {"keypoints": 1.0},
         {"perceptual": (0.0, 0.0), "network": "efficientnet"},
     ],
-    ids=lambda changes: "-".join(changes),
+    ids="-".join,
 )
 def test_processes_look_for_missing_gradients_where_there_are_some(changes: dict[str, Any], truth: bool) -> None:
     pairs = batch(0)
@@ -233,7 +233,8 @@ def test_processes_look_for_missing_gradients_where_there_are_some(changes: dict
         except ConfigError:
             continue  # no loss takes part
         except RuntimeError as error:
-            assert "does not require grad" in str(error)
+            if "does not require grad" not in str(error):
+                raise
             continue
         everything = all(weight.grad is not None for weight in model.parameters() if weight.requires_grad)
         if every_weight_learns(config):
@@ -281,18 +282,18 @@ def test_two_processes_of_the_command_line(tmp_path: Path) -> None:
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     options: dict[str, Any] = {"env": environment, "capture_output": True, "text": True, "timeout": 600}
-    first = subprocess.run([*launch, "--config", str(tmp_path / "wanted.json"), "--steps", "3"], **options)
+    first = subprocess.run([*launch, "--config", str(tmp_path / "wanted.json"), "--steps", "3"], check=False, **options)
     assert first.returncode == 0, first.stderr
     assert first.stdout.count("3 steps") == 1, "one process speaks for both"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MotionkitWarning)
         alone = train(small_run(steps=3), clips, tmp_path / "alone", device="cpu", progress=False)
-    told = first.stdout.split("clips could not be read: ")[1].split()
-    assert len(alone.broken) > 2 and {name.rstrip(",") for name in told} == set(map(str, alone.broken))
-    second = subprocess.run([*launch, "--resume", "--steps", "4"], **options)
+    named = first.stdout.split("clips could not be read: ")[1].split()
+    assert len(alone.broken) > 2 and {name.rstrip(",") for name in named} == set(map(str, alone.broken))
+    second = subprocess.run([*launch, "--resume", "--steps", "4"], check=False, **options)
     assert second.returncode == 0, second.stderr
     assert written(tmp_path / "run")["step"] == 4
     assert mk.load_model(tmp_path / "run" / "model.safetensors", device="cpu").config == tiny_config()
-    wrong = subprocess.run([*launch, "--resume", "--seed", "1"], **options)
+    wrong = subprocess.run([*launch, "--resume", "--seed", "1"], check=False, **options)
     assert wrong.returncode == 1
     assert wrong.stderr.count("motionkit: The run was begun with another configuration; got seed 1") == 1

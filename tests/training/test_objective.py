@@ -18,10 +18,11 @@ from motionkit.modules.discriminator import Discriminator, least_size
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.motion.movement import transfer
 from motionkit.structures import Keypoints
+from motionkit.training.adversarial import DiscriminatorObjective, Shown
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import DataConfig, LossConfig, TrainConfig
 from motionkit.training.equivariance import Transform
-from motionkit.training.objective import DiscriminatorObjective, GeneratorObjective, Losses, Shown
+from motionkit.training.objective import GeneratorObjective, Losses
 from motionkit.training.perceptual import reduce
 from motionkit.training.supervision import flow_loss, visibility_loss
 from motionkit.training.teacher_forcing import moved_truly
@@ -396,12 +397,14 @@ def test_a_discriminator_of_close_ups_sees_true_keypoints_and_no_more() -> None:
     assert not (pulled & ~reached).any() and pulled[reached].float().mean() > 0.5
     with pytest.raises(ConfigError, match="Close-ups need true keypoints; got data without truth"):
         run(some_batch(truth=False))
+    plain = small_discriminator()
+    made = objective(train_config(plain, **losses), seeded_discriminator(plain))
     with pytest.raises(ConfigError, match="no such keypoint groups; got eyes, mouth"):
-        plain = small_discriminator()
-        objective(train_config(plain, **losses), seeded_discriminator(plain))(batch)
+        made(batch)
+    other = config.model.replace(num_kp=4, keypoint_names=("a", "b", "c", "d"))
+    made = objective(train_config(other, **losses), seeded_discriminator(other))
     with pytest.raises(ConfigError, match="true keypoints are not the model's; got 3 of them"):
-        other = config.model.replace(num_kp=4, keypoint_names=("a", "b", "c", "d"))
-        objective(train_config(other, **losses), seeded_discriminator(other))(batch)
+        made(batch)
     with pytest.raises(ConfigError, match="close_up is out of range; got 0"):
         LossConfig(close_up=0.0)
 

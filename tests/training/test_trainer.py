@@ -294,9 +294,10 @@ def test_a_disk_that_is_full_of_decoded_frames_is_told_by_a_worker(
 
     options: dict[str, Any] = {"device": "cpu", "progress": False}
     train(small_run(steps=1), clips, tmp_path, **options)
-    with monkeypatch.context() as patch, pytest.raises(TrainingError) as caught:
+    with monkeypatch.context() as patch:
         patch.setattr(wholefile.os, "replace", full)
-        train(small_run(data=DataConfig(workers=1, cache=True)), clips, tmp_path, resume=True, **options)
+        with pytest.raises(TrainingError) as caught:
+            train(small_run(data=DataConfig(workers=1, cache=True)), clips, tmp_path, resume=True, **options)
     message = str(caught.value)
     assert message.startswith("The next batch cannot be made: Decoded frames cannot be kept (No space left on device)")
     assert message.count("\n") == 0 and "Traceback" not in message and "data.cache=false" in message
@@ -313,7 +314,7 @@ def test_a_disk_that_is_full_for_tensorboard_too_ends_with_a_clear_error(clips: 
             """After the second step leave room for its grid, but not for TensorBoard's."""
             if (disk / "checkpoint-00000001.pt").exists():
                 with (disk / "junk").open("wb", buffering=0) as junk:
-                    with pytest.raises(OSError, match="No space left"):
+                    with pytest.raises(OSError, match="No space left"):  # noqa: PT012  # which write fails is unknown
                         while True:
                             junk.write(bytes(4096))
                     junk.truncate(junk.tell() - 4096)
@@ -339,9 +340,10 @@ def test_the_curves_are_whole_or_as_they_were(clips: Path, tmp_path: Path, monke
     train(small_run(steps=2), clips, tmp_path, **options)
     curves = tmp_path / "scalars.csv"
     before = curves.read_bytes()
-    with monkeypatch.context() as patch, pytest.raises(TrainingError, match=r"No space left.*checkpoint-00000002"):
+    with monkeypatch.context() as patch:
         patch.setattr(wholefile.os, "replace", full)
-        train(small_run(), clips, tmp_path, resume=True, **options)
+        with pytest.raises(TrainingError, match=r"No space left.*checkpoint-00000002"):
+            train(small_run(), clips, tmp_path, resume=True, **options)
     assert curves.read_bytes() == before
     # A kill in the middle of a line, or a disk that gave back noise, costs these lines alone.
     curves.write_bytes(before + b"2,loss\n,,\n\x00\xff,a,1\n2,loss/to")
@@ -398,8 +400,8 @@ def test_fine_tuning_begins_with_the_weights_given(clips: Path, tmp_path: Path) 
         assert_same(dict(got.kp_detector.state_dict()), dict(states["kp_detector"]))
         for (key, parameter), given in zip(got.generator.named_parameters(), known.generator.parameters(), strict=True):
             assert torch.equal(parameter, given), key
+    other = small_run(model=tiny_config(num_kp=4))
     with pytest.raises(WeightsError, match="do not fit"):
-        other = small_run(model=tiny_config(num_kp=4))
         train(other, clips, tmp_path / "other", init=tmp_path / "known.safetensors", device="cpu", progress=False)
 
 

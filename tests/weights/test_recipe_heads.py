@@ -106,7 +106,7 @@ def test_poses_are_about_the_picture_s_axes(tilt: float) -> None:
 
 @pytest.mark.slow
 def test_teeth_and_lashes_are_lit_from_the_front_and_lashes_close(rendering) -> None:
-    import anatomy
+    import geometry
     import people
 
     render, cache = rendering
@@ -117,7 +117,7 @@ def test_teeth_and_lashes_are_lit_from_the_front_and_lashes_close(rendering) -> 
     resting = person.posed(weights)
     weights[[i for i, name in enumerate(head.actions) if name.startswith("eyeBlink")]] = 1.0
     closed = person.posed(weights)
-    normals = anatomy.vertex_normals(resting, person.faces, person.incidence)
+    normals = geometry.vertex_normals(resting, person.faces, person.incidence)
     for kind, bands in ((paint.Kind.TEETH, 2), (paint.Kind.LASHES, 2)):
         vertices = person.surface[:, 0] == kind
         assert sum(part.surface[0, 0] == kind for part in person.parts) == bands

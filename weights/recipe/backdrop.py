@@ -23,7 +23,7 @@ PHOTOS = (
 
 
 def backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A plain wall, a gradient, clouds of colour, a room of boxes, or a piece of a photograph; often out of focus.
+    """Draw a plain wall, a gradient, clouds of colour, a room of boxes, or a piece of a photograph; often out of focus.
 
     Args:
         rng: Where all numbers come from.
@@ -47,14 +47,14 @@ def backdrop(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def degrade(rng: np.random.Generator, frames: list[np.ndarray]) -> list[np.ndarray]:
-    """One camera for a whole clip: white balance, exposure, softness, sensor noise, vignette.
+    """Record a whole clip with one camera: white balance, exposure, softness, sensor noise, vignette.
 
     Args:
         rng: Where all numbers come from.
-        frames: T pictures of one size.
+        frames: T pictures of one size, H W 3 in [0, 255].
 
     Returns:
-        T pictures, uint8.
+        T pictures, H W 3 uint8.
     """
     h, w = frames[0].shape[:2]
     gain = rng.uniform(0.85, 1.35) * rng.uniform(0.92, 1.08, 3)

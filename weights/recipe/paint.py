@@ -37,10 +37,10 @@ class Kind(IntEnum):
 def surface(
     count: int, kind: Kind, *, detail: np.ndarray | float = 0.0, openness: np.ndarray | float = 1.0
 ) -> np.ndarray:
-    """What the shaders are told of `count` vertices.
+    """Describe vertices for the shaders.
 
     Args:
-        count: M.
+        count: M, how many.
         kind: What they belong to.
         detail: M or one; teeth: place along the row in [-1, 1]; inside of the mouth: 1 on the tongue.
         openness: M or one, how much of the sky a place sees, in [0, 1].
@@ -56,25 +56,56 @@ def surface(
 class Paint:
     """One person's colours and patterns; every field is a uniform of the shaders, by its name.
 
-    Colours are linear RGB. Shares are in [0, 1], heights are z in metres of template coordinates; what has no unit
+    Colours are 3, linear RGB. Shares are in [0, 1], heights are z in metres of template coordinates; what has no unit
     multiplies something in the shaders.
 
     Attributes:
-        skin_gloss, hair_gloss, skin_tightness: Strength of highlights; the exponent of the skin's.
-        rim: How strongly edges reflect the sky.
+        skin_colour: Of the skin.
+        hair_colour: Of hair and beard.
+        lip_colour: Of the lips, painted or not.
+        brow_colour: Of the brows.
+        iris_colour: Of both irises.
+        cloth_colour: Of what is worn below the neckline.
+        stripe_colour: Of the stripes in it.
+        headwear_colour: Of a hat or scarf.
+        frame_colour: Of glasses.
+        lash_colour: Of the lashes.
         seed: Of the noise.
-        mottle, blush, freckles, eye_circles, wrinkles, lid_makeup: Strengths, shares.
-        nostrils, wings, lid_fold, lip_seam: How dark they are, shares.
-        nostril_lift: Metres that they reach further up the nose.
-        brow_density, beard: Strengths; above 1 they cover.
         strands: Frequency of strands about the head.
-        parting, ears_free, scarf: 0 or 1.
-        parting_side: In 2 cm to the subject's left.
+        parting: 1 where the hair is parted, else 0.
+        parting_side: Where, in 2 cm to the subject's left.
+        ears_free: 1 where hair leaves the ears free, else 0.
         hair_gaps: Share of strands that do not reach the outermost shell.
-        hairline_front, hairline_back, hair_end, hat_line, neckline: Heights at which something begins or ends.
+        hairline_front: Height at which hair begins over the forehead.
+        hairline_back: Height at which it begins at the neck.
         hairline_ragged: Metres by which strands over the forehead differ.
-        neckline_slope: How much the neckline rises to the sides.
+        hair_end: Height at which hanging hair ends.
+        hat_line: Height at which a hat begins.
+        scarf: 1 where a scarf is worn, else 0.
+        blush: Strength of red cheeks and nose, a share.
+        freckles: Strength of freckles, a share.
+        eye_circles: Strength of dark circles under the eyes, a share.
+        lid_makeup: Strength of paint on the lids, a share.
+        lip_fullness: Height of the lips; 1 is usual.
+        brow_arch: Height of the brows' arch, in centimetres.
+        brow_thickness: Height of the brows; 1 is usual.
+        brow_density: Strength of the brows; above 1 they cover the skin.
+        brow_slant: How much the brows fall outwards.
+        skin_gloss: Strength of highlights on the skin.
+        skin_tightness: Exponent of these highlights.
+        hair_gloss: Strength of highlights on hair.
+        rim: How strongly edges reflect the sky.
+        beard: Strength of a beard; above 1 it covers the skin.
+        mottle: Strength of the skin's unevenness, a share.
+        wrinkles: Strength of wrinkles, a share.
+        nostrils: How dark they are, a share.
+        nostril_lift: Metres that they reach further up the nose.
+        wings: How dark the grooves beside the nose are, a share.
+        lid_fold: How dark the folds above the upper lids are, a share.
+        lip_seam: How dark the line between the lips is, a share.
         weave: Frequency of stripes, radians or periods a metre; 0 for none.
+        neckline: Height below which there is cloth.
+        neckline_slope: How much the neckline rises to the sides.
     """
 
     skin_colour: np.ndarray

@@ -61,12 +61,12 @@ class Bust:
         return fit
 
     def fitted(self, rest: np.ndarray) -> np.ndarray:
-        """M 3 on this person, from `rest` M 3 in template coordinates."""
+        """Take ``rest``, M 3 in template coordinates, to M 3 on this person."""
         place: np.ndarray = np.c_[rest, np.ones(len(rest))] @ self.to_person
         return place
 
     def patch(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """M mesh vertices of the faces that touch what is wanted (V bool), and those F 3 faces renumbered."""
+        """Find M mesh vertices of the faces that touch what is wanted (V bool), and those F 3 faces renumbered."""
         faces = self.anatomy.faces[wanted[self.anatomy.faces].any(1)]
         used = np.unique(faces)
         renumber = np.zeros(len(wanted), int)
@@ -74,13 +74,28 @@ class Bust:
         return used, renumber[faces]
 
     def shell(self, used: np.ndarray, faces: np.ndarray, lift: np.ndarray, kind: Kind, layer: float) -> Part:
-        """A patch of the mesh, lifted M metres off it."""
+        """Make a part of a patch of the mesh, lifted off it.
+
+        Args:
+            used: M vertices, from ``patch``.
+            faces: F 3, from ``patch``.
+            lift: M, metres along the normals.
+            kind: What the part is.
+            layer: As in ``Part``.
+        """
         place = self.shape[used] + self.anatomy.normals[used] * lift[:, None]
         return Part(self.anatomy.template[used], faces, surface(len(used), kind), place, used, layer)
 
 
 def hair(bust: Bust, rng: np.random.Generator, *, hairline: float, thin: bool) -> list[Part]:
-    """Shells above the scalp, which the shaders thin out to strands; `hairline` is its height over the forehead."""
+    """Make shells above the scalp, which the shaders thin out to strands.
+
+    Args:
+        bust: Whose hair.
+        rng: Where all numbers come from.
+        hairline: Its height over the forehead, z in metres of template coordinates.
+        thin: Whether it must fit under a hat.
+    """
     _, y, z = bust.anatomy.template.T
     scalp = (bust.anatomy.component == SKIN) & ((z > 0.655) & (y < -0.06) | (y > -0.075) & (z > 0.53))
     used, faces = bust.patch(scalp & ~((z < 0.60) & (y < -0.03)))
@@ -105,7 +120,15 @@ def _hair_height(rest: np.ndarray, rng: np.random.Generator, hairline: float, th
 
 
 def hanging_hair(bust: Bust, rng: np.random.Generator) -> tuple[list[Part], float]:
-    """Long hair: sheets that hang from the crown, open to the front; and the height at which they end."""
+    """Make long hair: sheets that hang from the crown, open to the front.
+
+    Args:
+        bust: Whose hair.
+        rng: Where all numbers come from.
+
+    Returns:
+        The sheets, and the height at which they end, z in metres of template coordinates.
+    """
     opening, end = np.radians(rng.uniform(105, 150)), rng.uniform(0.36, 0.56)
     bulge, flare = rng.uniform(0.004, 0.02), rng.uniform(-0.01, 0.03)
     rows, columns = 15, 33
@@ -123,7 +146,16 @@ def hanging_hair(bust: Bust, rng: np.random.Generator) -> tuple[list[Part], floa
 
 
 def headwear(bust: Bust, rng: np.random.Generator, *, scarf: bool) -> tuple[Part, float]:
-    """A hat, or a scarf around head and neck; and the height at which a hat begins."""
+    """Make a hat, or a scarf around head and neck.
+
+    Args:
+        bust: Who wears it.
+        rng: Where all numbers come from.
+        scarf: Whether it is a scarf.
+
+    Returns:
+        The part, and the height at which a hat begins, z in metres of template coordinates.
+    """
     _, y, z = bust.anatomy.template.T
     used, faces = bust.patch((bust.anatomy.component == SKIN) & (z > (0.44 if scarf else 0.62)) & (y > -0.2))
     line = rng.uniform(0.675, 0.725)
@@ -134,7 +166,12 @@ def headwear(bust: Bust, rng: np.random.Generator, *, scarf: bool) -> tuple[Part
 
 
 def teeth(bust: Bust, rng: np.random.Generator) -> list[Part]:
-    """Two curved bands; the lower one follows the chin."""
+    """Make two curved bands of teeth; the lower one follows the chin.
+
+    Args:
+        bust: Whose teeth.
+        rng: Where all numbers come from.
+    """
     rows, columns = 4, 25
     bright = rng.uniform(0.35, 0.95)
     front = -0.1285 + rng.uniform(0, 0.004)
@@ -153,7 +190,12 @@ def teeth(bust: Bust, rng: np.random.Generator) -> list[Part]:
 
 
 def lashes(bust: Bust, rng: np.random.Generator) -> list[Part]:
-    """A dark band along the edge of each upper lid, with which it closes: what tells a closed eye from bare skin."""
+    """Make a dark band along the edge of each upper lid, with which it closes: it sets a closed eye off from bare skin.
+
+    Args:
+        bust: Whose lashes.
+        rng: Where all numbers come from.
+    """
     length, root = rng.uniform(0.0005, 0.0024), rng.uniform(0.0003, 0.0009)
     bands = []
     for line, component in zip(bust.anatomy.lash_lines, (EYE_LEFT, EYE_RIGHT), strict=True):
@@ -170,7 +212,12 @@ def lashes(bust: Bust, rng: np.random.Generator) -> list[Part]:
 
 
 def glasses(bust: Bust, rng: np.random.Generator) -> list[Part]:
-    """Two rims between circle and rectangle, a bridge, two temples."""
+    """Make glasses: two rims between circle and rectangle, a bridge, two temples.
+
+    Args:
+        bust: Who wears them.
+        rng: Where all numbers come from.
+    """
     thickness, roundness = rng.uniform(0.0009, 0.0028), rng.uniform(2.0, 4.5)
     width, height, drop = rng.uniform(0.021, 0.028), rng.uniform(0.015, 0.023), rng.uniform(-0.003, 0.003)
     lids = bust.shape[np.concatenate(bust.anatomy.lash_lines)]
@@ -191,7 +238,7 @@ def glasses(bust: Bust, rng: np.random.Generator) -> list[Part]:
 
 
 def _superellipse(width: float, height: float, power: float) -> np.ndarray:
-    """33 3, a closed line in the plane y = 0, half axes `width` and `height`; 2 is an ellipse, more is squarer."""
+    """33 3, a closed line in the plane y = 0, half axes ``width`` and ``height``; 2 is an ellipse, more is squarer."""
     angle = np.linspace(0, 2 * np.pi, 33)
     c, s = np.cos(angle), np.sin(angle)
     x, z = np.sign(c) * np.abs(c) ** (2 / power) * width, np.sign(s) * np.abs(s) ** (2 / power) * height

@@ -10,7 +10,8 @@ from functools import cached_property
 
 import numpy as np
 import parts
-from anatomy import EYE_LEFT, EYE_RIGHT, TONGUE, Anatomy, face_incidence
+from anatomy import EYE_LEFT, EYE_RIGHT, TONGUE, Anatomy
+from geometry import face_incidence
 from paint import Kind, Paint
 from parts import NOT_HAIR, Bust, Part
 from scipy.sparse import csr_matrix
@@ -23,7 +24,8 @@ class Range:
     """Triangles that are drawn at once: those of the mesh or of one part.
 
     Attributes:
-        first, count: Of the triangles in ``Person.faces``.
+        first: The first triangle, a row of ``Person.faces``.
+        count: How many follow, itself included.
         layer: As in ``Part``.
     """
 
@@ -50,7 +52,12 @@ class Person:
 
     @classmethod
     def draw(cls, anatomy: Anatomy, rng: np.random.Generator) -> Person:
-        """Draw a person."""
+        """Draw a person.
+
+        Args:
+            anatomy: What all share.
+            rng: Where all numbers come from.
+        """
         bust = Bust(anatomy, anatomy.identity(rng))
         paint = Paint.draw(rng)
         style = rng.choice(["short", "long", "bald", "hat", "scarf"], p=[0.42, 0.34, 0.08, 0.10, 0.06])
@@ -76,7 +83,7 @@ class Person:
 
     @cached_property
     def faces(self) -> np.ndarray:
-        """F 3 int, triangles of everything; ``ranges`` tells whose."""
+        """F 3 int, triangles of everything; ``ranges`` says whose."""
         faces, start = [self.anatomy.faces], len(self.shape)
         for part in self.parts:
             faces.append(part.faces + start)
@@ -109,7 +116,7 @@ class Person:
         return face_incidence(self.faces, len(self.rest))
 
     def posed(self, weights: np.ndarray) -> np.ndarray:
-        """N 3 float32, everything with the facial actions `weights` (A in [0, 1]); the head not yet turned."""
+        """Place everything, N 3 float32, with facial actions (A ``weights`` in [0, 1]); the head is not yet turned."""
         mesh = self.anatomy.pose(self.shape, weights)
         moved = np.concatenate([mesh - self.shape, np.zeros((1, 3), np.float32)])  # the last is for -1
         return np.concatenate([mesh, *(part.place + moved[part.follow] for part in self.parts)]).astype(np.float32)

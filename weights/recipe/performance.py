@@ -1,6 +1,6 @@
 """What a head does over time: it speaks, blinks, looks about, nods, turns, smiles. All curves are drawn.
 
-Legend: T frames, A facial actions, N vertices of everything that is drawn. Times `t` are T seconds.
+Legend: T frames, A facial actions, N vertices of everything that is drawn. Times ``t`` are T seconds.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Performance:
 
     Attributes:
         actions: T A in [0, 1].
-        yaw, pitch, roll: T, radians; positive yaw turns to the subject's left, positive pitch looks up.
+        yaw: T, radians; positive turns to the subject's left.
+        pitch: T, radians; positive looks up.
+        roll: T, radians; positive tilts the head to the subject's left.
         shift: T 2, metres in the picture's plane, to the subject's left and up.
         zoom: T, factor.
         lean: T 2, metres that the whole person moves, to the subject's left and up.
@@ -65,7 +67,8 @@ class Performance:
         Args:
             rng: Where all numbers come from.
             names: The A facial actions in order.
-            frames, fps: Length, at least 1, and rate.
+            frames: T, at least 1.
+            fps: Frames a second.
             exercises: Share of the clips in which a face does all it can instead of speaking.
         """
         t = np.arange(frames) / fps
@@ -92,7 +95,7 @@ class Performance:
         )
 
     def rotation(self, frame: int) -> np.ndarray:
-        """3 3, how the head is turned from looking straight ahead: yaw, then pitch, then roll."""
+        """Compute how the head is turned in a frame from looking straight ahead, 3 3: yaw, then pitch, then roll."""
         cy, sy = np.cos(self.yaw[frame]), np.sin(self.yaw[frame])
         cp, sp = np.cos(self.pitch[frame]), np.sin(self.pitch[frame])
         cr, sr = np.cos(self.roll[frame]), np.sin(self.roll[frame])
@@ -106,9 +109,9 @@ class Performance:
         """Turn the head about the neck, lean the person; what lies between head and shoulders follows smoothly.
 
         Args:
-            frame: Which.
+            frame: Its number.
             place: N 3, metres, where everything is with facial actions.
-            rest: N 3, template coordinates, whose height tells head from shoulders.
+            rest: N 3, template coordinates, by whose height head and shoulders are distinguished.
 
         Returns:
             N 3 float32.
@@ -128,7 +131,7 @@ class _Face:
         self._curves = {name: np.zeros(frames) for name in names}
 
     def add(self, name: str, curve: np.ndarray, imbalance: float = 0.0) -> None:
-        """Add `curve` (T) to an action, or to both sides' if it has sides, which then differ by `imbalance` or so."""
+        """Add ``curve`` (T) to an action, or to both sides' if it has sides, which then differ by ``imbalance``."""
         for side in ("", "Left", "Right"):
             if name + side in self._curves:
                 wobble = 1 + imbalance * self._rng.normal() if side else 1.0
@@ -146,7 +149,7 @@ def _ease(share: np.ndarray) -> np.ndarray:
 
 
 def _drift(rng: np.random.Generator, t: np.ndarray, rate: float) -> np.ndarray:
-    """T, a smooth random curve of unit variance or so, with `rate` turning points a second."""
+    """T, a smooth random curve of unit variance or so, with ``rate`` turning points a second."""
     knots = rng.normal(0, 1, int(np.ceil(t[-1] * rate)) + 4)
     at = t * rate + rng.uniform()
     i = at.astype(int)
@@ -156,7 +159,7 @@ def _drift(rng: np.random.Generator, t: np.ndarray, rate: float) -> np.ndarray:
 
 
 def _bump(rng: np.random.Generator, t: np.ndarray, width: float) -> np.ndarray:
-    """T, one bump of `width` seconds somewhere in the clip."""
+    """T, one bump of ``width`` seconds somewhere in the clip."""
     curve: np.ndarray = np.exp(-(((t - rng.uniform(0, t[-1] + 1e-3)) / width) ** 2))
     return curve * rng.uniform(0.5, 1.0)
 

@@ -49,7 +49,8 @@ def shots(
     Args:
         identity: Number of the person and of all else that is drawn.
         seed: Of the data set.
-        frames, fps: Length and rate.
+        frames: How many.
+        fps: Frames a second.
         size: Side of the pictures in pixels.
         cache: Where the loaded mesh is kept.
         exercises: Share of the clips with grimaces instead of speech.
@@ -68,7 +69,17 @@ def shots(
 
 
 def write(path: Path, frames: list[np.ndarray], taken: list[Shot], fps: float) -> None:
-    """Write the clip and its truth; the clip last, so that one that is there is complete."""
+    """Write a clip and its truth; the clip last, so that one that is there is complete.
+
+    Args:
+        path: The clip's; the truth gets the suffix ``.truth.safetensors``.
+        frames: H W 3 uint8.
+        taken: What is known of each.
+        fps: Frames a second.
+
+    Raises:
+        MediaError: The clip cannot be written.
+    """
     flow = np.stack([shot.flow for shot in taken])
     truth = {
         "keypoints": np.stack([shot.keypoints for shot in taken]),
@@ -129,7 +140,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command line."""
     given = _arguments()
     os.environ.setdefault("LP_NUM_THREADS", "1")  # processes, not the rasteriser's threads, fill the cores
     todo = list(_missing(given))

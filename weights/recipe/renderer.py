@@ -1,6 +1,6 @@
 """Draws a person off-screen and measures how what is seen has moved since the first frame.
 
-Coordinates: the world is in metres as in `anatomy`. Pictures have (x, y) in [-1, 1] with the centres of the first and
+Coordinates: the world is in metres as in ``anatomy``. Pictures have (x, y) in [-1, 1] with the centres of the first and
 last pixel at -1 and 1, y down, as everywhere in motionkit; the graphics side has the outer edges there, and y up.
 
 Legend: N vertices of everything that is drawn, V of the mesh, K keypoints, H W picture size, h w size of flow and
@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import moderngl
 import numpy as np
-from anatomy import EYE_LEFT, EYE_RIGHT, vertex_normals
+from anatomy import EYE_LEFT, EYE_RIGHT
+from geometry import vertex_normals
 from people import Person
 from performance import Performance
 from scene import Camera, Lights
@@ -53,7 +54,11 @@ class Shot:
 
 
 class Renderer:
-    """An off-screen context of `size` pixels squared; one a process."""
+    """An off-screen context; one a process.
+
+    Args:
+        size: H and W, in pixels.
+    """
 
     def __init__(self, size: int = 256) -> None:
         self.size = size
@@ -65,7 +70,7 @@ class Renderer:
             for vertex, fragment in (DEPTH, PAINT, HAIR, MEASURE)
         )
         # One sample a pixel: four tripled the time on software rasterisers. Training sees the clips at half size or,
-        # like every camera's pictures, a little soft (`backdrop.degrade`).
+        # like every camera's pictures, a little soft (``backdrop.degrade``).
         self.canvas = context.simple_framebuffer((size, size), 4)
         self.shadow_map = context.depth_texture((SHADOW_SIDE, SHADOW_SIDE))
         self.shadow_buffer = context.framebuffer(depth_attachment=self.shadow_map)
@@ -80,7 +85,15 @@ class Renderer:
     def clip(
         self, person: Person, play: Performance, camera: Camera, lights: Lights, background: np.ndarray
     ) -> Iterator[Shot]:
-        """The frames of a performance before a still `background`, H W 3 in [0, 255]."""
+        """Render the frames of a performance.
+
+        Args:
+            person: Who performs.
+            play: What is done; it has at least one frame.
+            camera: Where it is seen from.
+            lights: What lights it.
+            background: H W 3 in [0, 255], which stands still.
+        """
         head = person.anatomy.template[:, 2] > 0.56
         target = person.shape[head].mean(0) * [1, 0, 1] + [0, -0.07, 0]
         from_light = lights.matrix(target)
@@ -131,7 +144,7 @@ class Renderer:
         ]
 
     def _moved(self, draw: _Drawing, matrix: np.ndarray, first: _First) -> tuple[np.ndarray, np.ndarray]:
-        """Flow h w 2 and visibility h w, as in `Shot`."""
+        """Flow h w 2 and visibility h w, as in ``Shot``."""
         side = FLOW_SIDE
         # The grid's outer points lie on the centres of the picture's outer pixels, not half a cell further in.
         fit = (side - 1) / side * self._to_centres
@@ -161,7 +174,7 @@ class _First:
     piece: np.ndarray
 
     def look(self, place: np.ndarray) -> np.ndarray:
-        """h w 4, the piece at h w 2 places in [-1, 1], here the outer edges of the picture."""
+        """The piece, h w 4, at h w 2 places in [-1, 1], here the outer edges of the picture."""
         column, row = np.moveaxis(np.clip(((place + 1) / 2 * FIRST_SIDE).astype(int), 0, FIRST_SIDE - 1), -1, 0)
         there: np.ndarray = self.piece[row, column]
         return there
@@ -198,7 +211,7 @@ class _Drawing:
         self._moving.write(np.concatenate([place, normals, before], 1).astype("f4").tobytes())
 
     def all(self, program: moderngl.Program, matrix: np.ndarray, *, hair: moderngl.Program | None = None) -> None:
-        """Draw everything with a program, hair perhaps with another, seen through `matrix` 4 4."""
+        """Draw everything with a program, hair perhaps with another, seen through ``matrix`` 4 4."""
         for used in {program, hair or program}:
             _set(used, {"world_to_clip": matrix})
         for drawn in self._ranges:

@@ -43,19 +43,19 @@ class Camera:
         )
 
     def position(self, target: np.ndarray) -> np.ndarray:
-        """3, where it stands to look at a head at `target` (3)."""
+        """Find where it stands, 3, to look at a head at ``target`` (3)."""
         place: np.ndarray = target + np.array([self.centre[0], -self.distance, self.centre[1]])
         return place
 
     def seen(self, rotation: np.ndarray) -> np.ndarray:
-        """3 3, a rotation of the world about the picture's axes: x right, y down, z away."""
+        """Take a rotation of the world, 3 3, to one about the picture's axes: x right, y down, z away."""
         c, s = np.cos(self.tilt), np.sin(self.tilt)
         axes = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) @ [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
         seen: np.ndarray = axes @ rotation @ axes.T
         return seen
 
     def matrix(self, target: np.ndarray, shift: np.ndarray, zoom: float) -> np.ndarray:
-        """4 4, world to clip coordinates.
+        """Make the map from world to clip coordinates, 4 4.
 
         Args:
             target: 3, the head's place.
@@ -85,7 +85,8 @@ class Lights:
     Attributes:
         direction: 3 3, unit vectors towards each light, the key light first.
         colour: 3 3, linear RGB of each.
-        sky, ground: 3, linear RGB from above and below.
+        sky: 3, linear RGB from above.
+        ground: 3, linear RGB from below.
         shade: How dark shadows are, in [0, 1].
     """
 
@@ -109,7 +110,7 @@ class Lights:
         return cls(direction, colour, sky, ground, shade=rng.uniform(0.2, 1.0))
 
     def matrix(self, target: np.ndarray) -> np.ndarray:
-        """4 4, orthographic, world to clip coordinates as the key light sees a head at `target` (3)."""
+        """Make the orthographic map, 4 4, from world to clip coordinates as the key light sees a head at ``target``."""
         forward = -self.direction[0]
         right = np.cross(forward, [0, 0, 1.0])
         right /= np.linalg.norm(right) + 1e-9

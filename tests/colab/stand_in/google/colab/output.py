@@ -2,21 +2,19 @@
 
 __all__ = ["custom_widget_manager_enabled", "disable_custom_widget_manager", "enable_custom_widget_manager"]
 
-_enabled = False
+_enabled = [False]
 
 
 def enable_custom_widget_manager(version: str = "5.0.0a") -> None:
     """Let widgets that are not Colab's own be shown."""
-    global _enabled
-    _enabled = True
+    _enabled[0] = True
 
 
 def disable_custom_widget_manager() -> None:
     """Show Colab's own widgets only."""
-    global _enabled
-    _enabled = False
+    _enabled[0] = False
 
 
 def custom_widget_manager_enabled() -> bool:
     """Whether it was; only the stand-in tells."""
-    return _enabled
+    return _enabled[0]

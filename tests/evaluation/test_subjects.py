@@ -19,7 +19,7 @@ from motionkit.errors import InputError
 from motionkit.evaluation.subjects import SubjectOptions, read_clip, read_portrait, read_rendered, read_subjects
 from motionkit.faces.mesh import Mesh, Track
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "weights" / "recipe"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "weights" / "recipe"))
 
 import judge
 

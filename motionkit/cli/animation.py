@@ -1,0 +1,134 @@
+"""``motionkit animate`` and ``extract``."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
+from motionkit.errors import InputError
+from motionkit.options import OVERLAYS, AnimateOptions
+from motionkit.structures import Box
+
+__all__ = ["add_commands", "options"]
+
+DEFAULTS = AnimateOptions()
+
+
+def add_commands(command: AddCommand) -> None:
+    """Add ``animate`` and ``extract``."""
+    _add_animate(command)
+    _add_extract(command)
+
+
+def _add_animate(command: AddCommand) -> None:
+    parser = command("animate", "animate a picture with a driving clip", _animate)
+    parser.add_argument("source", help="picture (or clip) to animate")
+    parser.add_argument("driving", help="clip whose motion is used, or a .motion template")
+    parser.add_argument("-o", "--output", default="result.mp4", help="result: .mp4, .webm, .gif or a folder of PNGs")
+    parser.add_argument("--collage", help="also write source | driving | result side by side here")
+    parser.add_argument("--still", help="also write a contact sheet of moments here (a picture)")
+    add_model_options(parser)
+    add_cut_options(parser)
+    motion = parser.add_argument_group("motion")
+    motion.add_argument("--strength", type=float, default=DEFAULTS.strength, help="0 still, 1 plain, up to 2")
+    motion.add_argument(
+        "--gain", action="append", default=[], metavar="NAME=FACTOR", help="scale one keypoint or group: mouth=1.5"
+    )
+    motion.add_argument("--smoothing", type=float, default=DEFAULTS.smoothing, help="0 off, up to 1")
+    motion.add_argument("--motion-limit", type=float, default=DEFAULTS.motion_limit, help="0 is no limit")
+    motion.add_argument("--reference", default=DEFAULTS.reference, help="neutral frame: first, best or a number")
+    motion.add_argument("--absolute", action="store_true", help="move to where the driving is, not as it moves")
+    motion.add_argument("--no-adapt-scale", action="store_true", help="do not scale movement to the source's size")
+    picture = parser.add_argument_group("picture")
+    picture.add_argument("--crop", default=DEFAULTS.crop, choices=("auto", "face", "centre", "none"))
+    picture.add_argument("--source-box", metavar="L,T,R,B", help="manual square of the source, in pixels")
+    picture.add_argument("--driving-box", metavar="L,T,R,B", help="manual square of the driving clip, in pixels")
+    picture.add_argument("--face", default=DEFAULTS.face, help="largest, all, or a number counted from the left")
+    picture.add_argument("--paste-back", action="store_true", help="blend the result into the whole source picture")
+    picture.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the result in pixels")
+    picture.add_argument("--batch-size", type=int, default=DEFAULTS.batch_size, help="frames computed at once")
+    picture.add_argument("--no-audio", action="store_true", help="leave the driving clip's audio out")
+    picture.add_argument("--no-label", action="store_true", help="leave the visible badge out (metadata stays)")
+    picture.add_argument(
+        "--overlay", action="append", default=[], choices=OVERLAYS, help="extra collage panel; can be repeated"
+    )
+
+
+def _add_extract(command: AddCommand) -> None:
+    parser = command("extract", "save a clip's motion, without its pixels, as a template", _extract)
+    parser.add_argument("driving", help="clip whose motion is kept")
+    parser.add_argument("-o", "--output", required=True, help="template to write, for instance smile.motion")
+    add_model_options(parser)
+    add_cut_options(parser)
+
+
+def options(given: argparse.Namespace) -> AnimateOptions:
+    """What ``animate`` is asked to do, from its parsed arguments."""
+    values = {f.name: getattr(given, f.name) for f in fields(AnimateOptions) if hasattr(given, f.name)}
+    values |= {
+        "relative": not given.absolute,
+        "adapt_scale": not given.no_adapt_scale,
+        "gains": dict(_gain(text) for text in given.gain),
+        "motion_limit": given.motion_limit or None,
+        "reference": _index(given.reference),
+        "face": _index(given.face),
+        "source_box": _box(given.source_box),
+        "driving_box": _box(given.driving_box),
+        "audio": not given.no_audio,
+        "label": not given.no_label,
+        "overlays": tuple(given.overlay),
+    }
+    return AnimateOptions(**values)
+
+
+def _gain(text: str) -> tuple[str | int, float]:
+    name, _, factor = text.partition("=")
+    try:
+        return _index(name), float(factor)
+    except ValueError:
+        raise InputError("This is not a gain", got=repr(text), expected="NAME=FACTOR, such as mouth=1.5") from None
+
+
+def _index(text: str) -> Any:
+    """A number if the text is one, else the text."""
+    return int(text) if text.isdecimal() else text
+
+
+def _box(text: str | None) -> Box | None:
+    if text is None:
+        return None
+    try:
+        left, top, right, bottom = (int(part) for part in text.split(","))
+        return Box(left, top, right, bottom)
+    except ValueError:
+        raise InputError("This is not a box", got=repr(text), expected="LEFT,TOP,RIGHT,BOTTOM in pixels") from None
+
+
+def _animate(given: argparse.Namespace) -> None:
+    from motionkit.pipeline.run import animate_file
+
+    wanted = options(given)  # a mistake here is an error before the model loads
+    driving = open_driving(given, given.driving, beside=given.source)
+    model = load_model(given)
+    result = animate_file(
+        given.source, driving, given.output, model=model, options=wanted,
+        collage=given.collage, still=given.still, progress=True,
+    )  # fmt: skip
+    rate = result.frames / result.seconds
+    print(f"{result.path}: {result.frames} frames in {result.seconds:.1f} s, {rate:.1f} frames a second, {model!r}")
+    if result.collage:
+        print(result.collage)
+
+
+def _extract(given: argparse.Namespace) -> None:
+    from motionkit.motion.templates import SUFFIX, save_template
+    from motionkit.pipeline.run import extract
+
+    if Path(given.output).suffix.lower() != SUFFIX:  # before any work
+        raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")
+    template = extract(open_driving(given, given.driving), model=load_model(given), progress=True)
+    save_template(given.output, template)
+    print(f"{given.output}: {len(template.keypoints)} frames of motion")

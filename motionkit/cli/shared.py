@@ -1,0 +1,64 @@
+"""What several commands share: options for the model and the cut, and how their texts are read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from motionkit.config import PRECISIONS
+
+if TYPE_CHECKING:
+    from motionkit.model import Model
+    from motionkit.pipeline.driving import OpenDriving
+
+__all__ = ["AddCommand", "add_cut_options", "add_model_options", "load_model", "number", "open_driving"]
+
+AddCommand = Callable[[str, str, Callable[[argparse.Namespace], None]], argparse.ArgumentParser]
+"""Makes a command's parser from its name, a help text and what to run."""
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options by which ``load_model`` finds the model."""
+    group = parser.add_argument_group("model")
+    group.add_argument("--model", default="heads", help="name, or path of a weights file (default: heads, embedded)")
+    group.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best that is there)")
+    group.add_argument("--precision", default="auto", choices=PRECISIONS)
+    group.add_argument("--allow-unverified", action="store_true", help="accept weights without a published hash")
+
+
+def add_cut_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options by which ``open_driving`` cuts a clip."""
+    group = parser.add_argument_group("cut")
+    group.add_argument("--start", type=number, help="first second of the clip that is used")
+    group.add_argument("--end", type=number, help="second at which to stop")
+    group.add_argument("--fps", type=number, help="resample the clip to this rate, for instance 25 or 30000/1001")
+
+
+def number(text: str) -> Fraction:
+    """An exact number from a text such as 25, 29.97 or 30000/1001.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 25, 1.5 or 30000/1001") from None
+
+
+def load_model(given: argparse.Namespace) -> Model:
+    """The model that the options name."""
+    from motionkit import model
+
+    return model.load_model(
+        given.model, device=given.device, precision=given.precision, allow_unverified=given.allow_unverified
+    )
+
+
+def open_driving(given: argparse.Namespace, path: str, beside: str | None = None) -> OpenDriving:
+    """A driving, cut as the options say; ``beside`` is the source."""
+    from motionkit import pipeline
+
+    return pipeline.open_driving(path, beside=beside, start=given.start, end=given.end, fps=given.fps)
