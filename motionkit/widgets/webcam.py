@@ -26,7 +26,7 @@ from motionkit.frames import Frame
 from motionkit.frontend import jpeg, script, style
 from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession
-from motionkit.media.images import check_file
+from motionkit.media.files import check_file
 from motionkit.model import Model
 from motionkit.pipeline.clips import Glimpse
 from motionkit.widgets.controls import options_of
