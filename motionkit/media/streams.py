@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from motionkit.bounds import RATES, VIDEO_PIXELS
 from motionkit.errors import InputError, MediaError, MotionkitError
@@ -26,6 +26,7 @@ __all__ = [
     "clock_of",
     "damage",
     "duration_of",
+    "has_audio",
     "is_damage",
     "missing_end",
     "open_container",
@@ -134,6 +135,8 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """
     for stream in container.streams.video:
         if not int(getattr(stream, "disposition", 0)) & ATTACHED_PICTURE:
+            if not _is_decodable(stream):
+                raise MediaError("There is no decoder for the video's codec", got=str(path), todo="Convert it to H.264")
             return stream
     raise MediaError("The file has no video stream", got=str(path), expected="a video")
 
@@ -142,21 +145,34 @@ def audio_stream(container: InputContainer, path: Path, track: int | None = None
     """An audio stream: the one of this number, else the one marked as the default, else the first.
 
     Args:
-        container: PyAV's; has audio unless a track is given.
+        container: PyAV's; ``has_audio`` unless a track is given.
         path: The file, for the error.
         track: From 0, or None.
 
     Raises:
         InputError: There is no such track.
+        MediaError: There is no decoder for it.
     """
     streams = container.streams.audio
     if track is None:
-        marked = (stream for stream in streams if int(getattr(stream, "disposition", 0)) & DEFAULT)
-        return next(marked, streams[0])
-    if track >= len(streams):
+        known = [stream for stream in streams if _is_decodable(stream)]
+        marked = (stream for stream in known if int(getattr(stream, "disposition", 0)) & DEFAULT)
+        return next(marked, known[0])
+    if not 0 <= track < len(streams):
         expected = f"0 to {len(streams) - 1}" if streams else "a clip with audio"
         raise InputError("There is no such audio track", got=f"{track} of {path.name}", expected=expected)
+    if not _is_decodable(streams[track]):
+        raise MediaError("There is no decoder for the audio track's codec", got=f"{track} of {path}")
     return streams[track]
+
+
+def has_audio(container: InputContainer) -> bool:
+    """Whether there is audio that can be decoded."""
+    return any(_is_decodable(stream) for stream in container.streams.audio)
+
+
+def _is_decodable(stream: AudioStream | VideoStream) -> bool:
+    return cast("object", stream.codec_context) is not None  # PyAV has none where FFmpeg has no decoder
 
 
 def clock_of(stream: VideoStream | AudioStream) -> Fraction:

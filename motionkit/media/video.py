@@ -18,6 +18,7 @@ from motionkit.media.streams import (
     clock_of,
     damage,
     duration_of,
+    has_audio,
     is_damage,
     missing_end,
     open_container,
@@ -51,14 +52,16 @@ class VideoClip(Clip):
             self.own_size = displayed_size(frame, aspect_of(stream))
             check_pixels(*self.own_size, path)
             to_array(frame, self.own_size)  # what cannot be converted is no video either
-            has_audio = bool(container.streams.audio)
+            sounds = has_audio(container)
+            if container.streams.audio and not sounds:
+                self.warn(f"There is no decoder for the audio of {path.name}; it is left out")
             duration = duration_of(container, stream)
         fps = wish.fps or self.rate
         duration = None if duration is None else wish.part_of(duration)
         frames = None if duration is None else max(round(duration * fps), 1)
         check_count(frames or 0, path.name)
         width, height = wish.size or self.own_size
-        self.info = VideoInfo(path, width, height, fps, frames, duration, has_audio)
+        self.info = VideoInfo(path, width, height, fps, frames, duration, sounds)
         self.seekable = wish.whole and fps == self.rate and wish.size is None
 
     def every(self, step: int) -> Iterator[Frame]:
