@@ -74,8 +74,8 @@ GAP = Bound("MOTIONKIT_GAP", 600, "seconds")
 RATES = (Fraction(1, 100), Fraction(1000))
 """Lowest and highest frames a second."""
 SECONDS = 10**7
-"""Of a cut's start and end."""
+"""Of a cut's start and end, in seconds."""
 SIDE = 16384
-"""Of a picture that is asked for, in pixels: what H.264 can hold."""
+"""Of a picture that is asked for, in pixels: what H.264 holds."""
 TEXT = 64
-"""Characters of a number in a text."""
+"""Characters of a number that is given as a text."""

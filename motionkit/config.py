@@ -1,4 +1,4 @@
-"""Configurations: what a network looks like, what an animation should do, and the published presets.
+"""Configurations: what a network looks like, and the published presets.
 
 Everything here is frozen and keyword-only. Model field names are those of the published YAML files.
 """
@@ -12,12 +12,10 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from motionkit.errors import ConfigError, InputError
-from motionkit.structures import Box
 
 __all__ = [
     "PRECISIONS",
     "PUBLISHED",
-    "AnimateOptions",
     "DenseMotionConfig",
     "DiscriminatorConfig",
     "GeneratorConfig",
@@ -323,99 +321,3 @@ PUBLISHED: Mapping[str, ModelConfig] = MappingProxyType(
         "nemo": _published("nemo", "smile", sn=True, use_kp=False),
     }
 )
-
-STRENGTH_RANGE = (0.0, 2.0)
-GAIN_RANGE = (0.0, 4.0)
-SMOOTHING_RANGE = (0.0, 1.0)
-OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class AnimateOptions:
-    """What an animation should do. These are the only defaults; command line and widgets read them here.
-
-    Attributes:
-        relative: Move the source by how the driving moves, rather than to where it is.
-        adapt_scale: Scale relative movement by the ratio of the sizes (convex hulls); ignored when absolute.
-        strength: Factor on all movement, 0 to 2: 0 keeps the source's pose, 1 is the plain transfer, 2 exaggerates.
-        gains: Keypoint index, keypoint name or group name to a factor on that part's movement, 0 to 4. Where the model
-            has a group "head", the other parts ride on it: theirs acts on what they do beyond the head's movement, and
-            the head's takes them along, so that {"head": 0} speaks with a still head.
-        smoothing: Of the keypoints over time, 0 (off) to 1; a causal One-Euro filter.
-        motion_limit: Largest movement of a keypoint from the source, in units of the source keypoints' extent (the
-            square root of their convex hull's area); None is no limit. Off when absolute.
-        reference: Driving frame that counts as the neutral pose of relative motion: "first", "best" (nearest to the
-            source's pose) or an index.
-        batch_size: Frames computed at once; None chooses by device.
-        size: Side of the result in pixels; None is the model's ``picture_size``.
-        crop: "auto" crops faces for face models and takes the centred square otherwise; "face" insists on a face;
-            "centre" is the centred square; "none" uses the whole picture, which must be square.
-        source_box: The square of the source to animate, in pixels; overrides ``crop``.
-        driving_box: The square of the driving frames to read, in pixels; overrides ``crop``.
-        face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
-        paste_back: Blend the animated square into the full source picture.
-        audio: Carry over the driving clip's audio.
-        overlays: Extra collage panels, any of ``OVERLAYS``.
-        label: Put the visible "AI" badge on what is written. Metadata says so in any case.
-
-    Raises:
-        InputError: A value is out of its range, or not one of the choices.
-    """
-
-    relative: bool = True
-    adapt_scale: bool = True
-    strength: float = 1.0
-    gains: Mapping[str | int, float] = field(default_factory=dict)
-    smoothing: float = 0.0
-    motion_limit: float | None = 1.0
-    reference: Literal["first", "best"] | int = "first"
-    batch_size: int | None = None
-    size: int | None = None
-    crop: Literal["auto", "face", "centre", "none"] = "auto"
-    source_box: Box | None = None
-    driving_box: Box | None = None
-    face: Literal["largest", "all"] | int = "largest"
-    paste_back: bool = False
-    audio: bool = True
-    overlays: tuple[str, ...] = ()
-    label: bool = True
-
-    def __post_init__(self) -> None:
-        _check_range("strength", self.strength, *STRENGTH_RANGE)
-        _check_range("smoothing", self.smoothing, *SMOOTHING_RANGE)
-        for name, gain in self.gains.items():
-            _check_range(f"gain of {name!r}", gain, *GAIN_RANGE)
-        if self.motion_limit is not None and not self.motion_limit > 0:
-            raise InputError("motion_limit is out of range", got=self.motion_limit, expected="above 0, or None")
-        _check_choice("reference", self.reference, ("first", "best"), or_index=True)
-        _check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
-        _check_choice("face", self.face, ("largest", "all"), or_index=True)
-        for overlay in self.overlays:
-            _check_choice("overlay", overlay, OVERLAYS)
-        for name in ("batch_size", "size"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise InputError(f"{name} is out of range", got=repr(value), expected="a whole number from 1, or None")
-
-    def replace(self, **changes: Any) -> AnimateOptions:
-        """Return a copy with some fields changed, checked again.
-
-        Args:
-            **changes: Field name to new value.
-
-        Raises:
-            InputError: A value is out of its range, or not one of the choices.
-        """
-        return replace(self, **changes)
-
-
-def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise InputError(f"{name} is out of range", got=repr(value), expected=f"a number from {low:g} to {high:g}")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: bool = False) -> None:
-    index = or_index and isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if not index and value not in choices:
-        expected = ", ".join(repr(c) for c in choices) + (", or an index from 0" if or_index else "")
-        raise InputError(f"Unknown {name}", got=repr(value), expected=expected)

@@ -17,7 +17,7 @@ LAYERS = [
     "errors",
     "bounds frames",
     "structures",
-    "config wholefile progress samples frontend",
+    "config options wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -37,7 +37,7 @@ INSIDE = {
         "__init__",
     ],
     "media": [
-        "suffixes colour files timing profiles clip",
+        "suffixes colour files timing profiles clip jpeg",
         "targets modes pixels",
         "images streams",
         "metadata pictures video",
@@ -125,8 +125,8 @@ INSIDE = {
         "__init__",
     ],
     "widgets": [
-        "controls failures uploads worker detected calls",
-        "job",
+        "controls failures kept uploads worker detected calls",
+        "face job",
         "preview",
         "inputs",
         "panel webcam",
@@ -200,6 +200,12 @@ def test_files_and_functions_stay_small(file: Path) -> None:
 def test_there_is_one_grid_sample() -> None:
     users = [file.name for file in FILES if "grid_sample(" in file.read_text(encoding="utf-8")]
     assert users == ["grid.py"]
+
+
+def test_there_is_one_psnr_and_one_list_of_suffixes() -> None:
+    texts = {file: file.read_text(encoding="utf-8") for file in FILES}
+    assert [file.name for file, text in texts.items() if "log10(" in text] == ["frames.py"]
+    assert {file.parent.name for file, text in texts.items() if '".mkv"' in text} == {"media"}
 
 
 def test_only_media_reads_videos() -> None:

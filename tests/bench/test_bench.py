@@ -29,7 +29,7 @@ from motionkit.frames import decibels
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.structures import Progress
 from motionkit.weights import checkpoints
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 CPU = torch.device("cpu")
 

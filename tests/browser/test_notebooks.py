@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -14,13 +13,14 @@ import run as runner
 
 from motionkit import media, samples, trust
 from tests.browser.test_live import PATIENCE, Live, film, filmed  # noqa: F401
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from tests.browser.conftest import Lab, Notebook
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 FRAMES = 12
 # Tall enough that JupyterLab draws the widget's cell, wherever the page is.
 VIEW = {"width": 1400, "height": 2000}

@@ -104,8 +104,8 @@ def try_file(path: Path, target: Path) -> str:
             use(path)
         except MotionkitError as error:
             outcome = "refused"
-            assert path.name in str(error), f"the error does not name the file: {error}"
-            assert "\n" not in str(error), f"the error has several lines: {error}"
+            if path.name not in str(error) or "\n" in str(error):
+                raise AssertionError("not one line that names the file") from error
     return outcome
 
 
@@ -141,7 +141,7 @@ def main(count: int, seed: int) -> None:
             begun = time.monotonic()
             try:
                 seen[try_file(path, Path(folder) / "out.mp4") if path.stat().st_size else "empty"] += 1
-            except Exception:  # noqa: BLE001  # what escapes is what is looked for
+            except Exception:  # what escapes is what is looked for
                 text = traceback.format_exc()
                 place = "".join(traceback.format_exc().splitlines()[-3:])
                 if place not in seen:

@@ -19,7 +19,7 @@ from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, resize_flow, softmax, warp
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 VARIANTS = {
     "plain": {},
