@@ -43,6 +43,7 @@ class AnimateOptions:
         face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
         paste_back: Blend the animated square into the full source picture.
         audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none".
+        audio_track: Which of the clip's audio tracks, from 0; None is the one marked as the default, else the first.
         overlays: Extra collage panels, any of ``OVERLAYS``.
         label: Put the visible "AI" badge on what is written. Metadata says so in any case.
 
@@ -65,6 +66,7 @@ class AnimateOptions:
     face: Literal["largest", "all"] | int = "largest"
     paste_back: bool = False
     audio: Literal["auto", "driving", "source", "none"] = "auto"
+    audio_track: int | None = None
     overlays: tuple[str, ...] = ()
     label: bool = True
 
@@ -79,6 +81,8 @@ class AnimateOptions:
         _check_choice("audio", self.audio, AUDIO)
         _check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         _check_choice("face", self.face, ("largest", "all"), or_index=True)
+        if self.audio_track is not None:
+            _check_choice("audio_track", self.audio_track, (), or_index=True)
         for overlay in self.overlays:
             _check_choice("overlay", overlay, OVERLAYS)
         for name in ("batch_size", "size"):

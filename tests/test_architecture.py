@@ -15,7 +15,7 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors",
-    "frames",
+    "bounds frames",
     "structures",
     "config options wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
@@ -37,12 +37,12 @@ INSIDE = {
         "__init__",
     ],
     "media": [
-        "suffixes colour",
-        "targets jpeg",
+        "suffixes colour files timing profiles clip jpeg",
+        "targets modes pixels",
         "images streams",
-        "metadata reading",
-        "seeking audio",
-        "writing",
+        "metadata pictures video",
+        "reading audio",
+        "seeking writing",
         "tone",
         "__init__",
     ],

@@ -38,12 +38,15 @@ class Sinks:
         self.options, self.still = options, still
         self.metadata = trust.container_metadata()
         audio = choose_audio(options.audio, driving, subject)
-        self.writers = [
-            None if path is None else media.VideoWriter(path, fps=self.fps, audio=audio, metadata=self.metadata)
-            for path in (output, collage)
-        ]
+        if audio is None and options.audio_track is not None and options.audio != "none":
+            raise InputError("There is no such audio track", got=options.audio_track, expected="a clip with sound")
+        self.writers = [None if path is None else self._writer(path, audio) for path in (output, collage)]
         self.sheet = None if still is None else layout.ContactSheet(driving.length)
         self.stack = ExitStack()
+
+    def _writer(self, path: str | Path, audio: media.Clip | None) -> media.VideoWriter:
+        track = self.options.audio_track
+        return media.VideoWriter(path, fps=self.fps, audio=audio, audio_track=track, metadata=self.metadata)
 
     def __enter__(self) -> Sinks:
         for writer in self.writers:

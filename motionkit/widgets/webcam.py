@@ -24,7 +24,7 @@ from motionkit.frames import Frame
 from motionkit.frontend import script, style
 from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession
-from motionkit.media.images import check_file
+from motionkit.media.files import check_file
 from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.model import Model
 from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
