@@ -17,6 +17,8 @@ LAYERS = [
     "errors",
     "frames",
     "structures",
+    "bounds",
+    "networks",
     "config wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
