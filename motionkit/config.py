@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
-from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from motionkit.bounds import (
@@ -34,7 +33,6 @@ from motionkit.structures import Box
 
 __all__ = [
     "PRECISIONS",
-    "PUBLISHED",
     "AnimateOptions",
     "DenseMotionConfig",
     "DiscriminatorConfig",
@@ -235,30 +233,6 @@ class ModelConfig:
             "discriminator_params": flat["discriminator"],
         }
 
-
-def _published(name: str, domain: str, *, sn: bool, use_kp: bool, single_jacobian_map: bool = False) -> ModelConfig:
-    return ModelConfig(
-        name=name,
-        domain=domain,
-        kp_detector=KpDetectorConfig(single_jacobian_map=single_jacobian_map),
-        discriminator=DiscriminatorConfig(sn=sn, use_kp=use_kp),
-    )
-
-
-# All eight share one architecture (arXiv 2003.00196, supplementary); the fashion file was trained without sn
-# according to its YAML but carries spectral norm nevertheless, so the file's truth is kept here.
-PUBLISHED: Mapping[str, ModelConfig] = MappingProxyType(
-    {
-        "vox": _published("vox", "face", sn=True, use_kp=False),
-        "vox-adv": _published("vox-adv", "face", sn=False, use_kp=True),
-        "taichi": _published("taichi", "body", sn=False, use_kp=False),
-        "taichi-adv": _published("taichi-adv", "body", sn=False, use_kp=True),
-        "fashion": _published("fashion", "fashion", sn=True, use_kp=False),
-        "bair": _published("bair", "robot", sn=True, use_kp=False),
-        "mgif": _published("mgif", "cartoon", sn=True, use_kp=False, single_jacobian_map=True),
-        "nemo": _published("nemo", "smile", sn=True, use_kp=False),
-    }
-)
 
 STRENGTH_RANGE = (0.0, 2.0)
 GAIN_RANGE = (0.0, 4.0)
