@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 
 from motionkit import load_model, media, samples, trust
-from motionkit.options import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
+from motionkit.config import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.training.view import read_scalars
 from tests.support.places import ROOT
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from motionkit.bounds import FRAMES, GAP, RATES, SECONDS
+from motionkit.config.bounds import FRAMES, GAP, RATES, SECONDS
 from motionkit.errors import InputError, MediaError
 
 __all__ = ["JITTER", "MAX_DENOMINATOR", "as_rate", "as_seconds", "at_constant_rate", "check_count", "shown"]
