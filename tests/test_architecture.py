@@ -107,7 +107,7 @@ INSIDE = {
         "__init__",
     ],
     "weights": [
-        "partfile registry shapes",
+        "integrity partfile registry shapes",
         "checkpoints download",
         "store",
         "__init__",
