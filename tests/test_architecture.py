@@ -66,7 +66,7 @@ INSIDE = {
         "__init__",
     ],
     "data": [
-        "batch config",
+        "batch config workers worker_server",
         "clips truth augmentation",
         "pairs preparation",
         "__init__",

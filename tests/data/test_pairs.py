@@ -86,7 +86,7 @@ def numbers(batch: Batch) -> list[tuple[int, int]]:
 
 
 def same(one: Batch, other: Batch) -> bool:
-    return all(torch.equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(Batch) if f.name != "truth")
+    return all(torch.equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(Batch) if f.name not in ("truth", "warned"))
 
 
 # What is in a folder
