@@ -30,7 +30,7 @@ from motionkit.modules.first_order import FirstOrderModel
 from motionkit.published import PUBLISHED
 from motionkit.structures import Progress
 from motionkit.weights import checkpoints
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 CPU = torch.device("cpu")
 

@@ -20,7 +20,7 @@ from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, resiz
 from motionkit.published import PUBLISHED
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 VARIANTS = {
     "plain": {},
