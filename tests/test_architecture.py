@@ -70,7 +70,7 @@ INSIDE = {
         "__init__",
     ],
     "data": [
-        "batch config",
+        "batch config workers worker_server",
         "clips truth augmentation",
         "pairs preparation",
         "__init__",
@@ -111,7 +111,7 @@ INSIDE = {
         "__init__",
     ],
     "weights": [
-        "partfile registry shapes",
+        "integrity partfile registry shapes",
         "checkpoints download",
         "store",
         "__init__",
