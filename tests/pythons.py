@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
         with (logs / f"{version}.log").open("w", encoding="utf-8") as log:
             outcomes[version] = outcome(version, suite, log)
         print(f"Python {version}: {outcomes[version]}", flush=True)
-    if not any(said.startswith("passed") for said in outcomes.values()):
+    if all(said == "not here" for said in outcomes.values()):
         print("nothing was tried: none of these versions is here", file=sys.stderr)
         return 1
     return int(any(said.startswith("failed") for said in outcomes.values()))

@@ -18,13 +18,12 @@ import pytest
 from packaging.requirements import Requirement
 
 from motionkit import samples
+from tests.support.places import ROOT
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-ROOT = Path(__file__).parent.parent
 
 
 def declared() -> dict[str, Any]:

@@ -12,13 +12,14 @@ import torch
 from motionkit import media, samples
 from motionkit.animation.moments import animate
 from motionkit.bench.measure import count_flop
-from motionkit.config import AnimateOptions
 from motionkit.errors import ConfigError, DeviceError, InputError, WeightsError
 from motionkit.model import Model, load_model, pick_device
+from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
 from motionkit.weights.registry import WEIGHTS
-from tests.conftest import GOLDEN, seeded_model, tiny_config
+from tests.support.networks import tiny_model
+from tests.support.places import GOLDEN
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +132,7 @@ def test_align_corners_can_be_overridden(driving: list[np.ndarray]) -> None:
 
 
 def test_an_encoded_source_serves_as_the_picture_does() -> None:
-    model = Model(seeded_model(tiny_config()), device="cpu", precision="float32")
+    model = tiny_model()
     picture, other = torch.rand(1, 3, 32, 32), torch.rand(3, 3, 32, 32)
     at, moved = model.detect(picture), model.detect(other)
     plain, encoded = model.generate(picture, at, moved), model.generate(model.encode(picture), at, moved)
@@ -142,12 +143,12 @@ def test_an_encoded_source_serves_as_the_picture_does() -> None:
 
 
 def test_a_size_that_the_networks_cannot_see_is_an_error() -> None:
-    model = Model(seeded_model(tiny_config()), device="cpu", precision="float32")
+    model = tiny_model()
     with pytest.raises(ConfigError, match="multiples of 8"):
         model.detect(torch.rand(1, 3, 36, 36))
 
 
 def test_a_model_says_what_it_is() -> None:
-    model = Model(seeded_model(tiny_config()), device="cpu", precision="float32")
+    model = tiny_model()
     assert repr(model) == "Model('tiny', device='cpu', precision='float32')"
     assert isinstance(model.detect(torch.rand(2, 3, 32, 32)), Keypoints)

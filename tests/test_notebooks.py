@@ -25,10 +25,11 @@ import torch
 from PIL import Image
 
 from motionkit import load_model, media, samples, trust
-from motionkit.config import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
+from motionkit.options import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.training.view import read_scalars
+from tests.support.places import ROOT
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 RENDERED = NOTEBOOKS.parent / "docs" / "notebooks"
 NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 

@@ -7,9 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from motionkit.bounds import TEXT
 from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
-from motionkit.config import OVERLAYS, AnimateOptions
 from motionkit.errors import InputError
+from motionkit.options import AUDIO, OVERLAYS, AnimateOptions
 from motionkit.structures import Box
 
 __all__ = ["add_commands", "options"]
@@ -50,7 +51,10 @@ def _add_animate(command: AddCommand) -> None:
     picture.add_argument("--paste-back", action="store_true", help="blend the result into the whole source picture")
     picture.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the result in pixels")
     picture.add_argument("--batch-size", type=int, default=DEFAULTS.batch_size, help="frames computed at once")
-    picture.add_argument("--no-audio", action="store_true", help="leave the driving clip's audio out")
+    picture.add_argument(
+        "--audio", default=DEFAULTS.audio, choices=AUDIO, help="whose sound: auto is the driving's, else the source's"
+    )
+    picture.add_argument("--audio-track", type=int, metavar="N", help="which of its audio tracks, from 0")
     picture.add_argument("--no-label", action="store_true", help="leave the visible badge out (metadata stays)")
     picture.add_argument(
         "--overlay", action="append", default=[], choices=OVERLAYS, help="extra collage panel; can be repeated"
@@ -77,7 +81,6 @@ def options(given: argparse.Namespace) -> AnimateOptions:
         "face": _index(given.face),
         "source_box": _box(given.source_box),
         "driving_box": _box(given.driving_box),
-        "audio": not given.no_audio,
         "label": not given.no_label,
         "overlays": tuple(given.overlay),
     }
@@ -94,7 +97,7 @@ def _gain(text: str) -> tuple[str | int, float]:
 
 def _index(text: str) -> Any:
     """A number if the text is one, else the text."""
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.isdecimal() and len(text) <= TEXT else text
 
 
 def _box(text: str | None) -> Box | None:
@@ -104,7 +107,9 @@ def _box(text: str | None) -> Box | None:
         left, top, right, bottom = (int(part) for part in text.split(","))
         return Box(left, top, right, bottom)
     except ValueError:
-        raise InputError("This is not a box", got=repr(text), expected="LEFT,TOP,RIGHT,BOTTOM in pixels") from None
+        raise InputError(
+            "This is not a box", got=repr(text[:TEXT]), expected="LEFT,TOP,RIGHT,BOTTOM in pixels"
+        ) from None
 
 
 def _animate(given: argparse.Namespace) -> None:
@@ -124,11 +129,13 @@ def _animate(given: argparse.Namespace) -> None:
 
 
 def _extract(given: argparse.Namespace) -> None:
+    from motionkit.media import check_target
     from motionkit.motion.templates import SUFFIX, save_template
     from motionkit.pipeline.run import extract
 
     if Path(given.output).suffix.lower() != SUFFIX:  # before any work
         raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")
+    check_target(given.output, given.driving, any_suffix=True)
     template = extract(open_driving(given, given.driving), model=load_model(given), progress=True)
     save_template(given.output, template)
     print(f"{given.output}: {len(template.keypoints)} frames of motion")

@@ -1,14 +1,17 @@
 """``motionkit …``: a thin skin over the verbs.
 
-Exit status 0, 1 for a mistake that the user can mend (one line on stderr), 130 for Ctrl-C.
+Exit status 0, 1 for a mistake that the user can mend (one line on stderr), 130 for Ctrl-C, 143 for SIGTERM.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from motionkit.cli import animation, bench, inspection, training, weights
@@ -32,18 +35,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("always", MotionkitWarning)
         warnings.showwarning = lambda message, *_, **__: print(f"motionkit: {message}", file=sys.stderr)
-        try:
-            given.run(given)
-        except AnimationCancelled as stopped:
-            print(f"motionkit: {stopped}", file=sys.stderr)
-            return 130
-        except KeyboardInterrupt:
-            print("motionkit: stopped.", file=sys.stderr)
-            return 130
-        except MotionkitError as error:
-            print(f"motionkit: {error}", file=sys.stderr)
-            return 1
+        with _terminated_cleanly() as terminated:
+            status = _run(given)
+        return 143 if terminated else status
+
+
+def _run(given: argparse.Namespace) -> int:
+    try:
+        given.run(given)
+    except AnimationCancelled as stopped:
+        print(f"motionkit: {stopped}", file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print("motionkit: stopped.", file=sys.stderr)
+        return 130
+    except MotionkitError as error:
+        print(f"motionkit: {error}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print("motionkit: There is not enough memory for this. Try a smaller size, clip or batch.", file=sys.stderr)
+        return 1
     return 0
+
+
+@contextmanager
+def _terminated_cleanly() -> Iterator[list[int]]:
+    """Stop as for Ctrl-C at the first SIGTERM, so that what is half written is removed; fills the list it gives."""
+    received: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        received.append(number)
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # Python sets no handlers there
+        yield received
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Parser(argparse.ArgumentParser):

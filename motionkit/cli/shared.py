@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from motionkit.bounds import TEXT
 from motionkit.config import PRECISIONS
 
 if TYPE_CHECKING:
@@ -42,10 +44,15 @@ def number(text: str) -> Fraction:
     Raises:
         argparse.ArgumentTypeError: It is none.
     """
+    # Fraction would write out all the digits of 1e999999999.
+    exponent = re.search(r"e[+-]?0*(\d*)", text, re.IGNORECASE)
     try:
+        if len(text) > TEXT or (exponent and len(exponent[1]) > 2):
+            raise ValueError
         return Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 25, 1.5 or 30000/1001") from None
+        short = text if len(text) <= TEXT else f"{text[:TEXT]}…"
+        raise argparse.ArgumentTypeError(f"{short!r} is not a number such as 25, 1.5 or 30000/1001") from None
 
 
 def load_model(given: argparse.Namespace) -> Model:

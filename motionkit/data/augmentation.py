@@ -5,19 +5,18 @@ Legend: K keypoints, H W picture size, h w size of the stored flow, z a place in
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torchvision.transforms.v2 import functional as transforms
 
 from motionkit.data.batch import Truth
 from motionkit.data.config import AugmentationConfig
 from motionkit.errors import ConfigError
+from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.modules.grid import identity_grid, warp
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames, to_tensor
@@ -276,11 +275,5 @@ def _degrade(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         pictures = pictures + torch.from_numpy(grain)
     if compress:
         quality = int(rng.integers(*_QUALITY))
-        pictures = to_tensor([_compressed(frame, quality) for frame in to_frames(pictures)])
+        pictures = to_tensor([decode_jpeg(encode_jpeg(frame, quality)) for frame in to_frames(pictures)])
     return pictures
-
-
-def _compressed(frame: np.ndarray, quality: int) -> np.ndarray:
-    file = io.BytesIO()
-    Image.fromarray(frame).save(file, "JPEG", quality=quality)
-    return np.array(Image.open(file))

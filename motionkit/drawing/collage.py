@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from motionkit.bounds import SIDE
 from motionkit.drawing.captions import write_caption
 from motionkit.errors import InputError
 from motionkit.frames import Frame, check_frame
@@ -97,13 +98,18 @@ def scale_to_height(frame: Frame, height: int) -> Frame:
         A frame of this height; the same one if it has it.
 
     Raises:
-        InputError: A height below 1.
+        InputError: A height below 1, or a side above ``bounds.SIDE``.
     """
-    if height < 1:
-        raise InputError("The height of a picture is too small", got=height, expected="at least 1 pixel")
+    width = max(1, round(frame.shape[1] * height / frame.shape[0]))
+    if not 1 <= height <= SIDE or width > SIDE:
+        raise InputError(
+            f"The height of a picture is too {'small' if height < 1 else 'large'}",
+            got=f"{width}x{height} pixels" if height >= 1 else height,
+            expected=f"at least 1 pixel, width and height at most {SIDE}",
+        )
     if frame.shape[0] == height:
         return frame
-    return _resize(frame, max(1, round(frame.shape[1] * height / frame.shape[0])), height)
+    return _resize(frame, width, height)
 
 
 class ContactSheet:

@@ -18,6 +18,7 @@ from motionkit.structures import Box
 
 __all__ = ["crop", "paste_back"]
 
+REACH = 8  # sides of the picture that a box may have
 FEATHER = 0.08  # width of the soft edge, as a share of the box
 
 
@@ -30,7 +31,8 @@ def crop(image: Frame, box: Box, *, size: int | None = None) -> Frame:
         size: Side in pixels to resize a square to, anti-aliased; None keeps the box's.
 
     Raises:
-        InputError: ``size`` is given for a box that is not square, which would stretch it.
+        InputError: ``size`` is given for a box that is not square, which would stretch it; or the box is far larger
+            than the picture.
     """
     if size is not None and box.width != box.height:
         raise InputError(
@@ -41,6 +43,12 @@ def crop(image: Frame, box: Box, *, size: int | None = None) -> Frame:
     if box.roll:
         return _turned_crop(image, box, box.width if size is None else size)
     height, width = image.shape[:2]
+    if max(box.width, box.height) > REACH * max(height, width):
+        raise InputError(
+            "The box is far larger than the picture",
+            got=f"{box.width}x{box.height} pixels of {width}x{height}",
+            expected=f"sides of at most {REACH * max(height, width)} pixels",
+        )
     if box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height:
         part = image[box.top : box.bottom, box.left : box.right]
     else:

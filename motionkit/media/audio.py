@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 
 from motionkit.errors import MotionkitWarning
-from motionkit.media.reading import Clip
-from motionkit.media.streams import clock_of, is_av_error, open_container, video_stream
+from motionkit.media.clip import Clip
+from motionkit.media.streams import audio_stream, clock_of, is_damage, open_container, video_stream
 from motionkit.media.targets import explain
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ class AudioFeed:
         clip: A video with audio.
         container: PyAV's output container; gets an audio stream.
         suffix: The container's, with the full stop.
+        track: Which of the clip's audio tracks, from 0; None is the one marked as the default, else the first.
     """
 
-    def __init__(self, clip: Clip, container: OutputContainer, suffix: str) -> None:
+    def __init__(self, clip: Clip, container: OutputContainer, suffix: str, track: int | None = None) -> None:
         self.name = clip.info.path.name
         self.input = open_container(clip.info.path)
-        self.stream = self.input.streams.audio[0]
+        self.stream = audio_stream(self.input, clip.info.path, track)
         video = video_stream(self.input, clip.info.path)
         # Time 0 of the result is the cut's start, counted from the first picture.
         self.zero = clip.start + (video.start_time or 0) * clock_of(video)
@@ -112,7 +113,7 @@ class AudioFeed:
         try:
             yield from items
         except Exception as error:
-            if not is_av_error(error):
+            if not is_damage(error):
                 raise
             message = f"The audio of {self.name} is damaged ({explain(error)}); it is used up to there"
             warnings.warn(message, MotionkitWarning, stacklevel=2)

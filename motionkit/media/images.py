@@ -2,78 +2,80 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from motionkit.errors import InputError, MediaError, MissingPackageError
+from motionkit.bounds import PICTURE_PIXELS
+from motionkit.errors import InputError, MediaError, MissingPackageError, MotionkitError
 from motionkit.frames import Frame
+from motionkit.media.files import check_file
+from motionkit.media.modes import PILLOW_DAMAGE, to_frame
 from motionkit.media.suffixes import IMAGE_SUFFIXES
 from motionkit.media.targets import explain, part_name
+from motionkit.wholefile import check_replaceable, replace
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from PIL import ImageFile
 
-__all__ = ["DESCRIPTION", "check_file", "is_image", "read_image", "write_image"]
+__all__ = ["DESCRIPTION", "is_image", "open_picture", "picture_kind", "read_image", "write_image"]
 
-HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif")
+# What Pillow may take a file for. Not EPS, which it has Ghostscript run, nor film formats of which it reads one frame.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "QOI", "AVIF", "HEIF")
+ANIMATED = ("WEBP", "PNG", "AVIF")
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+AVIF_BRANDS = (b"avif", b"avis")
 JPEG_QUALITY = 95
 DESCRIPTION = 0x010E  # of EXIF: the one text field that every reader shows
 
 
-def check_file(path: str | Path) -> Path:
-    """Return the path if it is a file with something in it.
-
-    Args:
-        path: What was given for a file.
-
-    Raises:
-        InputError: There is no such file, or it is a folder.
-        MediaError: The file is empty, or may not be read.
-    """
-    file = Path(path)
-    if file.is_dir():
-        raise InputError("This is a folder where a file belongs", got=str(path))
-    if not file.exists():
-        names = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        near = get_close_matches(file.name, names, n=1)
-        raise InputError("There is no such file", got=str(path), todo=f"Did you mean {near[0]}?" if near else None)
-    if not os.access(file, os.R_OK):
-        raise MediaError("The file cannot be read", got=str(path), todo="Check its permissions")
-    if file.stat().st_size == 0:
-        raise MediaError("The file is empty", got=str(path))
-    return file
+class TooLargeError(MediaError):
+    """A picture beyond ``bounds.PICTURE_PIXELS``: it is one, and nothing else tries to read it."""
 
 
 def is_image(path: str | Path) -> bool:
-    """Whether a file holds a still picture, by its content; GIFs count as clips.
+    """Whether a file holds a still picture, by its content; GIFs and animated pictures count as clips.
 
     Args:
         path: Any path; one without a file is none.
-    """
-    from PIL import Image, UnidentifiedImageError
 
-    file = Path(path)
-    if not file.is_file():
-        return False
-    if _is_heif(file):
-        return True
+    Raises:
+        MediaError: It is a picture too large to open.
+    """
     try:
-        with Image.open(file) as picture:
-            kind: str | None = picture.format
-            return kind != "GIF"
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        file = check_file(path)
+    except MotionkitError:
         return False
+    return picture_kind(file) == "still"
+
+
+def picture_kind(file: Path) -> Literal["still", "moving", "gif"] | None:
+    """What kind of picture a file holds, by its content: moving are WebP, PNG and AVIF of several frames; None is none.
+
+    Args:
+        file: One that ``check_file`` gave.
+    """
+    kind = _container(file)
+    if kind is not None and not _can_read(kind):
+        return "still"  # reading it says what is missing
+    try:
+        with open_picture(file) as picture:
+            if picture.format == "GIF":
+                return "gif"
+            moves = picture.format in ANIMATED and getattr(picture, "n_frames", 1) > 1  # a TIFF has pages
+            return "moving" if moves else "still"
+    except MediaError as error:
+        if isinstance(error, TooLargeError):
+            raise
+        return None
 
 
 def read_image(path: str | Path) -> Frame:
     """Read a picture as it is meant to be seen.
 
-    EXIF orientation is applied, transparency lies on white, 16 bits become 8, grey, CMYK and palettes become RGB.
+    EXIF orientation is applied, colours become sRGB, transparency lies on white, 16 bits become 8, grey, CMYK and
+    palettes become RGB. Floats in [0, 1] are scaled. Of an animation it is the first frame.
 
     Args:
         path: A file that Pillow reads, or HEIC with pillow-heif.
@@ -83,21 +85,46 @@ def read_image(path: str | Path) -> Frame:
 
     Raises:
         InputError: No such file, or a folder.
-        MediaError: Empty, damaged, or no picture.
-        MissingPackageError: HEIC without pillow-heif.
+        MediaError: Empty, damaged, too large, or no picture.
+        MissingPackageError: HEIC without pillow-heif, AVIF with an older Pillow.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     file = check_file(path)
-    if _is_heif(file):
-        _register_heif(file)
+    kind = _container(file)
+    if kind is not None and not _can_read(kind):
+        raise _missing(kind, file)
+    with open_picture(file) as picture:
+        return to_frame(picture, file.name)
+
+
+@contextmanager
+def open_picture(file: Path) -> Iterator[ImageFile.ImageFile]:
+    """Open a picture with Pillow; whatever goes wrong inside the block is the file's damage.
+
+    Args:
+        file: One that ``check_file`` gave.
+
+    Raises:
+        MediaError: It is no picture, damaged or too large.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    Image.init()
+    formats = [name for name in FORMATS if name in Image.OPEN]
+    if Image.MAX_IMAGE_PIXELS is not None and PICTURE_PIXELS.value > 2 * Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = -(-PICTURE_PIXELS.value // 2)  # Pillow refuses twice as many; someone asked for more
     try:
-        with Image.open(file) as picture:
-            return np.array(_to_rgb(ImageOps.exif_transpose(picture)))
+        with Image.open(file, formats=formats) as picture:
+            if picture.width * picture.height > PICTURE_PIXELS.value:
+                raise _too_large(file)
+            yield picture
+    except MotionkitError:
+        raise
     except UnidentifiedImageError:
-        raise MediaError("This is not a picture", got=str(path), expected="PNG, JPEG, WebP, TIFF, BMP …") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise MediaError("The picture cannot be read", got=f"{path} ({explain(error)})") from None
+        raise MediaError("This is not a picture", got=str(file), expected="PNG, JPEG, WebP, TIFF, BMP …") from None
+    except Image.DecompressionBombError:
+        raise _too_large(file) from None
+    except PILLOW_DAMAGE as error:
+        raise MediaError("The picture cannot be read", got=f"{file} ({explain(error)})") from None
 
 
 def write_image(path: str | Path, frame: Frame, *, metadata: Mapping[str, str] | None = None) -> None:
@@ -109,7 +136,7 @@ def write_image(path: str | Path, frame: Frame, *, metadata: Mapping[str, str] |
         metadata: Name to text; stored as PNG text chunks, or as the EXIF description.
 
     Raises:
-        InputError: The suffix is another one.
+        InputError: The suffix is another one, or the path is there and no regular file.
         MediaError: The file cannot be written.
     """
     from PIL import Image
@@ -119,6 +146,7 @@ def write_image(path: str | Path, frame: Frame, *, metadata: Mapping[str, str] |
     suffix = target.suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
         raise InputError("Unknown kind of picture", got=target.name, expected=" ".join(IMAGE_SUFFIXES))
+    check_replaceable(target)
     options: dict[str, Any] = {}
     if suffix == ".png":
         info = PngInfo()
@@ -133,35 +161,57 @@ def write_image(path: str | Path, frame: Frame, *, metadata: Mapping[str, str] |
     part = part_name(target)
     try:
         Image.fromarray(frame).save(part, **options)
-        os.replace(part, target)
-    except OSError as error:
+        replace(part, target)
+    except (OSError, ValueError) as error:  # Pillow's for a picture that is too large for its kind
+        if isinstance(error, MotionkitError):
+            raise
         raise MediaError("The picture cannot be written", got=f"{path} ({explain(error)})") from None
     finally:
         part.unlink(missing_ok=True)
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    from PIL import Image
-
-    if picture.mode.startswith("I;16") or picture.mode == "I":
-        return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return picture.convert("RGB")
+def _too_large(file: Path) -> TooLargeError:
+    return TooLargeError(
+        "The picture is too large", got=str(file), expected=PICTURE_PIXELS.expected, todo=PICTURE_PIXELS.todo
+    )
 
 
-def _is_heif(file: Path) -> bool:
+def _container(file: Path) -> str | None:
+    """HEIC or AVIF, of a picture in that kind of container; else None."""
     with file.open("rb") as stream:
-        start = stream.read(12)
-    return start[4:8] == b"ftyp" and start[8:12] in HEIF_BRANDS
+        start = stream.read(64)
+    if start[4:8] != b"ftyp":
+        return None
+    brand, length = start[8:12], int.from_bytes(start[:4], "big")
+    others = [start[at : at + 4] for at in range(16, min(length, len(start)), 4)]
+    if brand in AVIF_BRANDS or (brand in (b"mif1", b"msf1") and any(other in AVIF_BRANDS for other in others)):
+        return "AVIF"
+    return "HEIC" if brand in HEIF_BRANDS else None
 
 
-def _register_heif(file: Path) -> None:
+def _can_read(kind: str) -> bool:
+    """Whether Pillow reads this kind, with its plugin for HEIC where that is there."""
+    from PIL import features
+
+    if kind == "AVIF":
+        return "avif" in features.get_supported_modules()
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
-        raise MissingPackageError(
-            "HEIC pictures need another package", got=str(file), todo='Run: pip install "motionkit[heic]"'
-        ) from None
+        return False
     register_heif_opener()
+    return True
+
+
+def _missing(kind: str, file: Path) -> MissingPackageError:
+    if kind == "AVIF":
+        from PIL import __version__
+
+        return MissingPackageError(
+            "AVIF pictures need Pillow 11.3 or newer",
+            got=f"Pillow {__version__} for {file}",
+            todo="Run: pip install --upgrade pillow",
+        )
+    return MissingPackageError(
+        "HEIC pictures need another package", got=str(file), todo='Run: pip install "motionkit[heic]"'
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from motionkit.media.images import DESCRIPTION, check_file, is_image
+from motionkit.media.files import check_file
+from motionkit.media.images import DESCRIPTION, open_picture, picture_kind
+from motionkit.media.streams import damage, open_container
 
 __all__ = ["read_metadata"]
 
@@ -22,17 +24,15 @@ def read_metadata(path: str | Path) -> dict[str, str]:
 
     Raises:
         InputError: There is no such file, or it is a folder.
-        MediaError: The file is empty, or may not be read.
+        MediaError: The file is empty or damaged, or may not be read.
     """
-    import av
-    from PIL import Image
-
     file = check_file(path)
-    if not is_image(file) and file.suffix.lower() != ".gif":
-        with av.open(str(file)) as container:
+    if picture_kind(file) is None:
+        with damage(file), open_container(file) as container:
             return {key.lower(): value for key, value in container.metadata.items()}
-    with Image.open(file) as picture:
-        tags = {key: _text(value) for key, value in picture.info.items() if isinstance(value, (str, bytes))}
+    with open_picture(file) as picture:
+        info = [(key, value) for key, value in picture.info.items() if isinstance(key, str)]
+        tags = {key: _text(value) for key, value in info if isinstance(value, (str, bytes))}
         lines = _exif_text(picture.getexif().get(DESCRIPTION, "")).splitlines()
     pairs = (line.partition(": ") for line in lines)
     return {key: value for key, value in tags.items() if key != "exif"} | {key: value for key, _, value in pairs}

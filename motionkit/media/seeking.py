@@ -12,11 +12,22 @@ from typing import TYPE_CHECKING
 
 from motionkit.errors import MediaError
 from motionkit.frames import Frame
-from motionkit.media.colour import hdr_curve
-from motionkit.media.images import check_file
-from motionkit.media.reading import JITTER, Clip, to_array
-from motionkit.media.streams import clock_of, is_av_error, open_container, rate_of, video_stream
-from motionkit.media.targets import explain
+from motionkit.media.clip import Clip
+from motionkit.media.files import check_file
+from motionkit.media.images import picture_kind
+from motionkit.media.pixels import aspect_of, displayed_size, to_array
+from motionkit.media.reading import open_clip
+from motionkit.media.streams import (
+    check_pixels,
+    clock_of,
+    damage,
+    is_damage,
+    open_container,
+    rate_of,
+    video_stream,
+)
+from motionkit.media.timing import JITTER
+from motionkit.media.video import shown_for
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -44,16 +55,21 @@ def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[Frame]:
         MediaError: It is no video, is damaged there, or ends before.
     """
     file = check_file(path)
+    if picture_kind(file) == "moving":
+        return _read_on(open_clip(file), numbers)
     found: dict[int, Frame] = {}
-    try:
-        with _Reader(file) as reader:
-            for number in sorted(set(numbers)):
-                frame = reader.read(number)
-                found[number] = to_array(frame, None, hdr_curve(int(getattr(frame, "color_trc", 0) or 0)))
-    except Exception as error:
-        if not is_av_error(error):
-            raise
-        raise MediaError("The video is damaged", got=f"{path} ({explain(error)})") from error
+    with damage(file), _Reader(file) as reader:
+        for number in sorted(set(numbers)):
+            found[number] = reader.picture(number)
+    return [found[number] for number in numbers]
+
+
+def _read_on(clip: Clip, numbers: Sequence[int]) -> list[Frame]:
+    """Frames of a clip that cannot be sought in."""
+    wanted = set(numbers)
+    found = {at: frame for at, frame in enumerate(islice(clip, max(wanted, default=0) + 1)) if at in wanted}
+    if missing := wanted - found.keys():
+        raise MediaError("The video ends before", got=f"frame {min(missing)} of {clip.info.path}")
     return [found[number] for number in numbers]
 
 
@@ -75,11 +91,11 @@ def spread_frames(clip: Clip, count: int) -> list[Frame]:
 class _Reader:
     """An open video that goes forward to one frame after the other."""
 
-    _held: (
-        tuple[Fraction, VideoFrame] | None
-    )  # the frame that is shown, and the one after it, with their times in seconds
-    _ahead: tuple[Fraction, VideoFrame] | None
-    _frames: Iterator[tuple[Fraction, VideoFrame]]
+    # The frame that is shown and the one after it: second at which it begins, seconds for which it is shown, itself.
+    _held: tuple[Fraction, Fraction, VideoFrame] | None
+    _ahead: tuple[Fraction, Fraction, VideoFrame] | None
+    _frames: Iterator[tuple[Fraction, Fraction, VideoFrame]]
+    _size: tuple[int, int]
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -92,13 +108,19 @@ class _Reader:
             if self._ahead is None:
                 raise MediaError("No frame of the video can be read", got=str(self._path))
             self._origin = self._ahead[0]
+            self._size = displayed_size(self._ahead[2], aspect_of(self._stream))
+            check_pixels(*self._size, self._path)
             self._closing = self._closing.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    def read(self, number: int) -> VideoFrame:
+    def picture(self, number: int) -> Frame:
+        """The frame that is shown at this place, as it is seen; numbers rise from call to call."""
+        return to_array(self._read(number), self._size)
+
+    def _read(self, number: int) -> VideoFrame:
         """The decoded frame that is shown at this place of the constant rate; numbers rise from call to call."""
         self._wanted = self._origin + number / self._rate
         if self._ahead is not None and self._wanted - self._ahead[0] > NEAR:
@@ -112,11 +134,14 @@ class _Reader:
             # It is shown for long, or the one that is shown was left out.
             self._open(skip=False)
             self._go_to(number)
-        ends = self._held is None or (self._ahead is None and 0 < number > self._place(self._held[0]) + JITTER)
-        if ends:
+        if self._held is None or (self._ahead is None and number > self._last(*self._held)):
             raise MediaError("The video ends before", got=f"frame {number} of {self._path}")
-        assert self._held is not None
-        return self._held[1]
+        return self._held[2]
+
+    def _last(self, time: Fraction, lasts: Fraction, _: VideoFrame) -> int:
+        """The last place at which the video's last frame is shown, as ``at_constant_rate`` has it."""
+        begins = math.floor(self._place(time) + JITTER)
+        return max(0, begins, math.ceil(self._place(time + lasts) - JITTER) - 1)
 
     def _place(self, time: Fraction) -> Fraction:
         return (time - self._origin) * self._rate
@@ -141,7 +166,7 @@ class _Reader:
         try:
             self._container.seek(int(self._wanted / clock_of(self._stream)), stream=self._stream)
         except Exception as error:
-            if not is_av_error(error):
+            if not is_damage(error):
                 raise
             return
         self._start(sought=True, skip=True)
@@ -152,8 +177,8 @@ class _Reader:
         self._frames = self._decode(sought)
         self._ahead = next(self._frames, None)
 
-    def _decode(self, sought: bool) -> Iterator[tuple[Fraction, VideoFrame]]:
-        """Frames with their time in seconds of the container's clock."""
+    def _decode(self, sought: bool) -> Iterator[tuple[Fraction, Fraction, VideoFrame]]:
+        """Frames with their times in seconds of the container's clock."""
         codec, base = self._stream.codec_context, clock_of(self._stream)
         count = 0
         for packet in self._container.demux(self._stream):
@@ -164,5 +189,6 @@ class _Reader:
                     continue
                 if frame.pts is None and sought:
                     return  # its place is known only by counting from the beginning
-                yield count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base), frame
+                time = count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base)
+                yield time, shown_for(frame), frame
                 count += 1

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from motionkit.errors import MediaError
+from motionkit.bounds import RATES, VIDEO_PIXELS
+from motionkit.errors import InputError, MediaError, MotionkitError
+from motionkit.media.files import check_no_playlist, ffmpeg_name
 from motionkit.media.targets import explain
+from motionkit.media.timing import MAX_DENOMINATOR
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -15,54 +21,106 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 __all__ = [
-    "MAX_DENOMINATOR",
+    "audio_stream",
+    "check_pixels",
     "clock_of",
+    "damage",
     "duration_of",
-    "is_av_error",
+    "has_audio",
+    "is_damage",
     "missing_end",
     "open_container",
     "rate_of",
     "video_stream",
 ]
 
-# 30000/1001 and its like stay exact; the averages of variable rates, and floats, become what containers can hold.
-MAX_DENOMINATOR = 1001
 DEFAULT_RATE = Fraction(25)
-ATTACHED_PICTURE = 0x400
+_DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,12})?)", re.ASCII)
+# Of FFmpeg's dispositions.
+DEFAULT, ATTACHED_PICTURE = 0x1, 0x400
+
+
+# What FFmpeg may take a file for: no playlists, which open other files; no text; no pictures, which Pillow reads.
+DEMUXERS = (
+    "mov matroska avi gif mpegts mpeg mpegvideo h264 hevc vvc m4v av1 obu ivf flv asf ogg mxf nut dv rm yuv4mpegpipe "
+    "mjpeg mp3 wav flac aac ac3 eac3 aiff caf"
+)
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a PyAV input container.
+    """Open a PyAV input container: this file, no address and no other file that it names.
 
     Args:
         path: The file.
 
     Raises:
+        InputError: FFmpeg cannot be given its name.
         MediaError: FFmpeg cannot read it as a video.
     """
     import av
 
+    check_no_playlist(path)
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": DEMUXERS.replace(" ", ","),
+        "max_pixels": str(VIDEO_PIXELS.value),
+    }
     try:
-        container = av.open(str(path))
+        return av.open(ffmpeg_name(path), options=options, metadata_errors="replace")
     except Exception as error:
-        if not is_av_error(error):
+        if not is_damage(error):
             raise
         raise MediaError(
             "This is not a video that can be read",
             got=f"{path} ({explain(error)})",
             expected="mp4, mov, webm, avi, gif …",
         ) from None
-    if container.format.name in ("tty", "srt", "ass", "webvtt"):  # FFmpeg draws plain text as video
-        container.close()
-        raise MediaError("This is a text file, not a video", got=str(path))
-    return container
 
 
-def is_av_error(error: Exception) -> bool:
-    """Whether FFmpeg raised it."""
+def is_damage(error: BaseException) -> bool:
+    """Whether FFmpeg raised it, or Python for values of a damaged file that cannot be."""
     import av
 
-    return isinstance(error, av.error.FFmpegError)
+    values = (OSError, ValueError, ArithmeticError, LookupError, MemoryError, NotImplementedError)
+    return isinstance(error, (av.error.FFmpegError, *values)) and not isinstance(error, MotionkitError)
+
+
+@contextmanager
+def damage(path: Path) -> Iterator[None]:
+    """Raise a MediaError that names the file for all that comes of a damaged one.
+
+    Args:
+        path: The file.
+
+    Raises:
+        MediaError: The file is damaged.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_damage(error):
+            raise
+        raise MediaError("The video is damaged", got=f"{path} ({explain(error)})") from None
+
+
+def check_pixels(width: int, height: int, path: Path) -> None:
+    """Raise for frames that are too large, or have no size.
+
+    Args:
+        width: In pixels.
+        height: In pixels.
+        path: The file, for the error.
+
+    Raises:
+        MediaError: They are more than ``bounds.VIDEO_PIXELS``.
+    """
+    if width < 1 or height < 1:
+        raise MediaError("The video's frames have no size", got=str(path))
+    if width * height > VIDEO_PIXELS.value:
+        got = f"{width}x{height} in {path}"
+        raise MediaError(
+            "The video's frames are too large", got=got, expected=VIDEO_PIXELS.expected, todo=VIDEO_PIXELS.todo
+        )
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -77,8 +135,44 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """
     for stream in container.streams.video:
         if not int(getattr(stream, "disposition", 0)) & ATTACHED_PICTURE:
+            if not _is_decodable(stream):
+                raise MediaError("There is no decoder for the video's codec", got=str(path), todo="Convert it to H.264")
             return stream
     raise MediaError("The file has no video stream", got=str(path), expected="a video")
+
+
+def audio_stream(container: InputContainer, path: Path, track: int | None = None) -> AudioStream:
+    """An audio stream: the one of this number, else the one marked as the default, else the first.
+
+    Args:
+        container: PyAV's; ``has_audio`` unless a track is given.
+        path: The file, for the error.
+        track: From 0, or None.
+
+    Raises:
+        InputError: There is no such track.
+        MediaError: There is no decoder for it.
+    """
+    streams = container.streams.audio
+    if track is None:
+        known = [stream for stream in streams if _is_decodable(stream)]
+        marked = (stream for stream in known if int(getattr(stream, "disposition", 0)) & DEFAULT)
+        return next(marked, known[0])
+    if not 0 <= track < len(streams):
+        expected = f"0 to {len(streams) - 1}" if streams else "a clip with audio"
+        raise InputError("There is no such audio track", got=f"{track} of {path.name}", expected=expected)
+    if not _is_decodable(streams[track]):
+        raise MediaError("There is no decoder for the audio track's codec", got=f"{track} of {path}")
+    return streams[track]
+
+
+def has_audio(container: InputContainer) -> bool:
+    """Whether there is audio that can be decoded."""
+    return any(_is_decodable(stream) for stream in container.streams.audio)
+
+
+def _is_decodable(stream: AudioStream | VideoStream) -> bool:
+    return cast("object", stream.codec_context) is not None  # PyAV has none where FFmpeg has no decoder
 
 
 def clock_of(stream: VideoStream | AudioStream) -> Fraction:
@@ -89,20 +183,28 @@ def clock_of(stream: VideoStream | AudioStream) -> Fraction:
 
 def rate_of(container: InputContainer, stream: VideoStream) -> Fraction:
     """Frames a second, as exact as the container stores it."""
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate or DEFAULT_RATE
     if container.format.name == "gif" and stream.frames and stream.duration:
         # FFmpeg averages the first few delays alone, which are whole hundredths of a second.
-        rate = stream.frames / (stream.duration * clock_of(stream))
+        return _plausible([stream.frames / (stream.duration * clock_of(stream))])
+    return _plausible([stream.average_rate, stream.guessed_rate, stream.base_rate])
+
+
+def _plausible(rates: Sequence[Fraction | None]) -> Fraction:
+    """The first rate that a clip can have."""
+    low, high = RATES
+    rate = next((rate for rate in rates if rate and low <= rate <= high), DEFAULT_RATE)
     return Fraction(rate).limit_denominator(MAX_DENOMINATOR)
 
 
 def duration_of(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """Seconds of the video stream, None where they are known only after reading."""
+    """Seconds of the video stream, None where they are known only after reading, or are none that can be."""
     if stream.duration is not None and stream.time_base is not None:
-        return stream.duration * stream.time_base
-    if tagged := _matroska_duration(stream):
-        return tagged
-    return None if container.duration is None else Fraction(container.duration, 1_000_000)
+        seconds: Fraction | None = Fraction(stream.duration * stream.time_base)
+    elif tagged := _matroska_duration(stream):
+        seconds = tagged
+    else:
+        seconds = None if container.duration is None else Fraction(container.duration, 1_000_000)
+    return None if seconds is None or seconds <= 0 else seconds
 
 
 def missing_end(container: InputContainer, stream: VideoStream, path: Path, seconds: Fraction, frame: Fraction) -> bool:
@@ -125,9 +227,8 @@ def missing_end(container: InputContainer, stream: VideoStream, path: Path, seco
 
 def _matroska_duration(stream: VideoStream) -> Fraction | None:
     """Matroska's own duration covers all streams; its muxers note each stream's as a tag, 00:00:02.000000000."""
-    parts = stream.metadata.get("DURATION", "").split(":")
-    try:
-        hours, minutes, seconds = (Fraction(part) for part in parts)
-    except ValueError:
+    found = _DURATION.match(stream.metadata.get("DURATION", ""))
+    if found is None:
         return None
+    hours, minutes, seconds = (Fraction(part) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds

@@ -8,6 +8,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +19,14 @@ import numpy as np
 from motionkit.errors import InputError, MediaError, MotionkitWarning
 from motionkit.frames import Frame
 from motionkit.media.audio import AudioFeed
+from motionkit.media.clip import Clip
 from motionkit.media.colour import BT709
+from motionkit.media.files import ffmpeg_name
 from motionkit.media.images import write_image
-from motionkit.media.reading import Clip
-from motionkit.media.streams import is_av_error
+from motionkit.media.streams import audio_stream, is_damage, open_container
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from motionkit.media.targets import check_target, explain, part_name
+from motionkit.wholefile import replace
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -45,11 +48,12 @@ class VideoWriter:
         path: .mp4, .mov, .mkv (H.264), .webm (VP9), .gif, or without a suffix a folder of PNGs.
         fps: Exact rate.
         audio: Clip whose audio is carried over, in time with its cut; None or a clip without audio gives none.
+        audio_track: Which of its audio tracks, from 0; None is the one marked as the default, else the first.
         metadata: Name to text, stored in the file.
         inputs: Files that must not be overwritten.
 
     Raises:
-        InputError: The target is an input, a picture, or of an unknown kind.
+        InputError: The target is an input, a picture, a device, or of an unknown kind; there is no such audio track.
         MediaError: Its folder is not there or cannot be written to.
     """
 
@@ -59,6 +63,7 @@ class VideoWriter:
         *,
         fps: Fraction,
         audio: Clip | None = None,
+        audio_track: int | None = None,
         metadata: Mapping[str, str] | None = None,
         inputs: Sequence[str | Path] = (),
     ) -> None:
@@ -70,7 +75,7 @@ class VideoWriter:
             )
         self.part = part_name(self.target)
         self.fps, self.metadata = fps, dict(metadata or {})
-        self.audio = audio if audio is not None and audio.info.has_audio else None
+        self.audio = None if audio is None else _Sound.of(audio, audio_track)
         self.count = 0
         self.shape: tuple[int, ...] | None = None
         self.sink: _Sink | None = None
@@ -111,7 +116,7 @@ class VideoWriter:
                 raise InputError("A clip needs at least one frame", got=str(self.target))
             with _errors_named(self.target):
                 self._close(whole=True)
-                os.replace(self.part, self.target)
+                _put(self.part, self.target)
         finally:
             _remove(self.part)
 
@@ -130,13 +135,29 @@ class VideoWriter:
         return _ContainerSink(self.part, width, height, fps=self.fps, audio=self.audio, metadata=self.metadata)
 
 
+@dataclass(frozen=True)
+class _Sound:
+    """The audio that is carried over."""
+
+    clip: Clip
+    track: int | None
+
+    @classmethod
+    def of(cls, clip: Clip, track: int | None) -> _Sound | None:
+        """Of a clip; None where it has none and no track was asked for."""
+        if track is not None:
+            with open_container(clip.info.path) as container:
+                audio_stream(container, clip.info.path, track)
+        return cls(clip, track) if clip.info.has_audio else None
+
+
 @contextmanager
 def _errors_named(target: Path) -> Iterator[None]:
     """Raise a MediaError for what the operating system or FFmpeg finds wrong."""
     try:
         yield
     except Exception as error:
-        if not (isinstance(error, OSError) or is_av_error(error)):
+        if not is_damage(error):
             raise
         raise MediaError("The clip cannot be written", got=f"{target} ({explain(error)})") from None
 
@@ -151,7 +172,7 @@ class _ContainerSink:
     """H.264 or VP9 through PyAV; odd sizes are padded by repeating the last row and column."""
 
     def __init__(
-        self, path: Path, width: int, height: int, *, fps: Fraction, audio: Clip | None, metadata: dict[str, str]
+        self, path: Path, width: int, height: int, *, fps: Fraction, audio: _Sound | None, metadata: dict[str, str]
     ) -> None:
         import av
 
@@ -160,7 +181,7 @@ class _ContainerSink:
         flags = {"movflags": "+faststart"} if suffix in (".mp4", ".mov") else {}
         self.fps, self.count = fps, 0
         self.pad = ((0, height % 2), (0, width % 2), (0, 0))
-        self.container = av.open(str(path), "w", options=flags)
+        self.container = av.open(ffmpeg_name(path), "w", options=flags)
         self.container.metadata.update(metadata)
         self.stream = cast("VideoStream", self.container.add_stream(codec, rate=fps, options=options))
         self.stream.width, self.stream.height = width + width % 2, height + height % 2
@@ -169,7 +190,7 @@ class _ContainerSink:
         context.time_base = 1 / fps
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = VIDEO_RANGE
-        self.audio = None if audio is None else AudioFeed(audio, self.container, suffix)
+        self.audio = None if audio is None else AudioFeed(audio.clip, self.container, suffix, audio.track)
 
     def write(self, frame: Frame) -> None:
         import av
@@ -235,6 +256,14 @@ class _FolderSink:
 
     def close(self, *, whole: bool) -> None:
         """Do nothing: everything is on disk already."""
+
+
+def _put(part: Path, target: Path) -> None:
+    """Rename what was written to its target: a file takes a file's place, a folder an empty one's."""
+    if part.is_dir():
+        os.replace(part, target)
+    else:
+        replace(part, target)
 
 
 def _remove(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,10 +10,10 @@ from types import TracebackType
 
 from motionkit import media, trust
 from motionkit.animation.moments import Moment
-from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
-from motionkit.errors import InputError
+from motionkit.errors import InputError, MotionkitWarning
 from motionkit.frames import Frame
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving
 from motionkit.pipeline.panels import panels
 from motionkit.pipeline.subject import Subject
@@ -30,18 +31,22 @@ class Sinks:
         still: str | Path | None,
         *,
         driving: OpenDriving,
+        subject: Subject,
         options: AnimateOptions,
     ) -> None:
         self.fps = driving.fps
         self.options, self.still = options, still
         self.metadata = trust.container_metadata()
-        audio = driving.audio if options.audio else None
-        self.writers = [
-            None if path is None else media.VideoWriter(path, fps=self.fps, audio=audio, metadata=self.metadata)
-            for path in (output, collage)
-        ]
+        audio = choose_audio(options.audio, driving, subject)
+        if audio is None and options.audio_track is not None and options.audio != "none":
+            raise InputError("There is no such audio track", got=options.audio_track, expected="a clip with sound")
+        self.writers = [None if path is None else self._writer(path, audio) for path in (output, collage)]
         self.sheet = None if still is None else layout.ContactSheet(driving.length)
         self.stack = ExitStack()
+
+    def _writer(self, path: str | Path, audio: media.Clip | None) -> media.VideoWriter:
+        track = self.options.audio_track
+        return media.VideoWriter(path, fps=self.fps, audio=audio, audio_track=track, metadata=self.metadata)
 
     def __enter__(self) -> Sinks:
         for writer in self.writers:
@@ -74,6 +79,24 @@ class Sinks:
         if self.sheet is not None and self.still is not None:
             picture = self.sheet.picture(fps=float(self.fps))
             media.write_image(self.still, picture, metadata=self.metadata)
+
+
+def choose_audio(wanted: str, driving: OpenDriving, subject: Subject) -> media.Clip | None:
+    """The clip whose sound the result gets, None for none.
+
+    Args:
+        wanted: As ``AnimateOptions.audio``.
+        driving: What moves.
+        subject: What is moved.
+    """
+    if (wanted == "driving" and not _has_sound(driving.audio)) or (wanted == "source" and not _has_sound(subject.clip)):
+        warnings.warn(f"The {wanted} has no sound; the result has none either", MotionkitWarning, stacklevel=3)
+    clips = {"auto": (driving.audio, subject.clip), "driving": (driving.audio,), "source": (subject.clip,), "none": ()}
+    return next((clip for clip in clips[wanted] if _has_sound(clip)), None)
+
+
+def _has_sound(clip: media.Clip | None) -> bool:
+    return clip is not None and clip.info.has_audio
 
 
 def finish(subject: Subject, whole: Frame | None, group: Sequence[Moment], options: AnimateOptions) -> Frame:

@@ -10,11 +10,11 @@ from pathlib import Path
 from motionkit import media
 from motionkit.animation.moments import Moment, moments
 from motionkit.animation.overlap import Behind
-from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.pipeline.outputs import Sinks, check_targets, finish
 from motionkit.pipeline.subject import Subject, open_source
@@ -39,7 +39,8 @@ def animate_file(
     """Animate a picture or clip with a driving clip, from file to file.
 
     Args:
-        source: A picture, or a clip that is animated frame by frame, looped to the driving's length.
+        source: A picture, or a clip that is animated frame by frame: as it is at each driving frame's time, looped to
+            the driving's length.
         driving: A clip's path, one opened with ``media.open_clip`` (cut, rate), or a motion template.
         output: The result: .mp4, .mov, .webm, .gif, or a folder of PNGs, by its name.
         model: As ``load_model`` gives it.
@@ -64,10 +65,10 @@ def animate_file(
     opened = open_driving(driving, beside=source)
     inputs = [Path(source), *([] if opened.path is None else [opened.path])]
     check_targets((output, collage), still, inputs)
-    subject = open_source(source, model.config, options)
+    subject = open_source(source, model.config, options, fps=opened.fps)
     drive = opened.seen(model, options)
     with (
-        Sinks(output, collage, still, driving=opened, options=options) as sinks,
+        Sinks(output, collage, still, driving=opened, subject=subject, options=options) as sinks,
         Meter(opened.length, progress, cancel) as meter,
     ):
         runs = [moments(subject.squares(box), drive, model=model, options=options) for box in subject.boxes]

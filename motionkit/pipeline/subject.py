@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from motionkit import faces, media
-from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.config import ModelConfig
 from motionkit.errors import InputError
 from motionkit.frames import Frame
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import CroppedClip, steady_square
 from motionkit.structures import Box
 
@@ -59,13 +61,16 @@ class Subject:
         return whole
 
 
-def open_source(source: str | Path, config: ModelConfig, options: AnimateOptions) -> Subject:
+def open_source(
+    source: str | Path, config: ModelConfig, options: AnimateOptions, *, fps: Fraction | None = None
+) -> Subject:
     """The source opened, and the squares of it that are animated.
 
     Args:
         source: A picture or a clip.
         config: The model's, whose domain and size decide the squares.
         options: What is asked for.
+        fps: Rate at which a clip's frames are taken, the driving's; None is its own.
 
     Raises:
         InputError, MediaError: It cannot be used.
@@ -80,7 +85,7 @@ def open_source(source: str | Path, config: ModelConfig, options: AnimateOptions
             return Subject([options.source_box], size, picture=picture)
         boxes = faces.choose_square(picture, crop=options.crop, domain=config.domain, face=options.face)
         return Subject(boxes, size, picture=picture)
-    clip = media.open_clip(source)
+    clip = media.open_clip(source, fps=fps)
     if options.face != "largest":
         raise InputError(
             "Of a source clip the largest face is animated", got=f"face={options.face!r}", todo="Give a box"

@@ -1,6 +1,6 @@
 """Weight files: the published ``.pth.tar`` (both containers of ``torch.save``) and motionkit's safetensors.
 
-A pickle is only ever read with ``weights_only=True``: what wants anything but tensors and plain values is refused.
+A pickle is only ever read with ``weights_only=True``: one that needs anything but tensors and plain values is refused.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read(path: Path) -> Checkpoint:
 
     Raises:
         WeightsError: Missing, empty, truncated or damaged; a web page, a Git LFS pointer, an archive; a pickle that
-            wants more than weights; no First Order Motion Model networks in it.
+            needs more than weights; no First Order Motion Model networks in it.
     """
     path = Path(path)
     try:
@@ -235,7 +235,7 @@ def _read_torch(path: Path, kind: str) -> tuple[dict[str, dict[str, Any]], dict[
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"the Python object {wanted[1]}" if wanted else "instructions that no weights need"
         raise WeightsError(
-            f"{path.name} is refused: it wants {what}, and loading that could run any code",
+            f"{path.name} is refused: it needs {what}, and loading that could run any code",
             expected="tensors and plain values only",
             todo="Ask its maker for one saved with generator and kp_detector state dicts alone",
         ) from error

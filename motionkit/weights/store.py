@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from motionkit.config import PUBLISHED, ModelConfig
+from motionkit.config import ModelConfig
 from motionkit.errors import WeightsError
+from motionkit.published import PUBLISHED
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
 from motionkit.weights.registry import WEIGHTS, PublishedWeights

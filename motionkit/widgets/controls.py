@@ -1,6 +1,6 @@
 """What the widgets' controls are called, where they begin and how far they go; their values as AnimateOptions and back.
 
-Defaults and ranges are ``motionkit.config``'s; they are sent to the browser, which holds none of its own.
+Defaults and ranges are ``motionkit.options``'s; they are sent to the browser, which holds none of its own.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from motionkit import config
-from motionkit.config import AnimateOptions, ModelConfig
+from motionkit.config import ModelConfig
 from motionkit.errors import InputError
+from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.structures import Box
 
 __all__ = ["choices", "options_of", "settings_of"]
@@ -59,9 +59,9 @@ def choices(model: ModelConfig) -> dict[str, Any]:
     return {
         "defaults": settings_of(AnimateOptions()),
         "ranges": {
-            "strength": list(config.STRENGTH_RANGE),
-            "gain": list(config.GAIN_RANGE),
-            "smoothing": list(config.SMOOTHING_RANGE),
+            "strength": list(STRENGTH_RANGE),
+            "gain": list(GAIN_RANGE),
+            "smoothing": list(SMOOTHING_RANGE),
             "motion_limit": list(MOTION_LIMIT_SLIDER),
         },
         "groups": {group: list(members) for group, members in model.keypoint_groups.items()},

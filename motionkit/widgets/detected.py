@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
-
 from motionkit.animation.driving import detect
 from motionkit.frames import Frame
-from motionkit.frontend import jpeg
+from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
 from motionkit.pipeline.driving import SeenDriving
@@ -69,7 +66,7 @@ class DetectedDriving:
         if batch is None:
             return False
         for i in range(len(batch)):
-            picture = None if batch.frames is None else jpeg(batch.frames[i])
+            picture = None if batch.frames is None else encode_jpeg(batch.frames[i])
             self._seen.append(_Seen(batch.keypoints[i : i + 1], picture))
         return True
 
@@ -91,10 +88,8 @@ class DetectedDriving:
 
     def picture(self, index: int) -> Frame | None:
         """One frame that is there, as the model sees it; None where a template drives."""
-        from PIL import Image
-
         data = self._at(index).picture
-        return None if data is None else np.array(Image.open(io.BytesIO(data)))
+        return None if data is None else decode_jpeg(data)
 
     def batches(self) -> Iterator[Keypoints]:
         """The keypoints of all frames from the first one on, looking on as far as they are taken."""
@@ -113,7 +108,7 @@ class DetectedDriving:
         if square is None:  # the way in order knows what to do
             return self.reaches(index)
         (found,) = detect([square], self._model, 1)
-        self._ahead[index] = _Seen(found.keypoints, jpeg(square))
+        self._ahead[index] = _Seen(found.keypoints, encode_jpeg(square))
         return True
 
     def _at(self, index: int) -> _Seen:

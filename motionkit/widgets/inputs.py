@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from motionkit.frontend import jpeg
+from motionkit.media.jpeg import encode_jpeg
 from motionkit.samples import SAMPLES
 from motionkit.widgets.preview import InputView
 
@@ -35,4 +35,4 @@ def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], b
         "frames": view.frames,
         "fps": view.fps,
     }
-    return content, jpeg(np.asarray(picture))
+    return content, encode_jpeg(np.asarray(picture))

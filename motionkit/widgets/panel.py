@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from motionkit import drive, samples
-from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, MissingPackageError
-from motionkit.frontend import jpeg, script, style
+from motionkit.frontend import script, style
+from motionkit.media.jpeg import encode_jpeg
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.samples import SAMPLES
 from motionkit.structures import AnimationResult
 from motionkit.widgets.calls import python_call
@@ -271,7 +272,7 @@ class SliderPanel(anywidget.AnyWidget):
             "captions": [panel.caption for panel in frame.panels],
             "seconds": time.monotonic() - started,
         }
-        self.send(answer, [jpeg(panel.frame) for panel in frame.panels])
+        self.send(answer, [encode_jpeg(panel.frame) for panel in frame.panels])
         if self.notice.get("level") == "error" and self.notice.get("about") == "preview":
             self.notice = {}
 

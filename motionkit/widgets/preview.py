@@ -6,26 +6,21 @@ after batch. A new set of options then costs a motion transfer and one step of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from motionkit import faces
 from motionkit.animation.moments import Moment, choose_reference
-from motionkit.animation.source import EncodedFrames
-from motionkit.config import AnimateOptions
 from motionkit.drawing.collage import Panel
 from motionkit.drawing.overlays import draw_keypoints
 from motionkit.errors import InputError
-from motionkit.fast import EncodedSource
 from motionkit.frames import Frame
-from motionkit.media.seeking import read_frames_at
+from motionkit.media.images import is_image
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
-from motionkit.pipeline.clips import CroppedClip
+from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
 from motionkit.pipeline.outputs import finish
 from motionkit.pipeline.panels import panels
@@ -34,10 +29,11 @@ from motionkit.samples import SAMPLES
 from motionkit.structures import Box, Keypoints
 from motionkit.tensors import to_frames
 from motionkit.widgets.detected import Check, DetectedDriving, SmoothedMotion
+from motionkit.widgets.face import Face
+from motionkit.widgets.kept import Kept
 
 __all__ = ["InputView", "Preview", "PreviewFrame"]
 
-T = TypeVar("T")
 # What a template's keypoints are drawn on, since there is no picture.
 SLATE = (38, 42, 48)
 
@@ -74,26 +70,6 @@ class InputView:
     fps: float | None
 
 
-class _Kept(Generic[T]):
-    """The value made for the latest key; the one before is closed."""
-
-    def __init__(self, close: Callable[[T], None] = lambda _: None) -> None:
-        self._close = close
-        self._held: tuple[tuple[Any, ...], T] | None = None
-
-    def get(self, *key: Any, make: Callable[[], T]) -> T:
-        if self._held is None or self._held[0] != key:
-            self.drop()  # what is no longer wanted goes before the new one is made
-            self._held = (key, make())
-        return self._held[1]
-
-    def drop(self) -> None:
-        """Let go of the value."""
-        held, self._held = self._held, None
-        if held is not None:
-            self._close(held[1])
-
-
 class Preview:
     """Source, driving and model, ready to show any frame under any options. For one thread at a time.
 
@@ -108,11 +84,11 @@ class Preview:
         self.driving: Path | None = None
         self._check = check
         self._opened: OpenDriving | None = None
-        self._plain_subject, self._auto_subject = _Kept[Subject](), _Kept[Subject]()
-        self._auto_drive = _Kept[SeenDriving]()
-        self._faces = _Kept[list[_Face]](close=_close_all)
-        self._drive = _Kept[DetectedDriving](close=lambda drive: drive.close())
-        self._references, self._smoothed = _Kept[list[Keypoints]](), _Kept[list[SmoothedMotion]]()
+        self._plain_subject, self._auto_subject = Kept[Subject](), Kept[Subject]()
+        self._auto_drive = Kept[SeenDriving]()
+        self._faces = Kept[list[Face]](close=_close_all)
+        self._drive = Kept[DetectedDriving](close=lambda drive: drive.close())
+        self._references, self._smoothed = Kept[list[Keypoints]](), Kept[list[SmoothedMotion]]()
 
     def close(self) -> None:
         """Let go of the files, in the thread that has used them."""
@@ -225,7 +201,7 @@ class Preview:
             mover = self._mover(options, references[number])
             return mover.move_at_once(animated[number].keypoints(index), drive.keypoints(index))
         smoothed = self._smoothed.get(
-            animated, drive, replace(options, overlays=(), paste_back=False, label=True, audio=True),
+            animated, drive, replace(options, overlays=(), paste_back=False, label=True, audio="none"),
             make=lambda: [
                 SmoothedMotion(face.keypoints, face.moves, drive, self._mover(options, reference))
                 for face, reference in zip(animated, references, strict=True)
@@ -241,18 +217,22 @@ class Preview:
         path, config = self.source, self.model.config
         if path is None:
             raise InputError("There is no source yet", todo="Choose a picture")
+        # A clip is shown as it is at the driving's times; a picture has none, and its face is not looked for again.
+        fps = None if self._opened is None or is_image(path) else self._opened.fps
         if options.source_box is None:
-            key = path, options.crop, options.face, options.size
-            return self._auto_subject.get(*key, make=lambda: open_source(path, config, options))
+            key = path, fps, options.crop, options.face, options.size
+            return self._auto_subject.get(*key, make=lambda: open_source(path, config, options, fps=fps))
         plain = replace(options, source_box=None, crop="centre", face="largest", paste_back=False)
-        subject = self._plain_subject.get(path, options.size, make=lambda: open_source(path, config, plain))
+        subject = self._plain_subject.get(
+            path, fps, options.size, make=lambda: open_source(path, config, plain, fps=fps)
+        )
         return replace(subject, boxes=[options.source_box])
 
-    def _animated(self, options: AnimateOptions) -> list[_Face]:
+    def _animated(self, options: AnimateOptions) -> list[Face]:
         subject = self._subject(options)
         return self._faces.get(
-            self.source, tuple(subject.boxes), subject.size,
-            make=lambda: [_Face(subject, box, self.model, self._check) for box in subject.boxes],
+            self.source, None if subject.clip is None else subject.clip.info.fps, tuple(subject.boxes), subject.size,
+            make=lambda: [Face(subject, box, self.model, self._check) for box in subject.boxes],
         )  # fmt: skip
 
     def _open(self) -> OpenDriving:
@@ -283,60 +263,6 @@ class Preview:
         return draw_keypoints(np.full((side, side, 3), SLATE, dtype=np.uint8), keypoints)
 
 
-class _Face:
-    """One square of the source, encoded: of a picture once, of a clip frame by frame, looped."""
-
-    def __init__(self, subject: Subject, box: Box, model: Model, check: Check) -> None:
-        self._subject, self._model, self._box = subject, model, box
-        self._still: EncodedFrames | None = None
-        self._clip: DetectedDriving | None = None
-        if subject.clip is None:
-            self._still = EncodedFrames(subject.squares(box), model, subject.size)
-        else:
-            self._clip = DetectedDriving(CroppedClip(subject.clip, box, subject.size), model, check=check)
-        self._latest = _Kept[EncodedFrames]()
-
-    def close(self) -> None:
-        """Let go of a clip's file."""
-        if self._clip is not None:
-            self._clip.close()
-
-    @property
-    def moves(self) -> bool:
-        """Whether the source is a clip."""
-        return self._clip is not None
-
-    def keypoints(self, index: int) -> Keypoints:
-        """The source's own, batch 1."""
-        return self._frames(index).first_keypoints if self._clip is None else self._clip.keypoints(self._looped(index))
-
-    def encoded(self, index: int) -> tuple[EncodedSource, Keypoints, Frame]:
-        """What the generator wants of the source, and the frame itself."""
-        encoded, keypoints, frames = self._frames(index).take(1)
-        return encoded, keypoints, frames[0]
-
-    def whole(self, index: int) -> Frame:
-        """The whole source frame."""
-        return self._subject.first_picture() if self._clip is None else self._read(self._looped(index))
-
-    def _frames(self, index: int) -> EncodedFrames:
-        if self._still is not None:
-            return self._still
-        at = self._looped(index)
-        return self._latest.get(at, make=lambda: EncodedFrames(self._square(at), self._model, self._subject.size))
-
-    def _square(self, at: int) -> Frame:
-        return faces.crop(self._read(at), self._box, size=self._subject.size)
-
-    def _read(self, at: int) -> Frame:
-        assert self._subject.clip is not None
-        return read_frames_at(self._subject.clip.info.path, [at])[0]
-
-    def _looped(self, index: int) -> int:
-        assert self._clip is not None
-        return index if self._clip.reaches(index) else index % self._clip.ready
-
-
-def _close_all(animated: list[_Face]) -> None:
+def _close_all(animated: list[Face]) -> None:
     for face in animated:
         face.close()

@@ -7,7 +7,6 @@ once and the work is done in a thread, so that the kernel stays free; the page a
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 import warnings
@@ -18,16 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from motionkit import config, drive, faces, media, samples
-from motionkit.config import AnimateOptions
+from motionkit import drive, faces, media, samples
 from motionkit.drawing import overlays
 from motionkit.errors import InputError, MissingPackageError, MotionkitWarning
 from motionkit.frames import Frame
-from motionkit.frontend import jpeg, script, style
+from motionkit.frontend import script, style
 from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession
-from motionkit.media.images import check_file
+from motionkit.media.files import check_file
+from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.model import Model
+from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.pipeline.clips import Glimpse
 from motionkit.widgets.controls import options_of
 from motionkit.widgets.failures import explain
@@ -125,9 +125,9 @@ class Webcam(anywidget.AnyWidget):
             setup={
                 "side": round(FRAME_SCALE * model.size),
                 "groups": list(model.keypoint_groups),
-                "strength": config.STRENGTH_RANGE,
-                "smoothing": config.SMOOTHING_RANGE,
-                "gain": config.GAIN_RANGE,
+                "strength": STRENGTH_RANGE,
+                "smoothing": SMOOTHING_RANGE,
+                "gain": GAIN_RANGE,
                 "start": start,
             },
             mirror=session.mirror,
@@ -189,18 +189,18 @@ class Webcam(anywidget.AnyWidget):
         driving: Glimpse | None = None
         shown: list[bytes] = []
         if content["kind"] == "frame":
-            driving = Glimpse(frame=_from_jpeg(data))
+            driving = Glimpse(frame=_camera_frame(data))
         elif content["kind"] == "next":
             if self._playing is None:
                 raise InputError("No clip is open", todo="Press Start")
             driving = self._playing.next()
-            shown = [jpeg(_picture_of(driving, self._model.config.size))]
+            shown = [encode_jpeg(_picture_of(driving, self._model.config.size))]
         read = time.perf_counter()
         result = self._session.redraw() if driving is None else self._session.see(driving)
         if result is None:
             return {"kind": "dropped"}, []
         stepped = time.perf_counter()
-        picture = jpeg(result.frame)
+        picture = encode_jpeg(result.frame)
         done = time.perf_counter()
         seconds = {"wait": begun - received, "read": read - begun, **asdict(result.times), "jpeg": done - stepped}
         seconds["kernel"] = done - received
@@ -249,7 +249,7 @@ class Webcam(anywidget.AnyWidget):
             )
         square = faces.crop(picture, box, size=self._model.picture_side(options.size))
         self._session.set_source(square)
-        self.source_picture = jpeg(square)
+        self.source_picture = encode_jpeg(square)
         self.source = {"name": name, "note": " ".join(str(warning.message) for warning in caught)}
 
     def _change_source(self, content: Content) -> None:
@@ -326,11 +326,8 @@ def _picture_of(driving: Glimpse, size: int) -> Frame:
     return overlays.draw_keypoints(np.full((2 * size, 2 * size, 3), 32, np.uint8), driving.keypoints)
 
 
-def _from_jpeg(data: bytes) -> Frame:
-    from PIL import Image, UnidentifiedImageError
-
+def _camera_frame(data: bytes) -> Frame:
     try:
-        with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
-            return np.array(picture.convert("RGB"))
-    except (UnidentifiedImageError, OSError):
+        return decode_jpeg(data)
+    except InputError:
         raise InputError("The camera's frame cannot be read", todo="Stop and start the camera") from None

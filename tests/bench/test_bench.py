@@ -23,13 +23,14 @@ from motionkit.bench.procedures import Fast, Plain
 from motionkit.bench.report import Report, Spread
 from motionkit.bench.scale import Scale
 from motionkit.cli.main import main
-from motionkit.config import PRECISIONS, PUBLISHED
+from motionkit.config import PRECISIONS
 from motionkit.errors import InputError, MotionkitError, WeightsError
 from motionkit.frames import decibels
 from motionkit.modules.first_order import FirstOrderModel
+from motionkit.published import PUBLISHED
 from motionkit.structures import Progress
 from motionkit.weights import checkpoints
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 CPU = torch.device("cpu")
 

@@ -13,6 +13,7 @@ import torch
 
 from motionkit.bench.procedures import Fast, Plain
 from motionkit.bench.subjects import fresh, load_reference
+from tests.support.places import ROOT
 
 ROUNDS = 5
 
@@ -45,15 +46,14 @@ from fractions import Fraction
 import numpy as np
 import motionkit as mk
 from motionkit import media, samples
-from tests.conftest import seeded_model, tiny_config
-from motionkit.model import Model
+from tests.support.networks import tiny_model
 folder, count = sys.argv[1], int(sys.argv[2])
 rng = np.random.default_rng(0)
 noise = rng.integers(0, 256, (720, 1480, 3), dtype=np.uint8) // 4
 with media.VideoWriter(f"{folder}/in{count}.mp4", fps=Fraction(30)) as writer:
     for i in range(count):
         writer.write(np.ascontiguousarray(noise[:, i % 200 : i % 200 + 1280]))
-model = Model(seeded_model(tiny_config()), device="cpu", precision="float32")
+model = tiny_model()
 options = mk.AnimateOptions(crop="centre")
 mk.animate_file(samples.portrait(), f"{folder}/in{count}.mp4", f"{folder}/out{count}.mp4", model=model, options=options)
 # Not ru_maxrss, which a child inherits from the process that started it.
@@ -66,7 +66,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
     def peak(count: int) -> int:
         command = [sys.executable, "-c", MEMORY, str(tmp_path), str(count)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
         return int(done.stdout.split()[-1])
 
     short, long = peak(60), peak(600)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -13,14 +12,15 @@ import pytest
 import run as runner
 
 from motionkit import media, samples, trust
-from tests.browser.test_live import PATIENCE, Live, film, filmed  # noqa: F401
+from tests.browser.webcam import PATIENCE, Live
+from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.conftest import Lab, Notebook
+    from tests.browser.lab import Lab, Notebook
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = ROOT / "notebooks"
 FRAMES = 12
 # Tall enough that JupyterLab draws the widget's cell, wherever the page is.
 VIEW = {"width": 1400, "height": 2000}
@@ -84,7 +84,7 @@ def test_animate(run: Callable[..., tuple[Notebook, Page]], lab: Lab, chromium: 
     plays(page, ".jp-RenderedHTMLCommon > video")  # the last cell's collage
 
 
-def test_live(run: Callable[..., tuple[Notebook, Page]], lab: Lab, filmed: Browser) -> None:  # noqa: F811
+def test_live(run: Callable[..., tuple[Notebook, Page]], lab: Lab, filmed: Browser) -> None:
     opened, page = run(filmed, "live", seconds=1.0, save_to_drive="drive")
     live = Live(page, opened)
     live.root.scroll_into_view_if_needed()

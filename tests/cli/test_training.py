@@ -16,9 +16,10 @@ import pytest
 import motionkit as mk
 from motionkit import training
 from motionkit.cli.main import main
+from motionkit.data import preparation
 from motionkit.training import PRESETS, TrainConfig, TrainResult
 from motionkit.weights import checkpoints
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 from tests.support.training_runs import make_clips, small_run, written
 
 
@@ -197,15 +198,13 @@ def test_control_c_leaves_a_checkpoint_and_says_how_to_go_on(clips: Path, wanted
 def test_prepare_hands_its_options_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from motionkit.data import preparation as module
-
     seen = []
 
-    def prepare(inputs: list[str], output: str, **options: Any) -> module.Prepared:
+    def prepare(inputs: list[str], output: str, **options: Any) -> preparation.Prepared:
         seen.append((inputs, output, options))
-        return module.Prepared(3, 2, (Path("broken.mp4"),))
+        return preparation.Prepared(3, 2, (Path("broken.mp4"),))
 
-    monkeypatch.setattr(module, "prepare", prepare)
+    monkeypatch.setattr(preparation, "prepare", prepare)
     assert main(["prepare", "a.mp4", "b", "-o", "clips", "--size", "128", "--min-seconds", "2"]) == 0
     assert seen == [(["a.mp4", "b"], "clips", {"size": 128, "min_seconds": 2.0, "progress": True})]
     assert capsys.readouterr().out == "clips: 3 clips, 2 were there before; 1 videos could not be read\n"

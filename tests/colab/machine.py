@@ -8,8 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.places import ROOT
+
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 BUILT = ROOT / ".colab"
 LAUNCH = ("sh", str(HERE / "machine.sh"))
 PYTHON = "3.13"  # Colab's

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
 
+import judge
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from motionkit import faces, media, samples
 from motionkit.errors import InputError
-from motionkit.evaluation.subjects import SubjectOptions, read_clip, read_portrait, read_rendered, read_subjects
+from motionkit.evaluation.subjects import (
+    RenderedTruth,
+    SubjectOptions,
+    read_clip,
+    read_portrait,
+    read_rendered,
+    read_subjects,
+)
 from motionkit.faces.mesh import Mesh, Track
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "weights" / "recipe"))
-
-import judge
 
 OPTIONS = SubjectOptions(size=64)
 
@@ -104,6 +107,19 @@ def test_a_rendered_clip_is_read_whole_with_its_truth(tmp_path: Path) -> None:
     save_file({"keypoints": keypoints[:5]}, target)
     with pytest.raises(InputError, match="shorter"):
         read_rendered(tmp_path / "a.mp4", mesh(), OPTIONS)
+
+
+def test_truth_is_read_beside_the_clip(tmp_path: Path) -> None:
+    keypoints = np.random.default_rng(0).uniform(-1, 1, (3, 2, 2)).astype(np.float32)
+    names = json.dumps(["nose", "chin"])
+    pose = np.tile(np.eye(3, dtype=np.float32), (len(keypoints), 1, 1))
+    known = {"keypoints": keypoints, "pose": pose}
+    save_file(known, tmp_path / "a.truth.safetensors", metadata={"keypoint_names": names})
+    truth = RenderedTruth.read(tmp_path / "a.truth.safetensors")
+    assert truth is not None and truth.names == ("nose", "chin")
+    np.testing.assert_array_equal(truth.keypoints, keypoints)
+    assert truth.pose is not None and truth.part(slice(1, 2)).pose.shape == (1, 3, 3)  # type: ignore[union-attr]
+    assert RenderedTruth.read(tmp_path / "b.truth.safetensors") is None
 
 
 def test_folders_are_read_in_the_order_of_names(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from motionkit.fast.int8 import _Int8Conv
 from motionkit.fast.precision import LEAST_PSNR, pick_dtype, psnr
 from motionkit.model import Model, load_model
 from motionkit.structures import Keypoints
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 needs_units = pytest.mark.skipif(not int8.works(), reason="this processor has no units for 8-bit integers")
 

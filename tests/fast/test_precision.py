@@ -12,7 +12,7 @@ from motionkit.errors import InputError, MotionkitWarning
 from motionkit.fast import precision
 from motionkit.model import Model
 from motionkit.structures import Keypoints
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 CPU = torch.device("cpu")
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from motionkit import media
 from motionkit.errors import InputError, MediaError, MissingPackageError
-from tests.support.clips import frame
+from tests.support.clips import frame, make
 
 ORIENTATION = 0x0112
 
@@ -36,6 +36,14 @@ def test_all_eight_orientations(tmp_path: Path, tag: int, turn: object) -> None:
     exif[ORIENTATION] = tag
     Image.fromarray(picture).save(tmp_path / "a.png", exif=exif)
     np.testing.assert_array_equal(media.read_image(tmp_path / "a.png"), turn(picture))  # type: ignore[operator]
+
+
+def test_a_turned_jpeg_is_shown_upright(tmp_path: Path) -> None:
+    picture = np.kron(frame(5, (16, 6)), np.ones((4, 4, 1), np.uint8))
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6  # to be shown turned by 90° clockwise
+    Image.fromarray(picture).save(tmp_path / "a.jpg", exif=exif, quality=95)
+    np.testing.assert_allclose(media.read_image(tmp_path / "a.jpg"), np.rot90(picture, -1), atol=12)
 
 
 @pytest.mark.parametrize(
@@ -87,16 +95,31 @@ def test_heic_is_read_where_its_plugin_is(tmp_path: Path) -> None:
 
 def test_heic_without_its_plugin_is_told_apart_from_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    (tmp_path / "photo.jpg").write_bytes(b"\0\0\0\x18ftypmif1" + bytes(64))  # phones rename what they send
-    with pytest.raises(MissingPackageError, match=r"HEIC pictures need another package; got .*photo.jpg.*pip install"):
-        media.open_clip(tmp_path / "photo.jpg")
+    for name, brand in (("photo.jpg", b"mif1"), ("a.heic", b"heic")):  # phones rename what they send
+        (tmp_path / name).write_bytes(b"\0\0\0\x18ftyp" + brand + bytes(64))
+        assert media.is_image(tmp_path / name)
+        for read in (media.open_clip, media.read_image):
+            with pytest.raises(MissingPackageError, match=rf"got .*{name}.*pip install \"motionkit\[heic\]\""):
+                read(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
-def test_metadata_in_any_script(tmp_path: Path, name: str) -> None:
-    told = {"title": "Käse", "comment": "日本: ©"}
-    media.write_image(tmp_path / name, frame(1), metadata=told)
-    assert media.read_metadata(tmp_path / name).items() >= told.items()
+def test_is_image_looks_at_the_content(tmp_path: Path) -> None:
+    media.write_image(tmp_path / "a.png", frame(1))
+    (tmp_path / "a.png").rename(tmp_path / "a.mp4")
+    assert media.is_image(tmp_path / "a.mp4")
+    assert not media.is_image(make(tmp_path / "b.mp4", 2)) and not media.is_image(make(tmp_path / "c.gif", 2))
+    assert media.open_clip(tmp_path / "a.mp4").info.frames == 1
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm", "a.gif", "a.png", "a.jpg", "a.webp"])
+def test_metadata_in_any_script_survives(tmp_path: Path, name: str) -> None:
+    given = {"title": "Käse", "comment": '日本 ©: made by "AI"; x=1: yes'}
+    if Path(name).suffix in media.IMAGE_SUFFIXES:
+        media.write_image(tmp_path / name, frame(1), metadata=given)
+        assert media.read_metadata(tmp_path / name).items() >= given.items()
+    else:
+        make(tmp_path / name, 2, metadata=given)
+        assert media.read_metadata(tmp_path / name)["comment"] == given["comment"]
 
 
 def test_bad_pictures_are_told_apart(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
 from motionkit.pipeline.inspection import collage_files, keypoint_files
 from motionkit.tensors import to_tensor
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config, tiny_model
 
 COLOURS = ((200, 30, 30), (30, 180, 30), (40, 40, 220))
 
@@ -84,7 +84,7 @@ def test_the_table_holds_what_the_model_sees(folder: Path, model: Model) -> None
 
 
 def test_a_model_without_jacobians_has_a_narrower_table(folder: Path) -> None:
-    model = Model(seeded_model(tiny_config(estimate_jacobian=False)), device="cpu", precision="float32")
+    model = tiny_model(estimate_jacobian=False)
     keypoint_files(
         media.open_clip(folder / "red.png"), folder / "k.mp4", model=model, table=folder / "k.csv", progress=False
     )

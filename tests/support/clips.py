@@ -13,7 +13,7 @@ import numpy as np
 
 from motionkit import media
 
-__all__ = ["copy", "ffmpeg", "frame", "make", "number", "read_audio", "run"]
+__all__ = ["click_and_flash", "copy", "ffmpeg", "frame", "make", "number", "read_audio", "run"]
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
@@ -42,6 +42,14 @@ def make(path: Path, count: int = 20, fps: Fraction = Fraction(25), **options: o
     with media.VideoWriter(path, fps=fps, **options) as writer:  # type: ignore[arg-type]
         for n in range(count):
             writer.write(frame(n))
+    return path
+
+
+def click_and_flash(path: Path, codec: str = "aac", rate: int = 48000) -> Path:
+    """3 s at 25 fps, black and silent but for a flash and a click 2 s in."""
+    flash = "color=black:s=64x48:r=25:d=3,drawbox=color=white:t=fill:enable='between(t,1.99,2.03)'"
+    click = f"aevalsrc='if(between(t,2,2.04),sin(6000*t),0)':s={rate}:d=3"
+    ffmpeg("-f", "lavfi", "-i", flash, "-f", "lavfi", "-i", click, "-c:a", codec, path)
     return path
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from motionkit.weights.download import download
+from tests.support.places import ROOT
 
 CONTENT = random.Random(0).randbytes(600_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -147,7 +148,7 @@ def script(body: str, *args: object) -> subprocess.Popen:
     code = f"import sys\nfrom pathlib import Path\nfrom motionkit.weights.download import download\n{body}"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, args)],
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

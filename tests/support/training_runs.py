@@ -15,8 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
+from motionkit.config import DiscriminatorConfig
 from motionkit.training import AugmentationConfig, DataConfig, LossConfig, TrainConfig
-from tests.conftest import tiny_config
+from tests.support.networks import tiny_config
 
 SIDE, FRAMES = 32, 4
 CLIPS = 9  # eight to train on, in two batches an epoch, and one to test
@@ -71,6 +72,13 @@ def small_run(**changes: Any) -> TrainConfig:
         "grid_steps": 3,
     }
     return TrainConfig(**{**fields, **changes})
+
+
+def adversarial(**changes: Any) -> TrainConfig:
+    """The same with a discriminator."""
+    # The published four blocks would leave nothing of so small a picture.
+    model = tiny_config(discriminator=DiscriminatorConfig(block_expansion=4, num_blocks=2, sn=True, use_kp=True))
+    return small_run(model=model, loss=LossConfig(network="none", pixel=10.0, gan=1.0), **changes)
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from motionkit.training import LossConfig, TrainConfig, learner, train
 from motionkit.training.learner import Learner
 from motionkit.training.objective import GeneratorObjective
 from motionkit.training.processes import every_weight_learns, make_accelerator
-from tests.conftest import seed_state, tiny_config
+from tests.support.networks import seed_state, tiny_config
+from tests.support.places import ROOT
 from tests.support.training_runs import make_clips, small_run, written
 
 STEPS, PAIRS = 3, 4
@@ -181,8 +182,7 @@ def largest_difference(a: Any, b: Any) -> float:
 
 @pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch(one: dict[str, Any], tmp_path: Path) -> None:
-    root = str(Path(__file__).parents[2])
-    two_processes([sys.executable, "-c", CHILD, root, str(tmp_path / "rank")])
+    two_processes([sys.executable, "-c", CHILD, str(ROOT), str(tmp_path / "rank")])
     ranks = [torch.load(tmp_path / f"rank{rank}", weights_only=True) for rank in (0, 1)]
     # Detector, generator and discriminator, in each step; they are there and not nought.
     assert len(one["gradients"]) == 3 * STEPS

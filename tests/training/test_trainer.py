@@ -1,13 +1,10 @@
-"""Training from beginning to end: what a run leaves, stops and resumes to the bit, errors, the pieces of a step."""
+"""Training from beginning to end: what a run leaves and says, and the pieces of a step."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import signal
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,38 +14,16 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import load_file
 
 import motionkit as mk
-from motionkit import wholefile
-from motionkit.config import DiscriminatorConfig
-from motionkit.errors import ConfigError, InputError, MotionkitWarning, TrainingError, WeightsError
-from motionkit.training import DataConfig, LossConfig, TrainConfig, TrainProgress, train
+from motionkit.errors import ConfigError, InputError, MotionkitWarning, WeightsError
+from motionkit.training import TrainConfig, train
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import make_accelerator
 from motionkit.training.runs import Run
 from motionkit.weights import checkpoints
-from tests.conftest import seeded_model, tiny_config
-from tests.support.training_runs import assert_same, make_clips, small_disk, small_run, start, written
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_clips(tmp_path_factory.mktemp("clips"))
-
-
-@pytest.fixture(scope="module")
-def whole(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("whole")
-    train(small_run(), clips, folder, device="cpu", progress=False)
-    return folder
-
-
-def adversarial(**changes: Any) -> TrainConfig:
-    # The published four blocks would leave nothing of so small a picture.
-    model = tiny_config(discriminator=DiscriminatorConfig(block_expansion=4, num_blocks=2, sn=True, use_kp=True))
-    return small_run(model=model, loss=LossConfig(network="none", pixel=10.0, gan=1.0), **changes)
+from tests.support.networks import seeded_model, tiny_config
+from tests.support.training_runs import adversarial, assert_same, small_run, written
 
 
 def test_what_a_run_leaves(whole: Path) -> None:
@@ -86,272 +61,6 @@ def test_the_model_is_one_that_load_model_takes(whole: Path) -> None:
     )
 
 
-@pytest.mark.slow
-def test_killed_and_resumed_is_the_same_to_the_last_bit(clips: Path, whole: Path, tmp_path: Path) -> None:
-    kill_after(small_run(), clips, tmp_path, step=1)  # in the middle of the first epoch
-    with start(small_run(), clips, tmp_path, deadly_step=3) as child:
-        assert child.wait(600) == -signal.SIGKILL
-    assert list(tmp_path.glob(".checkpoint-00000003.pt.*.part")), "it was killed while it wrote"
-    assert_finishes_the_same(small_run(), clips, tmp_path, whole)
-
-
-@pytest.mark.slow
-def test_killed_with_worker_processes_and_resumed_is_the_same(clips: Path, whole: Path, tmp_path: Path) -> None:
-    config = small_run(data=DataConfig(workers=2))
-    kill_after(config, clips, tmp_path, step=3)  # in the middle of the second epoch
-    assert_finishes_the_same(config, clips, tmp_path, whole)
-
-
-def kill_after(config: TrainConfig, clips: Path, folder: Path, *, step: int) -> None:
-    with start(config, clips, folder) as child:
-        await_file(folder / f"checkpoint-{step:08d}.pt", child)
-        child.send_signal(signal.SIGKILL)
-    assert child.returncode == -signal.SIGKILL
-    assert not (folder / "checkpoint-00000004.pt").exists(), "it was killed too late to test anything"
-
-
-def assert_finishes_the_same(config: TrainConfig, clips: Path, folder: Path, whole: Path) -> None:
-    with start(config, clips, folder) as child:
-        _, errors = child.communicate(timeout=600)
-    assert child.returncode == 0, errors
-    assert_same(written(folder), written(whole))
-    assert_same(load_file(folder / "model.safetensors"), load_file(whole / "model.safetensors"))
-    losses = [
-        [line for line in (f / "scalars.csv").read_text().splitlines() if ",loss/" in line or ",test/" in line]
-        for f in (folder, whole)
-    ]
-    assert losses[0] == losses[1]
-    assert not list(folder.glob(".*")), "nothing half is left"
-
-
-def await_file(path: Path, child: Any) -> None:
-    until = time.monotonic() + 600
-    while not path.exists():
-        assert time.monotonic() < until and child.poll() is None, child.communicate()
-        time.sleep(0.001)
-
-
-def test_stopped_and_resumed_with_a_discriminator(clips: Path, tmp_path: Path) -> None:
-    config = adversarial(accumulate=2, clip=1.0, warmup=3)
-    train(config, clips, tmp_path / "whole", device="cpu", progress=False)
-    asked = []
-
-    def stop() -> bool:
-        asked.append(len(asked))
-        return len(asked) == 3
-
-    options: dict[str, Any] = {"device": "cpu", "progress": False}
-    first = train(config, clips, tmp_path / "parts", stop=stop, **options)
-    assert (first.finished, first.steps, first.epochs) == (False, 3, 1)
-    assert first.checkpoint == tmp_path / "parts" / "checkpoint-00000003.pt"
-    second = train(config, clips, tmp_path / "parts", resume=True, **options)
-    assert (second.finished, second.steps, second.epochs) == (True, 4, 2)
-    assert_same(written(tmp_path / "parts"), written(tmp_path / "whole"))
-    assert "discriminator" in written(tmp_path / "parts")
-
-
-def test_resuming_from_the_second_place(clips: Path, whole: Path, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"device": "cpu", "progress": False, "second": tmp_path / "drive"}
-    train(small_run(steps=3), clips, tmp_path / "lost", **options)
-    result = train(small_run(), clips, tmp_path / "new", resume=True, **options)
-    assert result.steps == 4
-    assert_same(written(tmp_path / "new"), written(whole))
-    assert (tmp_path / "drive" / "model.safetensors").read_bytes() == result.path.read_bytes()
-
-
-class KilledError(Exception):
-    """Stands for whatever ends a run between a step and its checkpoint."""
-
-
-def kill(progress: TrainProgress) -> None:
-    raise KilledError
-
-
-def test_killed_before_the_first_checkpoint_it_begins_with_the_same_weights(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = seeded_model(tiny_config())
-    states = {"generator": known.generator.state_dict(), "kp_detector": known.kp_detector.state_dict()}
-    checkpoints.save(tmp_path / "known.safetensors", **states, config=tiny_config(), metadata={})
-    options: dict[str, Any] = {"device": "cpu", "progress": False}
-    monkeypatch.chdir(tmp_path)
-    train(small_run(steps=2), clips, "whole", init="known.safetensors", **options)
-    with pytest.raises(KilledError):
-        train(small_run(steps=2), clips, "run", init="known.safetensors", callback=kill, **options)
-    assert not list((tmp_path / "run").glob("*.pt"))
-    (tmp_path / "elsewhere").mkdir()
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    with pytest.raises(ConfigError, match=r"begun with other weights; got heads; expected .*known\.safetensors"):
-        train(small_run(steps=2), clips, tmp_path / "run", init="heads", resume=True, **options)
-    train(small_run(steps=2), clips, tmp_path / "run", resume=True, **options)
-    assert_same(written(tmp_path / "run"), written(tmp_path / "whole"))
-
-
-def test_a_finished_run_resumed_is_finished_and_longer_goes_on(clips: Path, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"device": "cpu", "progress": False}
-    train(small_run(), clips, tmp_path, **options)
-    (tmp_path / "model.safetensors").unlink()
-    assert train(small_run(), clips, tmp_path, resume=True, **options).path.is_file()
-    assert train(small_run(epochs=3), clips, tmp_path, resume=True, **options).steps == 6
-    with pytest.raises(InputError, match="holds a run already"):
-        train(small_run(), clips, tmp_path, **options)
-    with pytest.raises(ConfigError, match=r"another configuration; got seed 1"):
-        train(small_run(seed=1), clips, tmp_path, resume=True, **options)
-
-
-def test_a_damaged_checkpoint_costs_a_step(clips: Path, whole: Path, tmp_path: Path) -> None:
-    train(small_run(steps=3), clips, tmp_path, device="cpu", progress=False)
-    (tmp_path / "checkpoint-00000003.pt").write_bytes(b"damaged")
-    with pytest.warns(MotionkitWarning, match="damaged"):
-        train(small_run(), clips, tmp_path, resume=True, device="cpu", progress=False)
-    assert_same(written(tmp_path), written(whole))
-
-
-def test_other_clips_are_not_resumed_with(clips: Path, tmp_path: Path) -> None:
-    train(small_run(steps=1), clips, tmp_path / "run", device="cpu", progress=False)
-    fewer = tmp_path / "fewer"
-    fewer.mkdir()
-    for clip in sorted(clips.iterdir())[:6]:
-        (fewer / clip.name).symlink_to(clip)
-    with pytest.raises(InputError, match=r"5 pairs an epoch .*expected 8"):
-        train(small_run(), fewer, tmp_path / "run", resume=True, device="cpu", progress=False)
-
-
-def test_control_c_finishes_the_step_and_keeps_it(clips: Path, tmp_path: Path) -> None:
-    seen: list[TrainProgress] = []
-
-    def interrupt(progress: TrainProgress) -> None:
-        seen.append(progress)
-        if progress.step == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        train(small_run(), clips, tmp_path, device="cpu", progress=False, callback=interrupt)
-    assert signal.getsignal(signal.SIGINT) is before
-    assert [progress.step for progress in seen] == [1, 2, 3]
-    assert max(tmp_path.glob("*.pt")).name == "checkpoint-00000003.pt"
-    last = seen[-1]
-    assert last.steps == 4 and last.epoch == 1 and last.samples_per_second > 0 and 0 <= last.waiting <= 1
-    assert last.grid == tmp_path / "grids" / "step-000003.jpg"
-    assert sum(v for k, v in last.losses.items() if k != "total") == pytest.approx(last.losses["total"], rel=1e-5)
-
-
-def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(clips: Path, tmp_path: Path) -> None:
-    train(small_run(steps=2), clips, tmp_path, device="cpu", progress=False)
-
-    state = torch.load(tmp_path / "checkpoint-00000002.pt", weights_only=True)
-    state["model"]["generator.final.bias"][:] = float("nan")
-    torch.save(state, tmp_path / "checkpoint-00000002.pt")
-    with pytest.raises(TrainingError) as caught:
-        train(small_run(), clips, tmp_path, resume=True, device="cpu", progress=False)
-    message = str(caught.value)
-    assert "no finite number" in message and "pixel nan" in message and "step 3" in message
-    assert f"last good checkpoint is {tmp_path / 'checkpoint-00000002.pt'}" in message
-
-
-def test_weights_that_are_no_numbers_are_not_kept(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = Learner.step
-
-    def overshoot(self: Learner, *arguments: Any, **options: Any) -> dict[str, torch.Tensor]:
-        losses = step(self, *arguments, **options)  # finite, unlike what the step makes of the weights
-        self.model.generator.final.weight.data[0] = float("inf")
-        return losses
-
-    monkeypatch.setattr(Learner, "step", overshoot)
-    with pytest.raises(TrainingError, match=r"weights are no finite numbers.*There is no checkpoint yet"):
-        train(small_run(), clips, tmp_path, device="cpu", progress=False)
-    assert not list(tmp_path.glob("*.pt")) and not (tmp_path / "model.safetensors").exists()
-
-
-@pytest.mark.parametrize("which", ["discriminator", "_average"])
-def test_nothing_that_the_next_steps_depend_on_is_kept_poisoned(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
-) -> None:
-    step = Learner.step
-
-    def overshoot(self: Learner, *arguments: Any, **options: Any) -> dict[str, torch.Tensor]:
-        losses = step(self, *arguments, **options)
-        if options["step"] == 1:
-            next(getattr(self, which).parameters()).data[0] = float("nan")
-        return losses
-
-    monkeypatch.setattr(Learner, "step", overshoot)
-    with pytest.raises(TrainingError, match=r"no finite numbers.*step 2.*checkpoint-00000001\.pt"):
-        train(adversarial(), clips, tmp_path, device="cpu", progress=False)
-    assert [path.name for path in tmp_path.glob("*.pt")] == ["checkpoint-00000001.pt"]
-
-
-def test_a_disk_that_is_full_of_decoded_frames_is_told_by_a_worker(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replace, parent = os.replace, os.getpid()
-
-    def full(source: Path, target: Path) -> None:
-        if target.suffix == ".rgb" and os.getpid() != parent:
-            raise OSError(28, "No space left on device")
-        replace(source, target)
-
-    options: dict[str, Any] = {"device": "cpu", "progress": False}
-    train(small_run(steps=1), clips, tmp_path, **options)
-    with monkeypatch.context() as patch:
-        patch.setattr(wholefile.os, "replace", full)
-        with pytest.raises(TrainingError) as caught:
-            train(small_run(data=DataConfig(workers=1, cache=True)), clips, tmp_path, resume=True, **options)
-    message = str(caught.value)
-    assert message.startswith("The next batch cannot be made: Decoded frames cannot be kept (No space left on device)")
-    assert message.count("\n") == 0 and "Traceback" not in message and "data.cache=false" in message
-    assert f"last good checkpoint is {tmp_path / 'checkpoint-00000001.pt'}" in message
-    assert train(small_run(), clips, tmp_path, resume=True, **options).finished, "without the cache, as advised"
-
-
-# The thread of TensorBoard says so, too.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_disk_that_is_full_for_tensorboard_too_ends_with_a_clear_error(clips: Path, tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", "4m") as disk:
-
-        def fill() -> bool:
-            """After the second step leave room for its grid, but not for TensorBoard's."""
-            if (disk / "checkpoint-00000001.pt").exists():
-                with (disk / "junk").open("wb", buffering=0) as junk:
-                    with pytest.raises(OSError, match="No space left"):  # noqa: PT012  # which write fails is unknown
-                        while True:
-                            junk.write(bytes(4096))
-                    junk.truncate(junk.tell() - 4096)
-            return False
-
-        with (
-            pytest.warns(MotionkitWarning, match=r"TensorBoard are not complete \(No space left on device\)"),
-            pytest.raises(TrainingError, match=r"No space left on device\. .*checkpoint-00000001\.pt"),
-        ):
-            train(small_run(grid_steps=1), clips, disk, device="cpu", progress=False, stop=fill)
-        assert (disk / "grids" / "step-000002.jpg").exists()
-
-
-def test_the_curves_are_whole_or_as_they_were(clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    replace = os.replace
-
-    def full(source: Path, target: Path) -> None:
-        if target.name == "scalars.csv":
-            raise OSError(28, "No space left on device")
-        replace(source, target)
-
-    options: dict[str, Any] = {"device": "cpu", "progress": False}
-    train(small_run(steps=2), clips, tmp_path, **options)
-    curves = tmp_path / "scalars.csv"
-    before = curves.read_bytes()
-    with monkeypatch.context() as patch:
-        patch.setattr(wholefile.os, "replace", full)
-        with pytest.raises(TrainingError, match=r"No space left.*checkpoint-00000002"):
-            train(small_run(), clips, tmp_path, resume=True, **options)
-    assert curves.read_bytes() == before
-    # A kill in the middle of a line, or a disk that gave back noise, costs these lines alone.
-    curves.write_bytes(before + b"2,loss\n,,\n\x00\xff,a,1\n2,loss/to")
-    train(small_run(steps=3), clips, tmp_path, resume=True, **options)
-    lines = curves.read_bytes()
-    assert lines.startswith(before) and lines[len(before) :].startswith(b"3,loss/")
-
-
 def test_broken_test_clips_are_counted_and_none_at_all_is_told(clips: Path, tmp_path: Path) -> None:
     for part, numbers in (("train", range(4)), ("test", (4, 5))):
         (tmp_path / "clips" / part).mkdir(parents=True)
@@ -366,25 +75,6 @@ def test_broken_test_clips_are_counted_and_none_at_all_is_told(clips: Path, tmp_
     shutil.rmtree(tmp_path / "clips" / "test")
     with pytest.warns(MotionkitWarning, match="There are no test clips: .* made of clips that are trained on"):
         train(small_run(steps=1), tmp_path / "clips", tmp_path / "b", **options)
-
-
-def test_a_full_disk_stops_with_the_last_good_checkpoint(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from motionkit.training import runs
-
-    write = runs._write
-
-    def full(state: dict[str, Any], path: Path) -> None:
-        if state["step"] == 3:
-            raise OSError(28, "No space left on device")
-        write(state, path)
-
-    monkeypatch.setattr(runs, "_write", full)
-    with pytest.raises(TrainingError, match=r"step 3: No space left on device\..*checkpoint-00000002\.pt; make room"):
-        train(small_run(), clips, tmp_path, device="cpu", progress=False)
-    monkeypatch.undo()
-    assert train(small_run(), clips, tmp_path, resume=True, device="cpu", progress=False).steps == 4
 
 
 def test_fine_tuning_begins_with_the_weights_given(clips: Path, tmp_path: Path) -> None:

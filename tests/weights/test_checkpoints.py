@@ -18,12 +18,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from motionkit.config import PUBLISHED, DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig
+from motionkit.config import DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig
 from motionkit.errors import WeightsError
+from motionkit.published import PUBLISHED
 from motionkit.weights import checkpoints
 from tests.support.madeup import SMALL, made_up, published
-
-ROOT = Path(__file__).parents[2]
+from tests.support.places import GOLDEN, ROOT
 
 
 def stacked(path: Path, content: object) -> Path:
@@ -36,7 +36,7 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 def test_shapes_of_the_published_configuration_are_the_published_keys() -> None:
-    keys = {str(key) for key in np.load(ROOT / "tests" / "golden" / "vox-256.npz")["keys"]}
+    keys = {str(key) for key in np.load(GOLDEN / "vox-256.npz")["keys"]}
     assert set(checkpoints.expected_shapes(PUBLISHED["vox"], discriminator=True)) == keys
     assert set(checkpoints.expected_shapes(PUBLISHED["vox"])) == {k for k in keys if not k.startswith("disc")}
 
@@ -244,7 +244,7 @@ def _tar_posing_as_stacked(path: Path, content: bytes) -> None:
 
 def test_numpy_scalars_are_refused_too(tmp_path: Path) -> None:
     path = stacked(tmp_path / "model.pth.tar", {**published(), "best": np.float64(0.5)})
-    with pytest.raises(WeightsError, match=r"refused: it wants the Python object numpy\S*scalar"):
+    with pytest.raises(WeightsError, match=r"refused: it needs the Python object numpy\S*scalar"):
         checkpoints.read(path)
 
 

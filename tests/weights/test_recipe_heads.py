@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from dataclasses import fields
 from pathlib import Path
 
+import backdrop
 import numpy as np
+import paint
+import performance
 import pytest
+import scene
+import shaders
 import torch
 from safetensors import safe_open
 
 from motionkit import media
+from motionkit.evaluation import signals
 from motionkit.modules.grid import resize_flow, warp
 from motionkit.training.presets import HEADS_MODEL
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "weights" / "recipe"))
-
-import backdrop
-import paint
-import performance
-import scene
-import shaders
-
-from motionkit.evaluation import signals
+from tests.support.places import ROOT
 
 SIZE = 128
 # What render_heads keeps when it is run as its help says; without it, these tests load anny themselves.
-KEPT = Path(__file__).parents[2] / "output" / "anny.pkl"
+KEPT = ROOT / "output" / "anny.pkl"
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ import pytest
 import torch
 
 from motionkit import weights
-from motionkit.config import DOMAINS, PUBLISHED
+from motionkit.config import DOMAINS
 from motionkit.errors import DownloadError, WeightsError
+from motionkit.published import PUBLISHED
 from motionkit.weights import checkpoints, store
 from tests.support.loopback import Mirror, missing, page, running, serving
 from tests.support.madeup import SMALL, made_up, published
-
-ROOT = Path(__file__).parents[2]
+from tests.support.places import ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -15,14 +15,14 @@ from PIL import Image
 from skimage import data
 
 import motionkit as mk
-from motionkit import config, drive, media, trust
-from motionkit.config import AnimateOptions
+from motionkit import drive, media, trust
 from motionkit.errors import InputError
 from motionkit.model import Model
+from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.structures import Box
 from motionkit.widgets.controls import choices, options_of, settings_of
 from motionkit.widgets.worker import Worker
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 pytest.importorskip("anywidget", reason="anywidget is not installed")
 from motionkit.widgets.panel import SliderPanel
@@ -99,9 +99,9 @@ def page(work: Path, model: Model) -> Iterator[Page]:
 def test_controls_follow_the_options() -> None:
     told = choices(tiny_config(**NAMED))
     assert told["defaults"] == settings_of(AnimateOptions())
-    assert told["ranges"]["strength"] == list(config.STRENGTH_RANGE)
-    assert told["ranges"]["gain"] == list(config.GAIN_RANGE)
-    assert told["ranges"]["smoothing"] == list(config.SMOOTHING_RANGE)
+    assert told["ranges"]["strength"] == list(STRENGTH_RANGE)
+    assert told["ranges"]["gain"] == list(GAIN_RANGE)
+    assert told["ranges"]["smoothing"] == list(SMOOTHING_RANGE)
     assert told["groups"] == {"mouth": ["lip", "chin"]} and told["keypoints"] == ["brow", "lip", "chin"]
     assert choices(tiny_config())["keypoints"] == ["0", "1", "2"]
     given = AnimateOptions(

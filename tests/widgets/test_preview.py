@@ -16,13 +16,13 @@ from skimage import data
 import motionkit as mk
 from motionkit import faces, media, pipeline, samples
 from motionkit.animation.moments import moments
-from motionkit.config import AnimateOptions
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, TemplateError
 from motionkit.model import Model
+from motionkit.options import AnimateOptions
 from motionkit.structures import Box
 from motionkit.widgets.calls import model_call, python_call
 from motionkit.widgets.preview import Preview
-from tests.conftest import seeded_model, tiny_config
+from tests.support.networks import seeded_model, tiny_config
 
 FRAMES = 24
 NAMED = {"keypoint_names": ("brow", "lip", "chin"), "keypoint_groups": {"mouth": ("lip", "chin")}}
@@ -216,7 +216,7 @@ def test_the_samples_squares_are_those_that_would_be_found(name: str) -> None:
         AnimateOptions(
             relative=False, adapt_scale=False, strength=0.5, gains={"mouth": 1.5, 2: 0.1}, smoothing=0.35,
             motion_limit=None, reference=12, crop="centre", source_box=Box(-3, 2, 45, 50), paste_back=True,
-            audio=False, overlays=("flow",), driving_box=Box(0, 0, 9, 9),
+            audio="none", overlays=("flow",), driving_box=Box(0, 0, 9, 9),
         ),
         AnimateOptions(reference="best", overlays=("keypoints", "occlusion")),
     ],

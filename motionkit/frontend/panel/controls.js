@@ -100,7 +100,12 @@ function makeOptions(choices, settings, reset) {
   const flag = (label, name, title) => makeToggle(label, name, (on) => settings.change({ [name]: on }), title);
   const adapt = flag("Adapt scale", "adapt_scale", "Fit the movement to the source's size");
   const paste = flag("Paste back", "paste_back", "Put the result back into the whole picture");
-  const audio = flag("Keep audio", "audio", "The result gets the driving clip's sound");
+  const audio = makeToggle(
+    "Keep audio",
+    "audio",
+    (on) => settings.change({ audio: on ? "auto" : "none" }),
+    "The result gets the driving clip's sound, or else the source's",
+  );
   const overlays = new Map(
     choices.overlays.map((name) => [
       name,
@@ -124,7 +129,7 @@ function makeOptions(choices, settings, reset) {
   const refresh = (values) => {
     adapt.set(values.adapt_scale && values.relative, !values.relative);
     paste.set(values.paste_back);
-    audio.set(values.audio);
+    audio.set(values.audio !== "none");
     for (const [name, toggle] of overlays) toggle.set(values.overlays.includes(name));
   };
   return { element, refresh };

@@ -1,0 +1,105 @@
+"""What an animation should do, with the only defaults: command line, widgets and notebooks read them here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from motionkit.checks import check_box, check_choice, check_number, check_whole, shown
+from motionkit.config import MAX_SIDE
+from motionkit.structures import Box
+
+__all__ = ["AUDIO", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
+
+STRENGTH_RANGE = (0.0, 2.0)
+GAIN_RANGE = (0.0, 4.0)
+SMOOTHING_RANGE = (0.0, 1.0)
+SIZE_RANGE = (16, MAX_SIDE)
+BATCH_RANGE = (1, 4096)
+AUDIO = ("auto", "driving", "source", "none")
+OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimateOptions:
+    """What an animation should do. These are the only defaults; command line and widgets read them here.
+
+    Attributes:
+        relative: Move the source by how the driving moves, rather than to where it is.
+        adapt_scale: Scale relative movement by the ratio of the sizes (convex hulls); ignored when absolute.
+        strength: Factor on all movement, 0 to 2: 0 keeps the source's pose, 1 is the plain transfer, 2 exaggerates.
+        gains: Keypoint index, keypoint name or group name to a factor on that part's movement, 0 to 4. Where the model
+            has a group "head", the other parts ride on it: theirs acts on what they do beyond the head's movement, and
+            the head's takes them along, so that {"head": 0} speaks with a still head.
+        smoothing: Of the keypoints over time, 0 (off) to 1; a causal One-Euro filter.
+        motion_limit: Largest movement of a keypoint from the source, in units of the source keypoints' extent (the
+            square root of their convex hull's area); None is no limit. Off when absolute.
+        reference: Driving frame that counts as the neutral pose of relative motion: "first", "best" (nearest to the
+            source's pose) or an index.
+        batch_size: Frames computed at once; None chooses by device.
+        size: Side of the result in pixels; None is the model's ``picture_size``.
+        crop: "auto" crops faces for face models and takes the centred square otherwise; "face" insists on a face;
+            "centre" is the centred square; "none" uses the whole picture, which must be square.
+        source_box: The square of the source to animate, in pixels; overrides ``crop``.
+        driving_box: The square of the driving frames to read, in pixels; overrides ``crop``.
+        face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
+        paste_back: Blend the animated square into the full source picture.
+        audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none".
+        audio_track: Which of the clip's audio tracks, from 0; None is the one marked as the default, else the first.
+        overlays: Extra collage panels, any of ``OVERLAYS``.
+        label: Put the visible "AI" badge on what is written. Metadata says so in any case.
+
+    Raises:
+        InputError: A value is out of its range, or not one of the choices.
+    """
+
+    relative: bool = True
+    adapt_scale: bool = True
+    strength: float = 1.0
+    gains: Mapping[str | int, float] = field(default_factory=dict)
+    smoothing: float = 0.0
+    motion_limit: float | None = 1.0
+    reference: Literal["first", "best"] | int = "first"
+    batch_size: int | None = None
+    size: int | None = None
+    crop: Literal["auto", "face", "centre", "none"] = "auto"
+    source_box: Box | None = None
+    driving_box: Box | None = None
+    face: Literal["largest", "all"] | int = "largest"
+    paste_back: bool = False
+    audio: Literal["auto", "driving", "source", "none"] = "auto"
+    audio_track: int | None = None
+    overlays: tuple[str, ...] = ()
+    label: bool = True
+
+    def __post_init__(self) -> None:
+        check_number("strength", self.strength, *STRENGTH_RANGE)
+        check_number("smoothing", self.smoothing, *SMOOTHING_RANGE)
+        for name, gain in self.gains.items():
+            check_number(f"gain of {shown(name)}", gain, *GAIN_RANGE)
+        if self.motion_limit is not None:
+            check_number("motion_limit", self.motion_limit, 0, 1000, above=True)
+        check_choice("reference", self.reference, ("first", "best"), or_index=True)
+        check_choice("audio", self.audio, AUDIO)
+        check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
+        check_choice("face", self.face, ("largest", "all"), or_index=True)
+        for overlay in self.overlays:
+            check_choice("overlay", overlay, OVERLAYS)
+        if self.batch_size is not None:
+            check_whole("batch_size", self.batch_size, *BATCH_RANGE)
+        if self.size is not None:
+            check_whole("size", self.size, *SIZE_RANGE)
+        for name in ("source_box", "driving_box"):
+            check_box(name, getattr(self, name))
+
+    def replace(self, **changes: Any) -> AnimateOptions:
+        """Return a copy with some fields changed, checked again.
+
+        Args:
+            **changes: Field name to new value.
+
+        Raises:
+            InputError: A value is out of its range, or not one of the choices.
+        """
+        return replace(self, **changes)

@@ -1,0 +1,54 @@
+"""The options of ``animate``: each flag sets its own, and the defaults are the library's."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from motionkit.cli import animation
+from motionkit.cli.main import main, make_parser
+from motionkit.options import AnimateOptions
+from motionkit.structures import Box
+
+
+def parsed(*arguments: str) -> AnimateOptions:
+    return animation.options(make_parser().parse_args(["animate", "a.png", "b.mp4", *arguments]))
+
+
+def test_each_flag_sets_its_option() -> None:
+    motion = "--strength 1.5 --gain 0=0.5 --gain mouth=2 --smoothing 0.3 --motion-limit 0 --reference 4 --absolute"
+    crop = "--no-adapt-scale --crop centre --source-box 1,2,33,34 --driving-box=-4,0,60,64 --face all --paste-back"
+    result = "--size 64 --batch-size 3 --audio none --no-label --overlay flow --overlay keypoints"
+    assert parsed(*f"{motion} {crop} {result}".split()) == AnimateOptions(
+        strength=1.5,
+        gains={0: 0.5, "mouth": 2.0},
+        smoothing=0.3,
+        motion_limit=None,
+        reference=4,
+        relative=False,
+        adapt_scale=False,
+        crop="centre",
+        source_box=Box(1, 2, 33, 34),
+        driving_box=Box(-4, 0, 60, 64),
+        face="all",
+        paste_back=True,
+        size=64,
+        batch_size=3,
+        audio="none",
+        label=False,
+        overlays=("flow", "keypoints"),
+    )
+
+
+def test_nothing_given_is_every_default() -> None:
+    assert parsed() == AnimateOptions()
+
+
+def test_help_covers_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["animate", "--help"]) == 0
+    text = capsys.readouterr().out
+    flags = {"relative": "absolute", "adapt_scale": "no-adapt-scale", "gains": "gain",
+             "label": "no-label", "overlays": "overlay"}  # fmt: skip
+    for field in fields(AnimateOptions):
+        assert f"--{flags.get(field.name, field.name).replace('_', '-')}" in text
