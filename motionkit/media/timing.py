@@ -61,7 +61,7 @@ def at_constant_rate(
         return
     # The last frame has its place unless that begins after the clip's end, and those that its own time holds.
     due = math.ceil(until - JITTER)
-    if slot == 0 or slot <= place + JITTER:
+    if slot == 0 or slot < place + JITTER:
         due = max(due, slot + 1)
     if stop is not None:
         due = min(due, stop)
