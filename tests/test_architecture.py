@@ -15,9 +15,9 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors",
-    "bounds frames",
+    "frames",
     "structures",
-    "config options wholefile progress samples frontend",
+    "config wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -32,6 +32,13 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "config": [
+        "bounds checks",
+        "networks",
+        "models",
+        "published options",
+        "__init__",
+    ],
     "frontend": [
         "linker",
         "__init__",
@@ -63,7 +70,7 @@ INSIDE = {
         "__init__",
     ],
     "data": [
-        "batch config",
+        "batch config workers worker_server",
         "clips truth augmentation",
         "pairs preparation",
         "__init__",
@@ -104,7 +111,7 @@ INSIDE = {
         "__init__",
     ],
     "weights": [
-        "partfile registry shapes",
+        "integrity partfile registry shapes",
         "checkpoints download",
         "store",
         "__init__",
@@ -177,15 +184,13 @@ def test_imports_point_one_way(file: Path) -> None:
     if parts == ("__init__",):
         return
     own = parts[0]
-    assert own in LEVEL, f"{own} has no place among the layers"
     for name in imports(file):
         top, _, rest = name.partition(".")
         if top == own:
             if own in INSIDE and rest:
-                levels = INSIDE_LEVEL[own]
-                assert levels[rest] < levels[parts[1]], f"{file.name} imports its sibling {rest}"
+                check_import(parts[1], rest, INSIDE_LEVEL[own], f'INSIDE["{own}"]')
             continue
-        assert LEVEL[top] < LEVEL[own], f"{own} imports {top}, which does not stand below it"
+        check_import(own, top, LEVEL, "LAYERS")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
@@ -240,3 +245,60 @@ def test_importing_is_quick() -> None:
         for _ in range(3)
     ]
     assert min(times) < 0.2
+
+
+def check_import(importer: str, imported: str, levels: dict[str, int], table: str) -> None:
+    """Fail, and say what to do, unless what is imported stands in an earlier row of the table than its importer."""
+    for name in (importer, imported):
+        assert name in levels, (
+            f"{name} has no row in {table}. Put it into the first row after all that it imports and before all that "
+            "import it; a new room is also named in CONTRIBUTING.md."
+        )
+    place = "the same" if levels[imported] == levels[importer] else "a later"
+    assert levels[imported] < levels[importer], (
+        f"{importer} imports {imported}, which stands in {place} row of {table}. Move what both need into a file of an "
+        f"earlier row, or let the caller pass it as an argument. Move a row only where {imported} needs nothing of "
+        f"{importer}, and no other import then points the wrong way."
+    )
+
+
+# The tests lie in the same rooms.
+
+TESTS = Path(__file__).parent
+TEST_FILES = sorted(TESTS.rglob("*.py"))
+ROOMS = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
+# What is tested as a whole, and what tests share.
+WHOLE = {"architecture", "docs", "install", "notebooks", "site"}
+SHARED = {"browser", "colab", "golden", "support"}
+
+
+def test_every_room_has_its_tests_and_every_test_its_room() -> None:
+    without = [room for room in sorted(ROOMS) if not list((TESTS / room).glob("test_*.py"))]
+    assert not without, f"no tests/ROOM/test_*.py for {without}: a room's tests lie in the folder of its name"
+    folders = {folder.name for folder in TESTS.iterdir() if folder.is_dir() and folder.name != "__pycache__"}
+    strangers = sorted(folders - ROOMS - SHARED)
+    assert not strangers, f"tests/{strangers} are no rooms of motionkit; name them as the room whose tests they hold"
+    modules = {file.stem for file in PACKAGE.glob("*.py")}
+    stray = [file.name for file in TESTS.glob("test_*.py") if file.stem.removeprefix("test_") not in WHOLE | modules]
+    assert not stray, f"{stray} test neither the whole nor a module at the top; move them into their room's folder"
+
+
+def test_no_test_imports_another_test() -> None:
+    found = [
+        f"{file.relative_to(TESTS)} imports {name}"
+        for file in TEST_FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for name in (
+            [node.module or ""] if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names] if isinstance(node, ast.Import)
+            else []
+        )
+        if name.split(".")[-1].startswith("test_")
+    ]  # fmt: skip
+    assert not found, f"{found}: move what both use into a module of tests/support, or a fixture into conftest.py"
+
+
+def test_files_of_tests_stay_small() -> None:
+    long = {str(file.relative_to(TESTS)): file.read_text(encoding="utf-8").count("\n") for file in TEST_FILES}
+    long = {name: lines for name, lines in long.items() if lines > 350}
+    assert not long, f"{long}: more than 350 lines test more than one subject; split them by subject"

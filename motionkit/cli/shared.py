@@ -9,8 +9,8 @@ from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from motionkit.bounds import TEXT
 from motionkit.config import PRECISIONS
+from motionkit.config.bounds import TEXT
 
 if TYPE_CHECKING:
     from motionkit.model import Model

@@ -12,13 +12,13 @@ import pytest
 import run as runner
 
 from motionkit import media, samples, trust
-from tests.browser.test_live import PATIENCE, Live, film, filmed  # noqa: F401
+from tests.browser.webcam import PATIENCE, Live
 from tests.support.places import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-    from tests.browser.conftest import Lab, Notebook
+    from tests.browser.lab import Lab, Notebook
 
 NOTEBOOKS = ROOT / "notebooks"
 FRAMES = 12
@@ -84,7 +84,7 @@ def test_animate(run: Callable[..., tuple[Notebook, Page]], lab: Lab, chromium: 
     plays(page, ".jp-RenderedHTMLCommon > video")  # the last cell's collage
 
 
-def test_live(run: Callable[..., tuple[Notebook, Page]], lab: Lab, filmed: Browser) -> None:  # noqa: F811
+def test_live(run: Callable[..., tuple[Notebook, Page]], lab: Lab, filmed: Browser) -> None:
     opened, page = run(filmed, "live", seconds=1.0, save_to_drive="drive")
     live = Live(page, opened)
     live.root.scroll_into_view_if_needed()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-# The panel's own tests in a browser, here with Colab's kernels.
-from tests.browser.test_panel import *  # noqa: F403
 from tests.colab.machine import ROOT, Colab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from tests.browser.conftest import Lab
+    from tests.browser.lab import Lab
 
 ECHO = """
 import anywidget, traitlets
@@ -73,6 +74,16 @@ def test_the_panels_tests_pass(colab_with_motionkit: Colab) -> None:
         "-I", "-c", script, "-p", "no:cacheprovider", "tests/widgets/test_panel.py", check=False
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
+
+
+def test_the_panels_tests_in_a_browser_pass(colab_with_motionkit: Colab, chromium: Browser) -> None:
+    environment = os.environ | colab_with_motionkit.environment  # by which its JupyterLab finds Colab's kernels
+    tests = ["tests/browser/test_panel.py", "tests/browser/test_panel_inputs.py"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    print(done.stdout)
+    assert done.returncode == 0, done.stderr[-2000:]
     assert " passed" in done.stdout
 
 

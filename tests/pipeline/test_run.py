@@ -9,8 +9,8 @@ import pytest
 
 from motionkit import faces, media, samples
 from motionkit.animation.moments import animate
+from motionkit.config import AnimateOptions
 from motionkit.model import Model, load_model
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.run import animate_file
 from motionkit.structures import Box
 from tests.support.files import Run, frames_of, write_clip
@@ -55,7 +55,8 @@ def test_paste_back_keeps_the_rest_of_the_picture(folder: Path, run: Run) -> Non
 
 
 def test_paste_back_into_a_source_clip_follows_it(folder: Path, run: Run) -> None:
-    source = frames_of(write_clip(folder / "source.mp4", frames_of(folder / "drive.mp4")[:4]))
+    fps = media.open_clip(folder / "drive.mp4").info.fps
+    source = frames_of(write_clip(folder / "source.mp4", frames_of(folder / "drive.mp4")[:4], fps))
     run("o", source="source.mp4", options=PLAIN.replace(paste_back=True, source_box=Box(20, 10, 60, 50)))
     made = frames_of(folder / "o")
     assert len(made) == 6

@@ -16,5 +16,5 @@ def disable_custom_widget_manager() -> None:
 
 
 def custom_widget_manager_enabled() -> bool:
-    """Whether it was; only the stand-in tells."""
+    """Whether it was; only the stand-in says."""
     return _enabled[0]

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from motionkit.errors import InputError
+from motionkit.config.checks import check_box, check_choice, check_number, check_whole, shown
+from motionkit.config.models import MAX_SIDE
 from motionkit.structures import Box
 
 __all__ = ["AUDIO", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
@@ -14,6 +15,8 @@ __all__ = ["AUDIO", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE
 STRENGTH_RANGE = (0.0, 2.0)
 GAIN_RANGE = (0.0, 4.0)
 SMOOTHING_RANGE = (0.0, 1.0)
+SIZE_RANGE = (16, MAX_SIDE)
+BATCH_RANGE = (1, 4096)
 AUDIO = ("auto", "driving", "source", "none")
 OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
 
@@ -71,24 +74,24 @@ class AnimateOptions:
     label: bool = True
 
     def __post_init__(self) -> None:
-        _check_range("strength", self.strength, *STRENGTH_RANGE)
-        _check_range("smoothing", self.smoothing, *SMOOTHING_RANGE)
+        check_number("strength", self.strength, *STRENGTH_RANGE)
+        check_number("smoothing", self.smoothing, *SMOOTHING_RANGE)
         for name, gain in self.gains.items():
-            _check_range(f"gain of {name!r}", gain, *GAIN_RANGE)
-        if self.motion_limit is not None and not self.motion_limit > 0:
-            raise InputError("motion_limit is out of range", got=self.motion_limit, expected="above 0, or None")
-        _check_choice("reference", self.reference, ("first", "best"), or_index=True)
-        _check_choice("audio", self.audio, AUDIO)
-        _check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
-        _check_choice("face", self.face, ("largest", "all"), or_index=True)
-        if self.audio_track is not None:
-            _check_choice("audio_track", self.audio_track, (), or_index=True)
+            check_number(f"gain of {shown(name)}", gain, *GAIN_RANGE)
+        if self.motion_limit is not None:
+            check_number("motion_limit", self.motion_limit, 0, 1000, above=True)
+        check_choice("reference", self.reference, ("first", "best"), or_index=True)
+        check_choice("audio", self.audio, AUDIO)
+        check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
+        check_choice("face", self.face, ("largest", "all"), or_index=True)
         for overlay in self.overlays:
-            _check_choice("overlay", overlay, OVERLAYS)
-        for name in ("batch_size", "size"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise InputError(f"{name} is out of range", got=repr(value), expected="a whole number from 1, or None")
+            check_choice("overlay", overlay, OVERLAYS)
+        if self.batch_size is not None:
+            check_whole("batch_size", self.batch_size, *BATCH_RANGE)
+        if self.size is not None:
+            check_whole("size", self.size, *SIZE_RANGE)
+        for name in ("source_box", "driving_box"):
+            check_box(name, getattr(self, name))
 
     def replace(self, **changes: Any) -> AnimateOptions:
         """Return a copy with some fields changed, checked again.
@@ -100,15 +103,3 @@ class AnimateOptions:
             InputError: A value is out of its range, or not one of the choices.
         """
         return replace(self, **changes)
-
-
-def _check_range(name: str, value: Any, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise InputError(f"{name} is out of range", got=repr(value), expected=f"a number from {low:g} to {high:g}")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: bool = False) -> None:
-    index = or_index and isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if not index and value not in choices:
-        expected = ", ".join(repr(c) for c in choices) + (", or an index from 0" if or_index else "")
-        raise InputError(f"Unknown {name}", got=repr(value), expected=expected)

@@ -1,4 +1,4 @@
-"""Configurations: what a network looks like, and the published presets.
+"""What a whole model looks like: its networks, its sizes, its keypoints' names.
 
 Everything here is frozen and keyword-only. Model field names are those of the published YAML files.
 """
@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from types import MappingProxyType
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from typing import Any, Literal, get_args
 
+from motionkit.config.checks import (
+    as_tuple,
+    check_fields,
+    check_whole,
+    shown,
+    take_group,
+)
+from motionkit.config.networks import (
+    DenseMotionConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    KpDetectorConfig,
+    check_switches,
+)
 from motionkit.errors import ConfigError, InputError
 
 __all__ = [
     "PRECISIONS",
-    "PUBLISHED",
     "DenseMotionConfig",
     "DiscriminatorConfig",
     "GeneratorConfig",
@@ -28,87 +41,7 @@ __all__ = [
 Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 DOMAINS = ("face", "body", "fashion", "robot", "cartoon", "smile", "other")
-
-
-@dataclass(frozen=True, kw_only=True)
-class KpDetectorConfig:
-    """The keypoint detector: an hourglass, a softmax over positions, one affine frame for each keypoint.
-
-    Attributes:
-        block_expansion: Channels at the hourglass's widest level; each level below it has twice as many.
-        max_features: Most channels of any level.
-        num_blocks: Levels below the widest; each has half the height and width of the one above.
-        scale_factor: Size of the picture that the network sees, as a share of the whole picture's; at most 1.
-        temperature: What scores are divided by before the softmax over positions, above 0; a small one gives sharp
-            maps.
-        single_jacobian_map: Whether all keypoints share one map of Jacobians, instead of one for each.
-    """
-
-    block_expansion: int = 32
-    max_features: int = 1024
-    num_blocks: int = 5
-    scale_factor: float = 0.25
-    temperature: float = 0.1
-    single_jacobian_map: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenseMotionConfig:
-    """The dense-motion network, inside the generator: from sparse motions to a flow and an occlusion map.
-
-    Attributes:
-        block_expansion: As in ``KpDetectorConfig``.
-        max_features: As in ``KpDetectorConfig``.
-        num_blocks: As in ``KpDetectorConfig``.
-        scale_factor: As in ``KpDetectorConfig``.
-        kp_variance: Variance of the Gaussians that mark keypoints, in squared units of [-1, 1].
-    """
-
-    block_expansion: int = 64
-    max_features: int = 1024
-    num_blocks: int = 5
-    scale_factor: float = 0.25
-    kp_variance: float = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
-    """The generator: encoder, warp, occlusion, bottleneck, decoder.
-
-    Attributes:
-        block_expansion: Channels at the picture's size; each halving doubles them.
-        max_features: Most channels at any size.
-        num_down_blocks: How often the encoder halves height and width before the warp.
-        num_bottleneck_blocks: Residual blocks between warp and decoder.
-        estimate_occlusion_map: Whether the dense-motion network says what of the result the source does not show.
-    """
-
-    block_expansion: int = 64
-    max_features: int = 512
-    num_down_blocks: int = 2
-    num_bottleneck_blocks: int = 6
-    estimate_occlusion_map: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiscriminatorConfig:
-    """The multi-scale patch discriminator; used in training only.
-
-    Attributes:
-        scales: Sizes of the pictures that are judged, as shares of the whole picture's.
-        block_expansion: Half of the channels after the first block; each further block doubles them.
-        max_features: Most channels of any block.
-        num_blocks: Blocks; all but the last halve height and width.
-        sn: Whether convolutions have spectral normalisation.
-        use_kp: Whether it also sees a Gaussian around each keypoint.
-    """
-
-    scales: tuple[float, ...] = (1,)
-    block_expansion: int = 32
-    max_features: int = 512
-    num_blocks: int = 4
-    sn: bool = False
-    use_kp: bool = False
+MAX_KEYPOINTS, MAX_SIDE, MAX_NAME = 1000, 8192, 200  # what a stored configuration may ask for
 
 
 _PARTS = {
@@ -168,11 +101,18 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.domain not in DOMAINS:
-            raise ConfigError("Unknown domain", got=repr(self.domain), expected=f"one of {', '.join(DOMAINS)}")
+            raise ConfigError("Unknown domain", got=shown(self.domain), expected=f"one of {', '.join(DOMAINS)}")
         if self.padding not in ("zeros", "border"):
-            raise ConfigError("Unknown padding", got=repr(self.padding), expected="'zeros' or 'border'")
-        if self.num_kp < 1:
-            raise ConfigError("A model needs keypoints", got=f"num_kp {self.num_kp}", expected="at least 1")
+            raise ConfigError("Unknown padding", got=shown(self.padding), expected="'zeros' or 'border'")
+        for name, most in {
+            "num_kp": MAX_KEYPOINTS, "num_channels": 64, "size": MAX_SIDE, "picture_size": MAX_SIDE
+        }.items():  # fmt: skip
+            check_whole(name, getattr(self, name), 1, most, error=ConfigError)
+        check_switches("", self, "estimate_jacobian", "blend_warped", "align_corners")
+        texts = [self.name, *self.keypoint_names, *self.keypoint_groups, *chain(*self.keypoint_groups.values())]
+        if wrong := [name for name in texts if not isinstance(name, str) or len(name) > MAX_NAME]:
+            what = "A name in the model's configuration cannot be used"
+            raise ConfigError(what, got=shown(wrong[0]), expected=f"text of at most {MAX_NAME} characters")
         if self.keypoint_names and len(self.keypoint_names) != self.num_kp:
             raise ConfigError(
                 "Every keypoint needs a name, or none",
@@ -253,25 +193,25 @@ class ModelConfig:
         Raises:
             ConfigError: A field is not known, or the fields do not fit together.
         """
-        params = dict(model_params)
-        generator = dict(params.pop("generator_params", {}))
-        common = dict(params.pop("common_params", {}))
+        params = take_group(model_params, None)
+        generator, common = take_group(params, "generator_params"), take_group(params, "common_params")
         parts: dict[str, Any] = {
-            "kp_detector": params.pop("kp_detector_params", {}),
-            "dense_motion": generator.pop("dense_motion_params", {}),
+            "kp_detector": take_group(params, "kp_detector_params"),
+            "dense_motion": take_group(generator, "dense_motion_params"),
             "generator": generator,
-            "discriminator": dict(params.pop("discriminator_params", {})),
+            "discriminator": take_group(params, "discriminator_params"),
         }
         if "scales" in parts["discriminator"]:
-            parts["discriminator"]["scales"] = tuple(parts["discriminator"]["scales"])
+            parts["discriminator"]["scales"] = as_tuple("scales", parts["discriminator"]["scales"])
         if "keypoint_names" in params:
-            params["keypoint_names"] = tuple(params["keypoint_names"])
+            params["keypoint_names"] = as_tuple("keypoint_names", params["keypoint_names"])
         if "keypoint_groups" in params:
-            params["keypoint_groups"] = {k: tuple(v) for k, v in params["keypoint_groups"].items()}
+            groups = take_group(params, "keypoint_groups")
+            params["keypoint_groups"] = {k: as_tuple(f"keypoint_groups {shown(k)}", v) for k, v in groups.items()}
         top = {**common, **params}
-        _check_fields(cls, top, "model_params")
+        check_fields(cls, top, "model_params")
         for name, values in parts.items():
-            _check_fields(_PARTS[name], values, f"{name}_params")
+            check_fields(_PARTS[name], values, f"{name}_params")
         return cls(**top, **{name: _PARTS[name](**values) for name, values in parts.items()})
 
     def to_dict(self) -> dict[str, Any]:
@@ -287,37 +227,3 @@ class ModelConfig:
             "generator_params": generator,
             "discriminator_params": flat["discriminator"],
         }
-
-
-def _check_fields(cls: type, values: Mapping[str, Any], where: str) -> None:
-    """Raise ConfigError if ``values`` has a key that is no field of the dataclass ``cls``."""
-    known = {f.name for f in fields(cls)}
-    if unknown := set(values) - known:
-        raise ConfigError(
-            f"Unknown field in {where}", got=", ".join(sorted(unknown)), expected=f"among {', '.join(sorted(known))}"
-        )
-
-
-def _published(name: str, domain: str, *, sn: bool, use_kp: bool, single_jacobian_map: bool = False) -> ModelConfig:
-    return ModelConfig(
-        name=name,
-        domain=domain,
-        kp_detector=KpDetectorConfig(single_jacobian_map=single_jacobian_map),
-        discriminator=DiscriminatorConfig(sn=sn, use_kp=use_kp),
-    )
-
-
-# All eight share one architecture (arXiv 2003.00196, supplementary); the fashion file was trained without sn
-# according to its YAML but carries spectral norm nevertheless, so the file's truth is kept here.
-PUBLISHED: Mapping[str, ModelConfig] = MappingProxyType(
-    {
-        "vox": _published("vox", "face", sn=True, use_kp=False),
-        "vox-adv": _published("vox-adv", "face", sn=False, use_kp=True),
-        "taichi": _published("taichi", "body", sn=False, use_kp=False),
-        "taichi-adv": _published("taichi-adv", "body", sn=False, use_kp=True),
-        "fashion": _published("fashion", "fashion", sn=True, use_kp=False),
-        "bair": _published("bair", "robot", sn=True, use_kp=False),
-        "mgif": _published("mgif", "cartoon", sn=True, use_kp=False, single_jacobian_map=True),
-        "nemo": _published("nemo", "smile", sn=True, use_kp=False),
-    }
-)

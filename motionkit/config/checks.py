@@ -1,0 +1,164 @@
+"""Checks that hold fields of configurations and options to bounds, and how a value that breaks them is shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from motionkit.errors import ConfigError, InputError, MotionkitError
+from motionkit.structures import Box
+
+__all__ = [
+    "as_tuple",
+    "check_box",
+    "check_choice",
+    "check_fields",
+    "check_number",
+    "check_whole",
+    "shown",
+    "take_group",
+]
+
+SHOWN = 80  # characters of a value in an error
+MAX_INDEX = 10**9
+BOX_RANGE, MAX_BOX = (-(1 << 16), 1 << 16), 1 << 14  # pixels: where a box may lie, and its longest side
+
+
+def check_number(
+    name: str, value: Any, low: float, high: float, *, above: bool = False, error: type[MotionkitError] = InputError
+) -> None:
+    """Raise unless a value is a finite number within bounds.
+
+    Args:
+        name: The field's, for the message.
+        value: What was given; a bool is no number.
+        low: The least that is accepted.
+        high: The most that is accepted.
+        above: Whether ``low`` itself is too little.
+        error: What is raised.
+
+    Raises:
+        InputError: Or what ``error`` says.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Compared before anything else is done with it: whole numbers may be too long to become a float or a text.
+    if number and low <= value <= high and math.isfinite(value) and not (above and value == low):
+        return
+    least = f"above {low:g}, at most" if above else f"from {low:g} to"
+    raise error(f"{name} is out of range", got=shown(value), expected=f"a number {least} {high:g}")
+
+
+def check_whole(name: str, value: Any, low: int, high: int, *, error: type[MotionkitError] = InputError) -> None:
+    """Raise unless a value is a whole number within bounds.
+
+    Args:
+        name: The field's, for the message.
+        value: What was given; neither a bool nor a float is a whole number.
+        low: The least that is accepted.
+        high: The most that is accepted.
+        error: What is raised.
+
+    Raises:
+        InputError: Or what ``error`` says.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise error(f"{name} is out of range", got=shown(value), expected=f"a whole number from {low} to {high}")
+
+
+def shown(value: Any) -> str:
+    """A value as an error shows it: its ``repr``, shortened; of numbers too long for Python to print, their length.
+
+    Args:
+        value: Anything.
+    """
+    if isinstance(value, int) and value.bit_length() > 1000:
+        return f"a number of some {value.bit_length() * 3 // 10} digits"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def check_box(name: str, box: Box | None) -> None:
+    """Raise unless a box lies where pictures may be.
+
+    Args:
+        name: The option's, for the message.
+        box: The box, or None.
+
+    Raises:
+        InputError: It lies too far away, or a side is too long.
+    """
+    if box is None:
+        return
+    for side in ("left", "top", "right", "bottom"):
+        check_whole(f"{name} {side}", getattr(box, side), *BOX_RANGE)
+    for side in ("width", "height"):
+        check_whole(f"{name} {side}", getattr(box, side), 1, MAX_BOX)
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: bool = False) -> None:
+    """Raise unless a value is one of the choices.
+
+    Args:
+        name: The option's, for the message.
+        value: What was given.
+        choices: What is accepted.
+        or_index: Whether a whole number from 0 is too.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    index = or_index and isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INDEX
+    if not index and value not in choices:
+        expected = ", ".join(repr(c) for c in choices) + (", or an index from 0" if or_index else "")
+        raise InputError(f"Unknown {name}", got=shown(value), expected=expected)
+
+
+def take_group(values: Any, name: str | None) -> dict[str, Any]:
+    """A group of fields taken out of ``values``, as a dict of its own.
+
+    Args:
+        values: Nested groups of fields; the group is removed from it.
+        name: The group's; None gives ``values`` itself.
+
+    Raises:
+        ConfigError: It is no group.
+    """
+    group = values if name is None else values.pop(name, {})
+    if not isinstance(group, Mapping):
+        raise ConfigError(f"{name or 'model_params'} is no group of fields", got=shown(group))
+    return dict(group)
+
+
+def as_tuple(name: str, values: Any) -> tuple[Any, ...]:
+    """A list of a configuration as a tuple.
+
+    Args:
+        name: The field's, for the message.
+        values: What was given.
+
+    Raises:
+        ConfigError: It is no list.
+    """
+    if not isinstance(values, (list, tuple)):
+        raise ConfigError(f"{name} is no list", got=shown(values))
+    return tuple(values)
+
+
+def check_fields(cls: type, values: Mapping[str, Any], where: str) -> None:
+    """Raise unless every key is a field of a dataclass.
+
+    Args:
+        cls: The dataclass.
+        values: Field to value.
+        where: The group's name, for the message.
+
+    Raises:
+        ConfigError: A key is no field.
+    """
+    known = {f.name for f in fields(cls)}
+    if unknown := set(values) - known:
+        raise ConfigError(
+            f"Unknown field in {where}", got=shown(min(unknown, key=str)), expected=f"among {', '.join(sorted(known))}"
+        )
