@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from motionkit.bounds import SIDE
+from motionkit.config.bounds import SIDE
 from motionkit.errors import InputError, MediaError, MotionkitWarning
 from motionkit.frames import Frame
 from motionkit.media.audio import AudioFeed
