@@ -14,7 +14,6 @@ from typing import Any, Literal, get_args
 from motionkit.checks import (
     as_tuple,
     check_fields,
-    check_number,
     check_whole,
     shown,
     take_group,

@@ -14,8 +14,8 @@ from motionkit.model import Model
 from motionkit.options import AnimateOptions
 from motionkit.pipeline import animate_file
 from motionkit.widgets.preview import Preview
-from tests.support.networks import seeded_model, tiny_config
 from tests.support import clips
+from tests.support.networks import seeded_model, tiny_config
 
 STILL = AnimateOptions(crop="centre", strength=0.0, label=False)
 
