@@ -137,13 +137,15 @@ class Generated:
 class Box:
     """A rectangle in pixels, half open: columns left … right-1, rows top … bottom-1.
 
-    It may reach beyond the picture; cropping then pads by reflection.
+    It may reach beyond the picture; cropping then pads by reflection. A turned one is that rectangle turned about its
+    middle, and cropping turns it upright.
 
     Attributes:
         left: First column.
         top: First row.
         right: Column after the last one.
         bottom: Row after the last one.
+        roll: Degrees by which it is turned clockwise; 0 is upright.
 
     Raises:
         ValueError: The rectangle is empty.
@@ -153,6 +155,7 @@ class Box:
     top: int
     right: int
     bottom: int
+    roll: float = 0.0
 
     def __post_init__(self) -> None:
         if self.right <= self.left or self.bottom <= self.top:

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from motionkit.config import ModelConfig
+from motionkit.config import PUBLISHED, ModelConfig
 from motionkit.errors import WeightsError
-from motionkit.published import PUBLISHED
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
 from motionkit.weights.partfile import is_own
@@ -26,6 +25,7 @@ __all__ = [
     "WeightsStatus",
     "cache_folder",
     "convert",
+    "embedded_file",
     "fetch",
     "load",
     "resolve",
@@ -112,7 +112,7 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
     """
     entry = _entry(name)
     if entry.embedded:
-        return _embedded_file(entry)
+        return embedded_file(entry.file)
     folder = cache_folder()
     target, pins = folder / entry.file, folder / "pinned.json"
     trusted = entry.sha256 or _read_pins(pins).get(entry.file)
@@ -223,7 +223,7 @@ def status() -> list[WeightsStatus]:
     pins = _read_pins(folder / "pinned.json")
     lines = []
     for entry in WEIGHTS.values():
-        path = _embedded_file(entry) if entry.embedded else folder / entry.file
+        path = embedded_file(entry.file) if entry.embedded else folder / entry.file
         trusted = entry.sha256 or pins.get(entry.file)
         if entry.embedded:
             state = "embedded"
@@ -264,15 +264,22 @@ def _unknown(name: str) -> WeightsError:
     )
 
 
-def _embedded_file(entry: PublishedWeights) -> Path:
-    """In the installed package ``motionkit.embedded``, or in a checkout that is not installed, beside the package."""
-    candidates = [Path(__file__).parent.parent / "weights" / entry.file]
+def embedded_file(name: str) -> Path:
+    """In the installed package ``motionkit.embedded``, or in a checkout that is not installed, beside the package.
+
+    Args:
+        name: Of the file.
+
+    Raises:
+        WeightsError: It is missing.
+    """
+    candidates = [Path(__file__).parents[2] / "weights" / name]
     with contextlib.suppress(ModuleNotFoundError):
-        candidates.insert(0, Path(str(resources.files("motionkit.embedded") / entry.file)))
+        candidates.insert(0, Path(str(resources.files("motionkit.embedded") / name)))
     for path in candidates:
         if path.is_file():
             return path
-    raise WeightsError(f"The embedded weights {entry.file} are missing", todo="Install motionkit again")
+    raise WeightsError(f"The embedded weights {name} are missing", todo="Install motionkit again")
 
 
 def _check_start(start: bytes) -> None:

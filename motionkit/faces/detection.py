@@ -1,0 +1,196 @@
+"""Faces at any turn and of any size, by BlazeFace: a coarse look at the picture in four turns, a fine one for small
+faces, and a second look at each face, turned upright.
+
+Legend: N finds. A find is a score (logit) and 8 2 points in pixels, see ``BlazeFace``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+
+from motionkit.faces.blazeface import STRIDE, load_blazeface
+from motionkit.frames import Frame
+from motionkit.structures import Box
+
+__all__ = ["detect"]
+
+Points = npt.NDArray[np.float64]
+
+# Sides of the picture's copies, the largest first: for second looks at small faces, for the fine look, for the coarse.
+SIDES = (1280, 640, 192)
+FINE, COARSE = 1, 2
+# The network was trained on faces with something around them: grey, where a face fills the picture.
+MARGIN = 16
+# Faces of fewer pixels than this share of the coarse copy's longer side are found by the fine look alone.
+SMALL = 0.2
+# A logit above which a find gets a second look, and above which the second look makes it a face.
+LIKELY, SURE = -1.0, 0.75
+LOOK_SIDE, LOOK_PER_FACE = 96, 1.8  # the second look's square, in pixels and in widths of the network's box
+MOST = 64  # second looks at a picture
+SAME = 0.5  # finds whose centres are nearer than this share of the larger one show one face
+TURN = 40  # finds whose rolls differ by fewer degrees agree
+# The network's box, moved and scaled to what the cascade finds, about brows to chin: in its heights, along the face.
+UP, WIDER = 0.09, 1.1
+
+
+@dataclass(frozen=True)
+class _Find:
+    score: float
+    points: Points  # 8 2: centre, (width, height), right eye, left eye, nose, mouth, right ear, left ear
+
+    @property
+    def roll(self) -> float:
+        """Degrees clockwise from upright, by the eyes."""
+        across = self.points[3] - self.points[2]
+        return math.degrees(math.atan2(across[1], across[0]))
+
+    @property
+    def side(self) -> float:
+        return float(self.points[1].max())
+
+    def mapped(self, linear: Points, offset: Points) -> _Find:
+        """The find under a turn, scale and shift; its box's size is scaled alone."""
+        places = self.points @ linear.T + offset
+        places[1] = self.points[1] * np.hypot(*linear[:, 0])
+        return _Find(self.score, places)
+
+
+def detect(image: Frame, *, least: float = 0) -> list[Box]:
+    """Faces in an H W 3 uint8 picture, as turned boxes from about brows to chin, in no particular order.
+
+    Args:
+        image: The picture.
+        least: Width in pixels of the smallest face that is looked for.
+    """
+    longest = max(image.shape[:2])
+    copies = list(_copies(image))
+    finds = _coarse(copies[COARSE], longest)
+    small = copies[FINE].width > copies[COARSE].width and least < SMALL * longest
+    if small:
+        finds += _turned_look(copies[FINE], 0, longest)
+    faces = _confirmed(copies, _merged(finds, turns=True), longest)
+    if not faces and small:
+        finds = [find for turn in (1, 2, 3) for find in _turned_look(copies[FINE], turn, longest)]
+        faces = _confirmed(copies, _merged(finds, turns=True), longest)
+    return [_box(face) for face in faces]
+
+
+def _copies(image: Frame) -> Iterator[Image.Image]:
+    """The picture at each of ``SIDES``, or at its own size where that is smaller."""
+    copy = Image.fromarray(image)
+    longest = max(copy.size)
+    for side in SIDES:
+        scale = min(side / longest, 1)
+        size = tuple(max(round(length * scale), 1) for length in copy.size)
+        if scale < 1:
+            # BOX first takes care of strong shrinking at little cost; what remains is filtered well.
+            copy = copy.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+            longest = max(size)
+        yield copy
+
+
+def _coarse(copy: Image.Image, longest: int) -> list[_Find]:
+    return [find for turn in range(4) for find in _turned_look(copy, turn, longest)]
+
+
+def _turned_look(copy: Image.Image, turn: int, longest: int) -> list[_Find]:
+    """Likely faces of the picture turned by ``turn`` quarters counterclockwise, in pixels of the picture itself."""
+    small = np.rot90(np.asarray(copy), turn)
+    height, width = small.shape[:2]
+    tall, wide = (-(-(length + 2 * MARGIN) // STRIDE) * STRIDE for length in (height, width))
+    padded = np.full((tall, wide, 3), 127, np.uint8)
+    padded[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = small
+    (finds,) = _look([padded])
+    scale = longest / max(height, width)
+    centre = np.array([width, height]) / 2
+    back = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), turn)  # a quarter clockwise, with y down
+    middle = np.array(copy.size) / 2
+    return [find.mapped(scale * back, scale * (middle - back @ (centre + MARGIN))) for find in finds]
+
+
+def _look(pictures: Sequence[Frame]) -> list[list[_Find]]:
+    """Likely faces in each of the pictures (H W 3 uint8, all of one size), in its pixels."""
+    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    with torch.inference_mode():
+        scores, points = load_blazeface()(batch)
+    looks = []
+    for score, values in zip(scores, points, strict=True):
+        likely = score > LIKELY
+        pairs = zip(score[likely].tolist(), values[likely].double().numpy(), strict=True)
+        looks.append([_Find(value, places) for value, places in pairs])
+    return looks
+
+
+def _merged(finds: list[_Find], *, turns: bool) -> list[_Find]:
+    """One find for each face: the mean of those around the best that agree on its roll, weighted by probability.
+
+    Args:
+        finds: In pixels of one picture.
+        turns: Whether finds of one place that disagree on its roll all stay.
+    """
+    left = sorted(finds, key=lambda find: -find.score)
+    merged = []
+    while left and len(merged) < MOST:
+        best = left[0]
+        alike = [find for find in left if _near(find, best) and _alike(find, best)]
+        left = [find for find in left if not _near(find, best) or (turns and not _alike(find, best))]
+        weights = 1 / (1 + np.exp(-np.array([find.score for find in alike])))
+        merged.append(_Find(best.score, np.average([find.points for find in alike], axis=0, weights=weights)))
+    return merged
+
+
+def _near(one: _Find, other: _Find) -> bool:
+    return float(np.hypot(*(one.points[0] - other.points[0]))) < SAME * max(one.side, other.side)
+
+
+def _alike(one: _Find, other: _Find) -> bool:
+    return math.cos(math.radians(one.roll - other.roll)) > math.cos(math.radians(TURN))
+
+
+def _confirmed(copies: list[Image.Image], finds: list[_Find], longest: int) -> list[_Find]:
+    """The finds that a second look, turned upright, shows to be faces; as that look sees them."""
+    if not finds:
+        return []
+    squares = [_square(copies, find, longest) for find in finds]
+    confirmed = []
+    for looks, (_, linear, offset) in zip(_look([picture for picture, *_ in squares]), squares, strict=True):
+        for seen in _merged(looks, turns=False)[:1]:
+            if seen.score > SURE and np.hypot(*(seen.points[0] - LOOK_SIDE / 2)) < SAME * seen.side:
+                confirmed.append(seen.mapped(linear, offset))
+    return _merged(confirmed, turns=False)
+
+
+def _square(copies: list[Image.Image], find: _Find, longest: int) -> tuple[Frame, Points, Points]:
+    """The square around a find, turned upright, and the map (2 2 and 2) from it to the picture."""
+    wanted = LOOK_SIDE / (LOOK_PER_FACE * find.side) * longest  # of a copy in which the square need not be resized
+    copy = next((copy for copy in copies[::-1] if max(copy.size) >= wanted), copies[0])
+    scale = max(copy.size) / longest
+    angle = math.radians(find.roll)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    linear = turn * (LOOK_PER_FACE * find.side / LOOK_SIDE)
+    offset = find.points[0] - linear @ np.full(2, LOOK_SIDE / 2)
+    square = copy.transform(
+        (LOOK_SIDE, LOOK_SIDE),
+        Image.Transform.AFFINE,
+        tuple(float(value) for value in (np.column_stack([linear, offset]) * scale).ravel()),
+        Image.Resampling.BILINEAR,
+        fillcolor=(127, 127, 127),
+    )
+    return np.asarray(square), linear, offset
+
+
+def _box(find: _Find) -> Box:
+    """The find as a finder's box: about brows to chin, turned with the face."""
+    angle = math.radians(find.roll)
+    up = np.array([math.sin(angle), -math.cos(angle)])
+    x, y = find.points[0] + UP * find.side * up
+    half = WIDER * find.side / 2
+    edges = (x - half, y - half, x + half, y + half)
+    return Box(*(round(float(edge)) for edge in edges), roll=round(find.roll, 1))
