@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from motionkit.checks import check_number, check_whole, shown
 from motionkit.config import ModelConfig
+from motionkit.config.checks import check_number, check_whole, shown
 from motionkit.data.config import AugmentationConfig, DataConfig
 from motionkit.errors import ConfigError
 
