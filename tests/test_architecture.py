@@ -124,7 +124,7 @@ INSIDE = {
     ],
     "training": [
         "config",
-        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
+        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs lock",
         "adversarial report",
         "objective view",
         "learner",

@@ -108,7 +108,12 @@ def _paste_turned(picture: Frame, patch: Frame, box: Box, feather: float) -> Fra
     """As ``paste_back``, for a turned box; all its sides have a soft edge."""
     height, width = picture.shape[:2]
     around = _around(box)
-    left, top, right, bottom = max(around.left, 0), max(around.top, 0), min(around.right, width), min(around.bottom, height)
+    left, top, right, bottom = (
+        max(around.left, 0),
+        max(around.top, 0),
+        min(around.right, width),
+        min(around.bottom, height),
+    )
     result: Frame = picture.copy()
     if left >= right or top >= bottom:
         return result
