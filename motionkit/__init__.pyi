@@ -1,5 +1,6 @@
 from .animation.moments import animate as animate
-from .config import ModelConfig as ModelConfig
+from .config.models import ModelConfig as ModelConfig
+from .config.options import AnimateOptions as AnimateOptions
 from .errors import MotionkitError as MotionkitError
 from .model import FirstOrderModel as FirstOrderModel
 from .model import Model as Model
@@ -7,7 +8,6 @@ from .model import load_model as load_model
 from .motion.templates import MotionTemplate as MotionTemplate
 from .motion.templates import load_template as load_template
 from .motion.templates import save_template as save_template
-from .options import AnimateOptions as AnimateOptions
 from .pipeline.run import animate_file as animate_file
 from .pipeline.run import extract as extract
 from .structures import AnimationResult as AnimationResult

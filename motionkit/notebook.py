@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from motionkit.errors import InputError
 
 if TYPE_CHECKING:
+    from motionkit.config import AnimateOptions
     from motionkit.data.clips import Clips
     from motionkit.frames import Frame
     from motionkit.model import Model
-    from motionkit.options import AnimateOptions
     from motionkit.structures import Box
 
 __all__ = ["clip_sheet", "crop_sheet", "sample_clips"]
@@ -85,8 +85,8 @@ def crop_sheet(
         height: In pixels.
     """
     from motionkit import faces, pipeline
+    from motionkit.config import AnimateOptions
     from motionkit.drawing import collage
-    from motionkit.options import AnimateOptions
 
     options = options or AnimateOptions()
     subject = pipeline.open_source(source, model.config, options.replace(size=None))

@@ -15,13 +15,9 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, and from its own row only where it is named in the same string.
 LAYERS = [
     "errors",
-    "bounds frames",
+    "frames",
     "structures",
-    "config options wholefile progress samples frontend",
-    "bounds",
-    "networks",
-    "config",
-    "published wholefile progress samples frontend",
+    "config wholefile progress samples frontend",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -36,6 +32,13 @@ LAYERS = [
 LEVEL = {name: level for level, row in enumerate(LAYERS) for name in row.split()}
 # Inside these packages, the same rule; what their __init__ gathers stands above all.
 INSIDE = {
+    "config": [
+        "bounds checks",
+        "networks",
+        "models",
+        "published options",
+        "__init__",
+    ],
     "frontend": [
         "linker",
         "__init__",
@@ -67,7 +70,7 @@ INSIDE = {
         "__init__",
     ],
     "data": [
-        "batch config",
+        "batch config workers worker_server",
         "clips truth augmentation",
         "pairs preparation",
         "__init__",
@@ -110,7 +113,7 @@ INSIDE = {
         "__init__",
     ],
     "weights": [
-        "partfile registry shapes",
+        "integrity partfile registry shapes",
         "checkpoints download",
         "store",
         "__init__",

@@ -12,9 +12,9 @@ import torch
 from motionkit import media, samples
 from motionkit.animation.moments import animate
 from motionkit.bench.measure import count_flop
+from motionkit.config import AnimateOptions
 from motionkit.errors import ConfigError, DeviceError, InputError, WeightsError
 from motionkit.model import Model, load_model, pick_device
-from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
 from motionkit.weights.registry import WEIGHTS

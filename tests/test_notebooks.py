@@ -25,7 +25,7 @@ import torch
 from PIL import Image
 
 from motionkit import load_model, media, samples, trust
-from motionkit.options import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
+from motionkit.config import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.training.view import read_scalars
 from tests.support.places import ROOT
 
@@ -123,7 +123,8 @@ def test_the_install_cell_leaves_alone_what_is_installed(tmp_path: Path) -> None
     )
     (source,) = [cell.source for cell in cells("animate") if "install" in tags(cell)]
     code = f"package = {str(package)!r}\n{source}\nimport motionkit; print(motionkit.VERSION)"
-    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    # Not this tree's motionkit, to which PYTHONPATH may lead.
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PYTHONPATH": ""}
     done = subprocess.run(
         [python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
@@ -242,7 +243,7 @@ def test_live_moves_and_records_without_a_camera(tmp_path: Path) -> None:
     summary = next(cell for cell in node.cells if "summary" in tags(cell)).outputs[0].text
     count, length, rate = map(float, re.findall(r"\d+(?:\.\d+)?", summary)[:3])
     assert count >= 2 and length == pytest.approx(recorded.info.frames / recorded.info.fps, abs=0.1)
-    assert rate == pytest.approx(count / length, rel=0.05)
+    assert rate == pytest.approx(count / length, rel=0.05, abs=0.06), "it is shown with one decimal"
     assert float(re.search(r"generate +([\d.]+) ms", summary)[1]) > 1  # type: ignore[index]
     ((_, sheet),) = pictures(node)
     assert sheet.width > 3 * 100 and len(np.unique(np.asarray(sheet).reshape(-1, 3), axis=0)) > 1000

@@ -9,11 +9,11 @@ from motionkit import motion
 from motionkit.animation.driving import Driving, as_driving, lag
 from motionkit.animation.overlap import lagged
 from motionkit.animation.source import EncodedFrames
+from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
-from motionkit.options import AnimateOptions
 from motionkit.structures import Detected, Generated, Keypoints
 from motionkit.tensors import to_frames_later
 

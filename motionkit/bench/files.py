@@ -18,9 +18,8 @@ from motionkit import faces, media, pipeline, trust
 from motionkit.bench.machine import device_peak, process_peak
 from motionkit.bench.procedures import Fast, Plain, Procedure
 from motionkit.bench.subjects import fresh, load_reference
-from motionkit.config import Precision
+from motionkit.config import AnimateOptions, Precision
 from motionkit.errors import MotionkitError, MotionkitWarning
-from motionkit.options import AnimateOptions
 
 __all__ = ["FileJob", "FileRun", "animate_plainly", "run_apart"]
 

@@ -18,11 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from motionkit.bench.machine import synchronise
-from motionkit.config import Precision
+from motionkit.config import AnimateOptions, Precision
 from motionkit.model import Model
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.motion.mover import Mover
-from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 from motionkit.tensors import resize, to_frames, to_tensor
 

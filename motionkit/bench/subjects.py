@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 
 from motionkit import faces, media, samples
+from motionkit.config import PUBLISHED
 from motionkit.media.tone import ToneWriter
 from motionkit.model import load_model
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.published import PUBLISHED
 
 __all__ = ["Material", "fresh", "load_reference", "seed", "title", "write_clip"]
 

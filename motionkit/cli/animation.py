@@ -7,10 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from motionkit.bounds import TEXT
 from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
+from motionkit.config import AUDIO, FINDERS, OVERLAYS, AnimateOptions
+from motionkit.config.bounds import TEXT
 from motionkit.errors import InputError
-from motionkit.options import AUDIO, FINDERS, OVERLAYS, AnimateOptions
 from motionkit.structures import Box
 
 __all__ = ["add_commands", "options"]

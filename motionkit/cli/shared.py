@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from motionkit.bounds import TEXT
 from motionkit.config import PRECISIONS
+from motionkit.config.bounds import TEXT
 
 if TYPE_CHECKING:
     from motionkit.model import Model
@@ -46,13 +47,11 @@ def number(text: str) -> Fraction:
     """
     # Fraction would write out all the digits of 1e999999999.
     exponent = re.search(r"e[+-]?0*(\d*)", text, re.IGNORECASE)
-    try:
-        if len(text) > TEXT or (exponent and len(exponent[1]) > 2):
-            raise ValueError
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        short = text if len(text) <= TEXT else f"{text[:TEXT]}…"
-        raise argparse.ArgumentTypeError(f"{short!r} is not a number such as 25, 1.5 or 30000/1001") from None
+    if len(text) <= TEXT and not (exponent and len(exponent[1]) > 2):
+        with suppress(ValueError, ZeroDivisionError):
+            return Fraction(text)
+    short = text if len(text) <= TEXT else f"{text[:TEXT]}…"
+    raise argparse.ArgumentTypeError(f"{short!r} is not a number such as 25, 1.5 or 30000/1001")
 
 
 def load_model(given: argparse.Namespace) -> Model:

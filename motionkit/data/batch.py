@@ -56,12 +56,14 @@ class Batch:
         seed: B int64. Every random draw for a sample starts here, never from the process, so that results do not
             depend on how a batch is spread over processes.
         truth: What is known of the pairs, or None.
+        warned: What the process that read the pairs has to warn of, where that is another than the one that trains.
     """
 
     source: torch.Tensor
     driving: torch.Tensor
     seed: torch.Tensor
     truth: Truth | None = None
+    warned: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.source.shape[0]
@@ -69,7 +71,7 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """Copy this to another device; seeds stay on the CPU, where draws are made."""
         truth = None if self.truth is None else self.truth.to(device)
-        return Batch(to_device(self.source, device), to_device(self.driving, device), self.seed, truth)
+        return Batch(to_device(self.source, device), to_device(self.driving, device), self.seed, truth, self.warned)
 
 
 def sample_rng(seed: int, purpose: int) -> np.random.Generator:

@@ -5,7 +5,6 @@ Legend: B batch, S side of the pictures.
 
 from __future__ import annotations
 
-import gc
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from motionkit.config import ModelConfig
 from motionkit.data.augmentation import AffineChange, Augmentation, move_truth
@@ -22,6 +21,7 @@ from motionkit.data.batch import Batch, Truth
 from motionkit.data.clips import BrokenClipError, ClipFile, ClipFrames
 from motionkit.data.config import AugmentationConfig, DataConfig
 from motionkit.data.truth import PARTS, TruthFile
+from motionkit.data.workers import begin_worker, clean_start, heard, worker_context
 from motionkit.errors import InputError, MotionkitWarning
 from motionkit.structures import Keypoints
 
@@ -118,16 +118,14 @@ class PairDataset(Dataset[Batch]):
             raise IndexError(index)
         sequence = np.random.SeedSequence([self._seed, epoch if self._train else 0, index])
         rng = np.random.default_rng(sequence)
+        reason = ""
         for number in self._candidates(index, rng):
             try:
                 return self._pair(self._clips[number], int(sequence.generate_state(1, np.uint64)[0] >> 1), rng)
             except BrokenClipError as error:
                 self._report(number, error)
-        raise InputError(
-            "No clip of the data set can be read",
-            got=f"{len(self._clips)} clips, the first of them {self._clips[0].path}",
-            todo="The warnings before this say why",
-        )
+                reason = reason or f"{self._clips[number].path}: {error}"
+        raise InputError("No clip of the data set can be read", got=f"{len(self._clips)} clips, among them {reason}")
 
     def _candidates(self, index: int, rng: np.random.Generator) -> Iterator[int]:
         """The clip whose turn it is; then all the others, for when it is broken."""
@@ -211,11 +209,13 @@ def collate(items: Sequence[Batch]) -> Batch:
     """Join pairs, or batches, into one batch."""
     truths = [item.truth for item in items if item.truth is not None]
     assert len(truths) in (0, len(items)), "a data set carries truth for all clips or for none"
+    warned = [text for item in items for text in item.warned]
     return Batch(
         torch.cat([item.source for item in items]),
         torch.cat([item.driving for item in items]),
         torch.cat([item.seed for item in items]),
         _join(truths) if truths else None,
+        (*warned, *(heard() if get_worker_info() is not None else ())),
     )
 
 
@@ -318,12 +318,16 @@ def loader(dataset: PairDataset, order: BatchOrder, *, workers: int = 0) -> Data
         num_workers=workers,
         collate_fn=collate,
         persistent_workers=workers > 0,
+        multiprocessing_context=worker_context() if workers > 0 else None,
+        worker_init_fn=begin_worker if workers > 0 else None,
     )
 
 
 class _Loader(DataLoader[Batch]):
     def __iter__(self) -> Any:
-        # A forked worker must not inherit the garbage of video decoding: clearing it away there waits for threads
-        # that only this process has.
-        gc.collect()
-        return super().__iter__()
+        with clean_start():
+            batches = super().__iter__()
+        for batch in batches:
+            for text in batch.warned:
+                warnings.warn(MotionkitWarning(text), stacklevel=2)
+            yield batch

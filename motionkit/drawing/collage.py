@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from motionkit.bounds import SIDE
+from motionkit.config.bounds import SIDE
 from motionkit.drawing.captions import write_caption
 from motionkit.errors import InputError
 from motionkit.frames import Frame, check_frame

@@ -12,6 +12,7 @@ import numpy as np
 
 from motionkit.animation.driving import detect_clip
 from motionkit.animation.moments import animate
+from motionkit.config import AnimateOptions
 from motionkit.evaluation.signals import (
     SIGNALS,
     background_mask,
@@ -29,7 +30,6 @@ from motionkit.evaluation.signals import (
 from motionkit.evaluation.subjects import Portrait, RenderedTruth, Scene
 from motionkit.faces.mesh import Mesh, Track
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 
 __all__ = [

@@ -15,11 +15,10 @@ import numpy as np
 from safetensors import safe_open
 
 from motionkit import faces, media, pipeline
-from motionkit.config import ModelConfig
+from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError, MotionkitWarning
 from motionkit.evaluation.signals import Signals, measure
 from motionkit.faces.mesh import Mesh, Track
-from motionkit.options import AnimateOptions
 
 __all__ = [
     "Portrait",

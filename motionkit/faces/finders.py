@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from motionkit.config import FINDERS
 from motionkit.errors import InputError, MissingPackageError
 from motionkit.frames import Frame
-from motionkit.options import FINDERS
 from motionkit.structures import Box
 
 __all__ = ["Finder", "find_faces", "overlap"]

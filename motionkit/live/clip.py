@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from motionkit import pipeline
+from motionkit.config import AnimateOptions
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import Glimpse
 
 __all__ = ["LiveClip"]

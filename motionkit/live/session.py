@@ -13,11 +13,11 @@ import numpy as np
 
 from motionkit import media, trust
 from motionkit.animation.source import EncodedFrames
+from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.frames import Frame, check_frame
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import Glimpse
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames, to_tensor

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from motionkit.bounds import PICTURE_PIXELS
+from motionkit.config.bounds import PICTURE_PIXELS
 from motionkit.errors import InputError, MediaError, MissingPackageError, MotionkitError
 from motionkit.frames import Frame
 from motionkit.media.files import check_file

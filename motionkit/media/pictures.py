@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionkit.bounds import RATES
+from motionkit.config.bounds import RATES
 from motionkit.errors import InputError, MediaError
 from motionkit.frames import Frame
 from motionkit.media.clip import Clip, Wish

@@ -7,7 +7,7 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
-from motionkit.bounds import SIDE
+from motionkit.config.bounds import SIDE
 from motionkit.errors import InputError
 from motionkit.media.clip import Clip, Wish
 from motionkit.media.files import check_file, check_no_address
@@ -43,7 +43,7 @@ def open_clip(
 
     Raises:
         InputError: No such file, an address, no pictures in the folder, an impossible cut, rate or size.
-        MediaError: Not a video, no video stream, empty, damaged from the start, or beyond ``motionkit.bounds``.
+        MediaError: Not a video, no video stream, empty, damaged from the start, or beyond ``motionkit.config.bounds``.
     """
     first, last = as_seconds(start) or Fraction(0), as_seconds(end)
     if last is not None and last <= first:

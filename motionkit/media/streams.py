@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from motionkit.bounds import RATES, VIDEO_PIXELS
+from motionkit.config.bounds import RATES, VIDEO_PIXELS
 from motionkit.errors import InputError, MediaError, MotionkitError
 from motionkit.media.files import check_no_playlist, ffmpeg_name
 from motionkit.media.targets import explain

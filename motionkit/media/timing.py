@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from motionkit.bounds import FRAMES, GAP, RATES, SECONDS
+from motionkit.config.bounds import FRAMES, GAP, RATES, SECONDS
 from motionkit.errors import InputError, MediaError
 
 __all__ = ["JITTER", "MAX_DENOMINATOR", "as_rate", "as_seconds", "at_constant_rate", "check_count", "shown"]
@@ -61,7 +61,7 @@ def at_constant_rate(
         return
     # The last frame has its place unless that begins after the clip's end, and those that its own time holds.
     due = math.ceil(until - JITTER)
-    if slot == 0 or slot <= place + JITTER:
+    if slot == 0 or slot < place + JITTER:
         due = max(due, slot + 1)
     if stop is not None:
         due = min(due, stop)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from motionkit.config import ModelConfig
+from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.motion.gains import keypoint_gains
 from motionkit.motion.movement import limit, transfer
 from motionkit.motion.smoothing import Smoother
-from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 
 __all__ = ["Mover"]

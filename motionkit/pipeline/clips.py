@@ -10,12 +10,11 @@ from pathlib import Path
 from motionkit import faces, media
 from motionkit.animation.driving import detect
 from motionkit.animation.overlap import Ahead
-from motionkit.config import ModelConfig
+from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import MediaError
 from motionkit.frames import Frame
 from motionkit.media.seeking import read_frames_at, spread_frames
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.structures import Box, Detected, Keypoints
 
 __all__ = ["CroppedClip", "Glimpse", "crop_clip", "steady_square"]

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from motionkit import media
 from motionkit.animation.driving import Driving
+from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate, check_model, is_template, load_template
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import CroppedClip, Glimpse, crop_clip
 from motionkit.structures import Box, Detected
 

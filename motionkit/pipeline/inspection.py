@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from motionkit import media, trust
+from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
 from motionkit.drawing import overlays
 from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.progress import Meter, ProgressLike
 from motionkit.structures import Keypoints

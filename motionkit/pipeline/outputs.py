@@ -10,10 +10,10 @@ from types import TracebackType
 
 from motionkit import media, trust
 from motionkit.animation.moments import Moment
+from motionkit.config import AnimateOptions
 from motionkit.drawing import collage as layout
 from motionkit.errors import InputError, MotionkitWarning
 from motionkit.frames import Frame
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving
 from motionkit.pipeline.panels import panels
 from motionkit.pipeline.subject import Subject

@@ -10,11 +10,11 @@ from pathlib import Path
 from motionkit import media
 from motionkit.animation.moments import Moment, moments
 from motionkit.animation.overlap import Behind
+from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.pipeline.outputs import Sinks, check_targets, finish
 from motionkit.pipeline.subject import Subject, open_source

@@ -8,10 +8,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from motionkit import faces, media
-from motionkit.config import ModelConfig
+from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError
 from motionkit.frames import Frame
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.clips import CroppedClip, steady_square
 from motionkit.structures import Box
 

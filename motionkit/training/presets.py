@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from motionkit.config import (
+    PUBLISHED,
     DenseMotionConfig,
     DiscriminatorConfig,
     GeneratorConfig,
@@ -19,7 +20,6 @@ from motionkit.config import (
     ModelConfig,
 )
 from motionkit.data.config import AugmentationConfig, DataConfig
-from motionkit.published import PUBLISHED
 from motionkit.training.config import LossConfig, TrainConfig
 
 __all__ = ["HEADS", "HEADS_ADV", "HEADS_MODEL", "PRESETS", "STARTS"]

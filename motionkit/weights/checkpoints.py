@@ -21,6 +21,7 @@ import torch
 
 from motionkit.config import ModelConfig
 from motionkit.errors import ConfigError, WeightsError
+from motionkit.weights.integrity import check_data, check_header, check_numbers, check_plain, check_zip, data_checksum
 from motionkit.weights.shapes import Shapes, expected_shapes, recognise_shapes
 from motionkit.wholefile import write_whole
 
@@ -29,6 +30,7 @@ __all__ = ["Checkpoint", "check_shapes", "expected_shapes", "read", "recognise",
 State = Mapping[str, torch.Tensor]
 NETWORKS = ("generator", "kp_detector", "discriminator")
 STACKED_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # torch's magic number, pickled
+CHECKSUM = "crc32"  # of the data, in a safetensors file's metadata
 LISTED = 4  # keys of each kind that an error names
 
 
@@ -63,8 +65,8 @@ def read(path: Path) -> Checkpoint:
         path: A ``.pth.tar`` or ``.safetensors`` file; its content decides, not its name.
 
     Raises:
-        WeightsError: Missing, empty, truncated or damaged; a web page, a Git LFS pointer, an archive; a pickle that
-            needs more than weights; no First Order Motion Model networks in it.
+        WeightsError: Missing, empty, truncated, damaged, or with numbers that are not finite; a web page, a Git LFS
+            pointer, an archive; a pickle that needs more than weights; no First Order Motion Model networks in it.
     """
     path = Path(path)
     try:
@@ -72,15 +74,16 @@ def read(path: Path) -> Checkpoint:
             kind = sniff(file.read(512), name=path.name)
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 digest = hashlib.sha256(content).hexdigest()
-    except OSError as error:
-        raise WeightsError(f"Cannot read {path}: {error.strerror or error}", todo="Give a weight file") from error
+    except (OSError, ValueError) as error:  # a name may hold what no file system takes
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"Cannot read {path}: {reason}", todo="Give a weight file") from error
     networks, metadata = _read_safetensors(path) if kind == "safetensors" else _read_torch(path, kind)
     states = {name: _normalise(networks[name], name, path) for name in NETWORKS if name in networks}
     config = None
     if (text := metadata.pop("config", None)) is not None:
         try:
             config = ModelConfig.from_dict(json.loads(text))
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise WeightsError(f"{path.name} stores a configuration that cannot be read: {error}") from error
         check_shapes(config, generator=states["generator"], kp_detector=states["kp_detector"])
     return Checkpoint(states["generator"], states["kp_detector"], states.get("discriminator"), config, metadata, digest)
@@ -103,8 +106,9 @@ def recognise(generator: State, kp_detector: State, *, discriminator: State | No
     shapes = _shapes(generator=generator, kp_detector=kp_detector, discriminator=discriminator or {})
     try:
         config = recognise_shapes(shapes)
-    except ConfigError as error:
-        raise WeightsError(f"This is not a First Order Motion Model network: {error.what}") from error
+    except ValueError as error:  # a ConfigError, or a name with something else where a number belongs
+        reason = error.what if isinstance(error, ConfigError) else str(error)[:120]
+        raise WeightsError(f"This is not a First Order Motion Model network: {reason}") from error
     expected = expected_shapes(config, discriminator=discriminator is not None)
     for key in sorted(shapes.keys() | expected.keys()):
         if shapes.get(key) != expected.get(key):
@@ -183,7 +187,8 @@ def save(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not save_file, whose files only their owner can read.
-        content = to_bytes(tensors, metadata={**metadata, "config": json.dumps(config.to_dict())})
+        stored = {**metadata, "config": json.dumps(config.to_dict()), CHECKSUM: data_checksum(to_bytes(tensors))}
+        content = to_bytes(tensors, metadata=stored)
         write_whole(path, lambda part: part.write_bytes(content))
     except OSError as error:
         raise WeightsError(f"Cannot write {path}: {error}") from error
@@ -257,7 +262,11 @@ def _check_container(path: Path, kind: str) -> None:
         try:
             with zipfile.ZipFile(path) as archive:
                 names = [name.rsplit("/", 1)[-1] for name in archive.namelist()]
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
+                if "data.pkl" in names:
+                    check_zip(archive, path.stat().st_size)
+        except MemoryError:
+            raise
+        except Exception as error:  # a damaged archive fails in whatever way its bytes happen to suggest
             raise _damaged(path, error) from error
         if "data.pkl" not in names or "constants.pkl" in names:  # the latter is TorchScript, which is code
             raise WeightsError(f"{path.name} is a zip archive, but no PyTorch checkpoint", got=", ".join(names[:4]))
@@ -284,12 +293,15 @@ def _read_safetensors(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, 
 
     networks: dict[str, dict[str, Any]] = {}
     try:
+        begin = check_header(path)
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             for key in file.keys():  # noqa: SIM118 (not a dict)
                 network, _, name = key.partition(".")
                 networks.setdefault(network, {})[name] = file.get_tensor(key)
-    except (SafetensorError, OSError) as error:
+        if (checksum := metadata.pop(CHECKSUM, None)) is not None:
+            check_data(path, begin, checksum)
+    except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, error) from error
     if unknown := networks.keys() - set(NETWORKS):
         raise WeightsError(f"{path.name} holds unknown networks", got=", ".join(sorted(unknown)))
@@ -311,7 +323,12 @@ def _normalise(state: Mapping[str, Any], network: str, path: Path) -> dict[str, 
         name = key.removeprefix("module.")
         if name in clean:
             raise WeightsError(f"{path.name} holds {network}.{name} twice, with and without module. in front")
-        clean[name] = value.float() if value.is_floating_point() else value
+        try:
+            check_plain(value)
+            clean[name] = value.float() if value.is_floating_point() else value
+            check_numbers(name, clean[name])
+        except ValueError as error:
+            raise WeightsError(f"{path.name} is damaged: {network}.{name} {error}", todo="Fetch it again") from error
     for name in [name for name in clean if name.endswith(".running_mean")]:
         clean.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
     return clean

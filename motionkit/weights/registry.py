@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from motionkit.published import PUBLISHED
+from motionkit.config import PUBLISHED
 
 __all__ = ["WEIGHTS", "PublishedWeights"]
 

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from motionkit.config import ModelConfig
+from motionkit.config import PUBLISHED, ModelConfig
 from motionkit.errors import WeightsError
-from motionkit.published import PUBLISHED
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
 from motionkit.weights.registry import WEIGHTS, PublishedWeights
@@ -162,8 +161,12 @@ def load(
     """
     path = resolve(name_or_path, allow_unverified=allow_unverified, progress=progress)
     checkpoint = checkpoints.read(path)
+    entry = WEIGHTS.get(str(name_or_path))
+    # Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read.
+    if entry is not None and entry.embedded and checkpoint.sha256 != entry.sha256:
+        raise WeightsError(f"The embedded weights {path} are damaged", todo="Install motionkit again")
     if config is None:
-        config = _configuration(checkpoint, WEIGHTS.get(str(name_or_path)) or _identify(checkpoint, path))
+        config = _configuration(checkpoint, entry or _identify(checkpoint, path))
     _check(checkpoint, config)
     return replace(checkpoint, config=config)
 

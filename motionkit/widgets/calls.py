@@ -6,9 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from motionkit.config import ModelConfig
+from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.model import Model, pick_device
-from motionkit.options import AnimateOptions
 from motionkit.samples import SAMPLES
 from motionkit.structures import Box
 from motionkit.weights.registry import WEIGHTS

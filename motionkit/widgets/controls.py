@@ -1,6 +1,6 @@
 """What the widgets' controls are called, where they begin and how far they go; their values as AnimateOptions and back.
 
-Defaults and ranges are ``motionkit.options``'s; they are sent to the browser, which holds none of its own.
+Defaults and ranges are ``motionkit.config.options``'s; they are sent to the browser, which holds none of its own.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from motionkit.config import ModelConfig
+from motionkit.config import FINDERS, GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions, ModelConfig
 from motionkit.errors import InputError
-from motionkit.options import FINDERS, GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.structures import Box
 
 __all__ = ["choices", "options_of", "settings_of"]

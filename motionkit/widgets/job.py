@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.run import animate_file
 from motionkit.structures import AnimationResult, Progress
 from motionkit.widgets.failures import explain

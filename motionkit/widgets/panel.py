@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from motionkit import drive, samples
+from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, MissingPackageError
 from motionkit.frontend import script, style
 from motionkit.media.jpeg import encode_jpeg
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.samples import SAMPLES
 from motionkit.structures import AnimationResult
 from motionkit.widgets.calls import python_call

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from motionkit.animation.moments import Moment, choose_reference
+from motionkit.config import AnimateOptions
 from motionkit.drawing.collage import Panel
 from motionkit.drawing.overlays import draw_keypoints
 from motionkit.errors import InputError
@@ -20,7 +21,6 @@ from motionkit.frames import Frame
 from motionkit.media.images import is_image
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
 from motionkit.pipeline.outputs import finish
 from motionkit.pipeline.panels import panels

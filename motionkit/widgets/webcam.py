@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from motionkit import drive, faces, media, samples
+from motionkit.config import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.drawing import overlays
 from motionkit.errors import InputError, MissingPackageError, MotionkitWarning
 from motionkit.frames import Frame
@@ -27,7 +28,6 @@ from motionkit.live.session import LiveSession
 from motionkit.media.files import check_file
 from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.model import Model
-from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.pipeline.clips import Glimpse
 from motionkit.widgets.controls import options_of
 from motionkit.widgets.failures import explain

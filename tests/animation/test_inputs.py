@@ -11,10 +11,10 @@ import pytest
 from motionkit import media
 from motionkit.animation.driving import detect_clip
 from motionkit.animation.moments import animate, moments
+from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, TemplateError
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
-from motionkit.options import AnimateOptions
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_frames, to_tensor
 from tests.support.animations import close, every, own_pose

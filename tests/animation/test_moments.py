@@ -15,8 +15,8 @@ from motionkit import faces, media, motion, samples
 from motionkit.animation import driving
 from motionkit.animation import moments as animation
 from motionkit.animation.moments import animate, moments
+from motionkit.config import AnimateOptions
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.tensors import to_frames, to_tensor
 from tests.support.animations import close, every, own_pose, psnr
 from tests.support.networks import seeded_model, tiny_config, tiny_model

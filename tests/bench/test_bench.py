@@ -23,11 +23,10 @@ from motionkit.bench.procedures import Fast, Plain
 from motionkit.bench.report import Report, Spread
 from motionkit.bench.scale import Scale
 from motionkit.cli.main import main
-from motionkit.config import PRECISIONS
+from motionkit.config import PRECISIONS, PUBLISHED
 from motionkit.errors import InputError, MotionkitError, WeightsError
 from motionkit.frames import decibels
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.published import PUBLISHED
 from motionkit.structures import Progress
 from motionkit.weights import checkpoints
 from tests.support.networks import seeded_model, tiny_config

@@ -15,7 +15,7 @@ from motionkit.bench.procedures import Fast, Plain
 from motionkit.bench.subjects import fresh, load_reference
 from tests.support.places import ROOT
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 @pytest.mark.slow
@@ -69,6 +69,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
         return int(done.stdout.split()[-1])
 
-    short, long = peak(60), peak(600)
-    print(f"peak memory: {short / 1024:.0f} MiB for 60 frames of 720p, {long / 1024:.0f} MiB for 600")
+    # Held in memory, the 120 frames more would be 330 MB.
+    short, long = peak(40), peak(160)
+    print(f"peak memory: {short / 1024:.0f} MiB for 40 frames of 720p, {long / 1024:.0f} MiB for 160")
     assert long <= 1.05 * short

@@ -19,7 +19,7 @@ def test_animate(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip = media.open_clip(folder / "result.mp4")
     assert clip.info.fps == 50 and clip.info.width == 32
     out = capsys.readouterr().out
-    assert "result.mp4: 7 frames" in out and "frames a second" in out and "'cpu'" in out
+    assert "result.mp4: 8 frames" in out and "frames a second" in out and "'cpu'" in out
 
 
 def test_extract_and_animate_with_the_template(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from motionkit.cli import animation
 from motionkit.cli.main import main, make_parser
-from motionkit.options import AnimateOptions
+from motionkit.config import AnimateOptions
 from motionkit.structures import Box
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from skimage import data
 
+from motionkit.config import OVERLAYS
 from motionkit.drawing import captions, collage
 from motionkit.drawing.collage import ContactSheet, Panel, contact_sheet, lay_out, scale_to_height
 from motionkit.errors import InputError
-from motionkit.options import OVERLAYS
 
 
 def flat(width: int, height: int, colour: tuple[int, int, int] = (120, 40, 200)) -> np.ndarray:

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from motionkit.animation.moments import animate
+from motionkit.config import AnimateOptions
 from motionkit.errors import OutOfMemoryError
 from motionkit.fast.memory import fitting_batch
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.structures import Generated, Keypoints
 from tests.support.animations import close, drifting_noise, every
 from tests.support.networks import seeded_model, tiny_config, tiny_model

@@ -11,10 +11,10 @@ from PIL import Image
 
 import motionkit as mk
 from motionkit import media
+from motionkit.config import AnimateOptions
 from motionkit.errors import TemplateError
 from motionkit.live.clip import LiveClip
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from tests.support.networks import seeded_model, tiny_config
 
 

@@ -12,10 +12,10 @@ import pytest
 
 import motionkit as mk
 from motionkit import media, trust
+from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, MediaError
 from motionkit.live.session import LiveSession, Recorder
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from tests.support import clips
 from tests.support.live import DRIVING, PLAIN, SOURCE
 

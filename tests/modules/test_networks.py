@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from motionkit import media, samples
-from motionkit.config import DiscriminatorConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
+from motionkit.config import PUBLISHED, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
 from motionkit.errors import ConfigError
 from motionkit.fast import FastModel
 from motionkit.model import Model, load_model
@@ -17,7 +17,6 @@ from motionkit.modules.dense_motion import affine_motions
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, resize_flow, softmax, warp
-from motionkit.published import PUBLISHED
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
 from tests.support.networks import seeded_model, tiny_config

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from motionkit import media, pipeline
+from motionkit.config import AnimateOptions
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitError
 from motionkit.model import Model
 from motionkit.motion.templates import save_template
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.run import animate_file, extract
 from tests.support.files import Run, frames_of, names
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from motionkit import media, trust
+from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.run import animate_file, extract
 from motionkit.structures import Box, Progress
 from tests.support.files import Run, frames_of, names

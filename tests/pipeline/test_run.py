@@ -9,8 +9,8 @@ import pytest
 
 from motionkit import faces, media, samples
 from motionkit.animation.moments import animate
+from motionkit.config import AnimateOptions
 from motionkit.model import Model, load_model
-from motionkit.options import AnimateOptions
 from motionkit.pipeline.run import animate_file
 from motionkit.structures import Box
 from tests.support.files import Run, frames_of, write_clip

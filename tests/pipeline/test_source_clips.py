@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from motionkit import media
+from motionkit.config import AnimateOptions
 from motionkit.errors import MotionkitWarning
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.pipeline import animate_file
 from motionkit.widgets.preview import Preview
-from tests.support.networks import seeded_model, tiny_config
 from tests.support import clips
+from tests.support.networks import seeded_model, tiny_config
 
 STILL = AnimateOptions(crop="centre", strength=0.0, label=False)
 
@@ -37,8 +37,9 @@ def grey_clip(path: Path, fps: Fraction, levels: list[int]) -> Path:
     ("source", "driving", "expected"),
     [
         ((60, 12), (15, 3), [1, 5, 9]),  # four source frames pass for each of the driving; the nearest is a tick late
-        ((15, 3), (60, 9), [0, 0, 0, 0, 1, 1, 1, 1, 2]),
+        ((15, 3), (60, 12), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]),
         ((30, 4), (30, 6), [0, 1, 2, 3, 0, 1]),  # shorter: looped
+        ((60, 8), (15, 4), [1, 5, 1, 5]),
     ],
 )
 def test_a_source_clip_is_shown_at_the_driving_times(

@@ -56,7 +56,11 @@ def numbers(batch: Batch) -> list[tuple[int, int]]:
 
 
 def same(one: Batch, other: Batch) -> bool:
-    return all(torch.equal(getattr(one, f.name), getattr(other, f.name)) for f in fields(Batch) if f.name != "truth")
+    return all(
+        torch.equal(getattr(one, f.name), getattr(other, f.name))
+        for f in fields(Batch)
+        if f.name not in ("truth", "warned")
+    )
 
 
 def warped(z: torch.Tensor, t: int) -> torch.Tensor:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from motionkit.config import AnimateOptions
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from tests.support import clips
 from tests.support.networks import seeded_model, tiny_config
 

@@ -22,7 +22,8 @@ def made_up(config: ModelConfig = SMALL, seed: int = 0) -> dict[str, dict[str, t
     for name, shape in expected_shapes(config, discriminator=True).items():
         network, _, key = name.partition(".")
         counter = name.endswith("num_batches_tracked")
-        states[network][key] = torch.tensor(7) if counter else torch.randn(shape, generator=random)
+        value = torch.tensor(7) if counter else torch.randn(shape, generator=random)
+        states[network][key] = value.abs() if name.endswith("running_var") else value
     return states
 
 

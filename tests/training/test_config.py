@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from motionkit.config import PUBLISHED
 from motionkit.errors import ConfigError
 from motionkit.model import load_model
-from motionkit.published import PUBLISHED
 from motionkit.training import PRESETS, STARTS, TrainConfig
 from tests.support.training_runs import small_run
 

@@ -18,9 +18,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from motionkit.config import DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig
+from motionkit.config import PUBLISHED, DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig
 from motionkit.errors import WeightsError
-from motionkit.published import PUBLISHED
 from motionkit.weights import checkpoints
 from tests.support.madeup import SMALL, made_up, published
 from tests.support.places import GOLDEN, ROOT

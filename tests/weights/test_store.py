@@ -16,9 +16,8 @@ import pytest
 import torch
 
 from motionkit import weights
-from motionkit.config import DOMAINS
+from motionkit.config import DOMAINS, PUBLISHED
 from motionkit.errors import DownloadError, WeightsError
-from motionkit.published import PUBLISHED
 from motionkit.weights import checkpoints, store
 from tests.support.loopback import Mirror, missing, page, running, serving
 from tests.support.madeup import SMALL, made_up, published

@@ -16,9 +16,9 @@ from skimage import data
 
 import motionkit as mk
 from motionkit import drive, media, trust
+from motionkit.config import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.errors import InputError
 from motionkit.model import Model
-from motionkit.options import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.structures import Box
 from motionkit.widgets.controls import choices, options_of, settings_of
 from motionkit.widgets.worker import Worker

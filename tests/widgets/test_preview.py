@@ -16,9 +16,9 @@ from skimage import data
 import motionkit as mk
 from motionkit import faces, media, pipeline, samples
 from motionkit.animation.moments import moments
+from motionkit.config import AnimateOptions
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, TemplateError
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from motionkit.structures import Box
 from motionkit.widgets.calls import model_call, python_call
 from motionkit.widgets.preview import Preview

@@ -14,10 +14,10 @@ from PIL import Image
 
 import motionkit as mk
 from motionkit import media, samples, trust
+from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.live.session import LiveSession
 from motionkit.model import Model
-from motionkit.options import AnimateOptions
 from tests.support.live import DRIVING, PLAIN, SOURCE, named_model, numbered_clip
 
 WAIT = 20  # seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from motionkit.checks import check_number, check_whole, shown
+from motionkit.config.checks import check_number, check_whole, shown
 from motionkit.errors import ConfigError
 
 __all__ = ["DenseMotionConfig", "DiscriminatorConfig", "GeneratorConfig", "KpDetectorConfig", "check_switches"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from motionkit.checks import check_box, check_choice, check_number, check_whole, shown
-from motionkit.config import MAX_SIDE
+from motionkit.config.checks import check_box, check_choice, check_number, check_whole, shown
+from motionkit.config.models import MAX_SIDE
 from motionkit.structures import Box
 
 __all__ = ["AUDIO", "FINDERS", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from motionkit.config import DiscriminatorConfig, KpDetectorConfig, ModelConfig
+from motionkit.config.models import DiscriminatorConfig, KpDetectorConfig, ModelConfig
 
 __all__ = ["PUBLISHED"]
 

@@ -74,7 +74,7 @@ def shown(value: Any) -> str:
         value: Anything.
     """
     if isinstance(value, int) and value.bit_length() > 1000:
-        return f"a number of some {round(value.bit_length() * math.log10(2))} digits"
+        return f"a number of some {value.bit_length() * 3 // 10} digits"
     text = " ".join(repr(value).split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 

@@ -11,22 +11,21 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from typing import Any, Literal, get_args
 
-from motionkit.checks import (
+from motionkit.config.checks import (
     as_tuple,
     check_fields,
-    check_number,
     check_whole,
     shown,
     take_group,
 )
-from motionkit.errors import ConfigError, InputError
-from motionkit.networks import (
+from motionkit.config.networks import (
     DenseMotionConfig,
     DiscriminatorConfig,
     GeneratorConfig,
     KpDetectorConfig,
     check_switches,
 )
+from motionkit.errors import ConfigError, InputError
 
 __all__ = [
     "PRECISIONS",

@@ -1,0 +1,5 @@
+"""What may be set: networks, the published models, an animation's options, with their only defaults and bounds."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

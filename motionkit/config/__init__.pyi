@@ -1,0 +1,15 @@
+from .models import PRECISIONS as PRECISIONS
+from .models import ModelConfig as ModelConfig
+from .models import Precision as Precision
+from .networks import DenseMotionConfig as DenseMotionConfig
+from .networks import DiscriminatorConfig as DiscriminatorConfig
+from .networks import GeneratorConfig as GeneratorConfig
+from .networks import KpDetectorConfig as KpDetectorConfig
+from .options import AUDIO as AUDIO
+from .options import FINDERS as FINDERS
+from .options import GAIN_RANGE as GAIN_RANGE
+from .options import OVERLAYS as OVERLAYS
+from .options import SMOOTHING_RANGE as SMOOTHING_RANGE
+from .options import STRENGTH_RANGE as STRENGTH_RANGE
+from .options import AnimateOptions as AnimateOptions
+from .published import PUBLISHED as PUBLISHED
