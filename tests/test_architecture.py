@@ -99,7 +99,9 @@ INSIDE = {
         "__init__",
     ],
     "faces": [
-        "finders crops",
+        "blazeface crops",
+        "detection",
+        "finders",
         "squares mesh",
         "__init__",
     ],
