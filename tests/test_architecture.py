@@ -240,7 +240,7 @@ def test_importing_loads_nothing_heavy() -> None:
 
 
 def test_importing_is_quick() -> None:
-    # Counted from inside: the interpreter's own start is not ours. The processor's time, best of three, for busy machines.
+    # From inside, without the interpreter's own start; the processor's time, the best of three, for busy machines.
     code = "import time; t = time.process_time(); import motionkit; print(time.process_time() - t)"
     times = [
         float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -54,8 +54,8 @@ class MotionTemplate:
         path: The file it was read from, if any.
 
     Raises:
-        TemplateError: No frame, wrong shapes, keypoints that are not finite, or more frames, fps or pixels than any clip
-            has.
+        TemplateError: No frame, wrong shapes, keypoints that are not finite, or more frames, fps or pixels than a clip
+            may have.
     """
 
     keypoints: Keypoints
@@ -207,8 +207,7 @@ def load_template(path: str | Path) -> MotionTemplate:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if long := [name for name, text in metadata.items() if len(str(text)) > MAX_TEXT]:
-            raise ValueError(f"{long[0][:40]} has more than {MAX_TEXT} characters")
+        _check_lengths(metadata)
         width, height = metadata["size"].split("x")
         numerator, denominator = metadata["fps"].split("/")
         return MotionTemplate(
@@ -225,6 +224,12 @@ def load_template(path: str | Path) -> MotionTemplate:
         raise TemplateError(
             f"{path} is damaged", got=f"{type(error).__name__}: {str(error)[:200]}", todo="Extract the motion again"
         ) from error
+
+
+def _check_lengths(metadata: Mapping[str, object]) -> None:
+    """Raise ValueError for a text that no template needs: numbers of so many digits take very long to read."""
+    if long := [name for name, text in metadata.items() if len(str(text)) > MAX_TEXT]:
+        raise ValueError(f"{long[0][:40]} has more than {MAX_TEXT} characters")
 
 
 def check_model(template: MotionTemplate, *, name: str, model_hash: str) -> None:
