@@ -106,8 +106,10 @@ function makeOptions(choices, settings, reset) {
     (on) => settings.change({ audio: on ? "auto" : "none" }),
     "The result gets the driving clip's sound, or else the source's",
   );
-  const finder = makeChoice(Object.fromEntries(choices.finders.map((name) => [name, labelOf(name)])), "Face finder", (name) =>
-    settings.change({ finder: name }),
+  const finder = makeChoice(
+    Object.fromEntries(choices.finders.map((name) => [name, labelOf(name)])),
+    "Face finder",
+    (name) => settings.change({ finder: name }),
   );
   const overlays = new Map(
     choices.overlays.map((name) => [
