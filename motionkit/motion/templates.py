@@ -54,8 +54,8 @@ class MotionTemplate:
         path: The file it was read from, if any.
 
     Raises:
-        TemplateError: No frame, wrong shapes, keypoints that are not finite, or more frames, fps or pixels than any clip
-            has.
+        TemplateError: No frame, wrong shapes, keypoints that are not finite, or more frames, fps or pixels than any
+            clip has.
     """
 
     keypoints: Keypoints
@@ -207,8 +207,7 @@ def load_template(path: str | Path) -> MotionTemplate:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if long := [name for name, text in metadata.items() if len(str(text)) > MAX_TEXT]:
-            raise ValueError(f"{long[0][:40]} has more than {MAX_TEXT} characters")
+        _check_lengths(metadata)
         width, height = metadata["size"].split("x")
         numerator, denominator = metadata["fps"].split("/")
         return MotionTemplate(
@@ -276,3 +275,8 @@ def _shown(number: Fraction | int) -> str:
     """A number, or of one that is too long to be printed, only that."""
     exact = Fraction(number)
     return str(number) if max(abs(exact.numerator), exact.denominator) < 10**40 else "a number of over 40 digits"
+
+
+def _check_lengths(metadata: dict[str, str]) -> None:
+    if long := [name for name, text in metadata.items() if len(str(text)) > MAX_TEXT]:
+        raise ValueError(f"{long[0][:40]} has more than {MAX_TEXT} characters")
