@@ -71,7 +71,7 @@ INSIDE = {
     ],
     "data": [
         "batch config workers worker_server",
-        "clips truth augmentation",
+        "clips truth augmentation tracks",
         "pairs preparation",
         "__init__",
     ],

@@ -62,6 +62,9 @@ def _add_prepare(command: AddCommand) -> None:
     parser.add_argument("-o", "--output", required=True, help="folder for the clips")
     parser.add_argument("--size", type=int, default=256, help="side of the clips in pixels")
     parser.add_argument("--min-seconds", type=float, default=1.0, help="shorter clips are left out")
+    parser.add_argument(
+        "--faces", default="all", choices=("all", "largest"), help="which faces get clips (default: all)"
+    )
 
 
 def _train(given: argparse.Namespace) -> None:
@@ -179,7 +182,10 @@ def _value(text: str) -> Any:
 def _prepare(given: argparse.Namespace) -> None:
     from motionkit.data.preparation import prepare
 
-    result = prepare(given.inputs, given.output, size=given.size, min_seconds=given.min_seconds, progress=True)
+    result = prepare(
+        given.inputs, given.output,
+        size=given.size, min_seconds=given.min_seconds, faces=given.faces, progress=True,
+    )  # fmt: skip
     there = f", {result.kept} were there before" if result.kept else ""
     broken = f"; {len(result.broken)} videos could not be read" if result.broken else ""
     print(f"{given.output}: {result.clips} clips{there}{broken}")

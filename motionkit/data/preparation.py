@@ -7,19 +7,21 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
-from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
+from motionkit.config.checks import check_choice, check_number, check_whole
 from motionkit.data.clips import list_clips
-from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitWarning
+from motionkit.data.tracks import FaceClip, Track, holds, nearest, within
+from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitError, MotionkitWarning
 from motionkit.faces.crops import crop
-from motionkit.faces.finders import Finder, find_faces
+from motionkit.faces.finders import Finder, find_faces, overlap
 from motionkit.faces.squares import face_square
-from motionkit.media import VideoWriter, open_clip
+from motionkit.frames import Frame
+from motionkit.media import open_clip
 from motionkit.structures import Box
 from motionkit.wholefile import write_whole
 
@@ -30,10 +32,10 @@ STATE_FOLDER = ".prepared"
 THUMB_SIDE, CUT = 16, 20
 # The face is followed within the square and this much around it, looked at in this many pixels.
 NEAR, NEAR_SIDE = 1.25, 224
-# A face may be missed so many times in a row (a blink, a hand) before it counts as lost.
-PATIENCE = 1
-# It may become this many times larger or smaller than at the clip's start.
-GROWTH = 1.5
+# Two boxes whose overlap is a larger share of both together are one face's.
+SAME = 0.2
+MOST_FACES = 16  # that are followed at once
+FACES = ("all", "largest")
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class _Settings:
     min_seconds: float
     every: int
     min_side: int
+    faces: str
 
 
 @dataclass
@@ -75,7 +78,7 @@ class _Count:
     kept: int = 0
     broken: list[Path] = field(default_factory=list)
 
-    def break_off(self, path: Path, error: MediaError) -> None:
+    def break_off(self, path: Path, error: MotionkitError) -> None:
         self.broken.append(path)
         warnings.warn(f"{path.name} cannot be read: {error}", MotionkitWarning, stacklevel=4)
 
@@ -88,13 +91,15 @@ def prepare(
     min_seconds: float = 1.0,
     every: int = 5,
     min_side: int | None = None,
+    faces: Literal["all", "largest"] = "all",
     finder: Finder = "auto",
     progress: bool = False,
 ) -> Prepared:
     """Crop faces out of videos into clips, ``NAME#0001.mp4`` and so on.
 
-    A clip is one fixed square around a face, which lasts until the face leaves it, is lost, or the video cuts. The
-    largest face is followed. A run that is stopped leaves no half clips; the same call goes on where it was.
+    A clip is one fixed square around a face, which lasts until the face leaves it, is lost, or the video cuts. Each
+    face has clips of its own, numbered in the order in which they begin. A run that is stopped leaves no half clips;
+    the same call goes on where it was.
 
     Args:
         inputs: Videos, or folders of them.
@@ -103,6 +108,7 @@ def prepare(
         min_seconds: Shorter clips are left out.
         every: Frames from one look for the face to the next.
         min_side: Squares with fewer pixels a side in the video are left out; None is half of ``size``.
+        faces: "all" follows every face, "largest" one at a time, the largest where none is followed yet.
         finder: As for ``motionkit.faces.find_faces``.
         progress: Whether to show a bar with rate and remaining time.
 
@@ -114,9 +120,13 @@ def prepare(
     """
     from tqdm import tqdm
 
-    if size < 2 or every < 1 or min_seconds < 0:
-        raise InputError("A setting is out of range", got=f"size {size}, every {every}, min_seconds {min_seconds}")
-    settings = _Settings(size, min_seconds, every, size // 2 if min_side is None else min_side)
+    check_whole("size", size, 2, 8192)
+    check_whole("every", every, 1, 10_000)
+    check_number("min_seconds", min_seconds, 0, 1e6)
+    if min_side is not None:
+        check_whole("min_side", min_side, 0, 1 << 16)
+    check_choice("faces", faces, FACES)
+    settings = _Settings(size, min_seconds, every, size // 2 if min_side is None else min_side, faces)
     videos = _list_videos(inputs)
     output = Path(output)
     try:
@@ -183,18 +193,67 @@ class _Job:
     def run(self, count: _Count) -> None:
         """Write the clips that are not there yet."""
         self._bar.set_description(self._path.stem)
-        frames = self._frames(count)
-        least = max(round(self._settings.min_seconds * self._fps), 2)
-        for frame, _ in frames:
-            if (face := self._find(frame)) is None:
-                continue
-            clip = self._follow(frame, frames, face)
-            beginning = list(islice(clip, least))
-            if len(beginning) == least:
-                self._write(chain(beginning, clip), count)
-                self._save()
+        clips: list[FaceClip] = []
+        saved = self.state.clips
+        try:
+            for frame, cut in self._frames(count):
+                if cut:
+                    self._end(clips, count)
+                    clips = []
+                clips = self._step(frame, clips, count)
+                # A stopped run goes on from where no face was being followed.
+                if not clips and self.state.clips > saved:
+                    self._save()
+                    saved = self.state.clips
+            self._end(clips, count)
+        except BaseException:
+            for clip in clips:
+                clip.abandon()
+            raise
         self.state.done = True
         self._save()
+
+    def _step(self, frame: Frame, clips: list[FaceClip], count: _Count) -> list[FaceClip]:
+        """Take the next frame; returns the clips that go on or begin with it."""
+        for clip in clips:
+            clip.track.add(frame)
+        if not self._looks:
+            return clips
+        every = self._settings.faces == "all"
+        found = find_faces(frame, finder=self._finder) if every or not clips else []
+        going: list[FaceClip] = []
+        for clip in clips:
+            face = nearest(found, clip.track.face) or self._find_near(frame, clip.track)
+            twice = face is not None and any(overlap(face, other.track.face) > SAME for other in going)
+            if not twice and clip.track.look(face):
+                self._keep(clip)
+                going.append(clip)
+            else:
+                self._end([clip], count)
+        for face in found if every else found[:1]:
+            square = within(face_square(face), frame.shape[1], frame.shape[0])
+            fits = square.width >= self._settings.min_side and holds(square, face)
+            new = all(overlap(face, clip.track.face) <= SAME for clip in going)
+            if fits and new and len(going) < MOST_FACES and nearest([clip.track.face for clip in going], face) is None:
+                going.append(FaceClip(Track(frame, face, square, size=self._settings.size)))
+                self._keep(going[-1])
+        return going
+
+    def _keep(self, clip: FaceClip) -> None:
+        """Write what is known to belong to the clip; it gets its name as soon as it is long enough."""
+        if not clip.named:
+            if len(clip.track) < max(round(self._settings.min_seconds * self._fps), 2):
+                return
+            self.state.clips += 1
+            clip.begin(self._output / f"{self._path.stem}#{self.state.clips:04}.mp4", self._fps)
+        clip.write()
+
+    def _end(self, clips: list[FaceClip], count: _Count) -> None:
+        for clip in clips:
+            if clip.named:
+                clip.finish()
+                count.clips, count.kept = count.clips + clip.written, count.kept + (not clip.written)
+                self._bar.set_postfix(clips=count.clips + count.kept)
 
     def _frames(self, count: _Count) -> Iterator[tuple[np.ndarray, bool]]:
         """Frames not yet looked at, and whether each comes after a cut."""
@@ -208,7 +267,7 @@ class _Job:
                 thumb = np.asarray(picture, np.int16)
                 yield frame, previous is not None and float(np.abs(thumb - previous).mean()) > CUT
                 previous = thumb
-        except MediaError as error:
+        except (MediaError, InputError) as error:  # the latter where the video ends before the place to go on from
             count.break_off(self._path, error)
 
     @property
@@ -216,43 +275,9 @@ class _Job:
         """Whether to look for the face in this frame; counted from the video's start, so that stopping is harmless."""
         return (self.state.frame - 1) % self._settings.every == 0
 
-    def _find(self, frame: np.ndarray) -> tuple[Box, Box] | None:
-        """The largest face and its square within the frame, if it is time to look and there is one that will do."""
-        if not self._looks or not (found := find_faces(frame, finder=self._finder)):
-            return None
-        square = _within(face_square(found[0]), frame.shape[1], frame.shape[0])
-        if square.width < self._settings.min_side or not _holds(square, found[0]):
-            return None
-        return found[0], square
-
-    def _follow(
-        self, first: np.ndarray, frames: Iterator[tuple[np.ndarray, bool]], start: tuple[Box, Box]
-    ) -> Iterator[np.ndarray]:
-        """The square in this frame and those that follow, up to the last where the face was seen in it."""
-        face, square = start
-        yield crop(first, square, size=self._settings.size)
-        unsure: list[np.ndarray] = []
-        missed = 0
-        for frame, cut in frames:
-            if cut:
-                return
-            unsure.append(crop(frame, square, size=self._settings.size))
-            if not self._looks:
-                continue
-            found = self._find_near(frame, square, face)
-            if found is None:
-                missed += 1
-                if missed > PATIENCE:
-                    return
-                continue
-            if not _holds(square, found) or not 1 / GROWTH < found.width / start[0].width < GROWTH:
-                return
-            face, missed = found, 0
-            yield from unsure
-            unsure = []
-
-    def _find_near(self, frame: np.ndarray, square: Box, face: Box) -> Box | None:
-        """The face that was at ``face`` a few frames ago."""
+    def _find_near(self, frame: Frame, track: Track) -> Box | None:
+        """The face of a track, looked for in and around its square alone."""
+        square = track.square
         margin = round((NEAR - 1) / 2 * square.width)
         left, top, side = square.left - margin, square.top - margin, square.width + 2 * margin
         near = crop(frame, Box(left, top, left + side, top + side), size=NEAR_SIDE)
@@ -266,22 +291,7 @@ class _Job:
             )
             for box in find_faces(near, finder=self._finder)
         ]
-        nearest = min(found, key=lambda box: _distance(box, face), default=None)
-        return nearest if nearest is not None and _distance(nearest, face) < face.width / 2 else None
-
-    def _write(self, clip: Iterator[np.ndarray], count: _Count) -> None:
-        target = self._output / f"{self._path.stem}#{self.state.clips + 1:04}.mp4"
-        if target.exists():
-            for _ in clip:
-                pass
-            count.kept += 1
-        else:
-            with VideoWriter(target, fps=self._fps) as writer:
-                for frame in clip:
-                    writer.write(frame)
-            count.clips += 1
-        self.state.clips += 1
-        self._bar.set_postfix(clips=count.clips + count.kept)
+        return nearest(found, track.face)
 
     def _load(self) -> _State:
         try:
@@ -317,25 +327,3 @@ class _Job:
                 got=str(self._state_file),
                 todo="Free some space on the disk; the same command goes on where it was",
             ) from error
-
-
-def _within(square: Box, width: int, height: int) -> Box:
-    """The square moved into the picture, and made smaller if it must be."""
-    side = min(square.width, width, height)
-    x, y = square.centre
-    left = min(max(round(x - side / 2), 0), width - side)
-    top = min(max(round(y - side / 2), 0), height - side)
-    return Box(left, top, left + side, top + side)
-
-
-def _holds(square: Box, face: Box) -> bool:
-    return (
-        square.left <= face.left
-        and square.top <= face.top
-        and face.right <= square.right
-        and face.bottom <= square.bottom
-    )
-
-
-def _distance(one: Box, other: Box) -> float:
-    return float(np.hypot(one.centre[0] - other.centre[0], one.centre[1] - other.centre[1]))

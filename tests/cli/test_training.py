@@ -212,7 +212,7 @@ def test_prepare_hands_its_options_on(
 
     monkeypatch.setattr(preparation, "prepare", prepare)
     assert main(["prepare", "a.mp4", "b", "-o", "clips", "--size", "128", "--min-seconds", "2"]) == 0
-    assert seen == [(["a.mp4", "b"], "clips", {"size": 128, "min_seconds": 2.0, "progress": True})]
+    assert seen == [(["a.mp4", "b"], "clips", {"size": 128, "min_seconds": 2.0, "faces": "all", "progress": True})]
     assert capsys.readouterr().out == "clips: 3 clips, 2 were there before; 1 videos could not be read\n"
     monkeypatch.undo()
     assert "absent.mp4" in said(capsys, "prepare", tmp_path / "absent.mp4", "-o", tmp_path / "clips")

@@ -91,7 +91,7 @@ def test_targets_that_cannot_be(tmp_path: Path) -> None:
         save_template(tmp_path / "nowhere" / "smile.motion", make())
     folder = tmp_path / "folder.motion"
     folder.mkdir()
-    with pytest.raises(InputError, match="Cannot write"):
+    with pytest.raises(InputError, match="is a folder where a file belongs"):
         save_template(folder, make())
     assert list(tmp_path.iterdir()) == [folder]
 
