@@ -23,6 +23,7 @@ from motionkit.media.streams import (
     damage,
     is_damage,
     open_container,
+    own_duration,
     rate_of,
     video_stream,
 )
@@ -190,5 +191,5 @@ class _Reader:
                 if frame.pts is None and sought:
                     return  # its place is known only by counting from the beginning
                 time = count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base)
-                yield time, shown_for(frame), frame
+                yield time, shown_for(frame, time - self._origin, own_duration(self._stream), self._rate), frame
                 count += 1

@@ -30,6 +30,7 @@ __all__ = [
     "is_damage",
     "missing_end",
     "open_container",
+    "own_duration",
     "rate_of",
     "video_stream",
 ]
@@ -198,13 +199,19 @@ def _plausible(rates: Sequence[Fraction | None]) -> Fraction:
 
 def duration_of(container: InputContainer, stream: VideoStream) -> Fraction | None:
     """Seconds of the video stream, None where they are known only after reading, or are none that can be."""
+    if own := own_duration(stream):
+        return own
+    seconds = Fraction(container.duration or 0, 1_000_000)
+    return seconds if seconds > 0 else None
+
+
+def own_duration(stream: VideoStream) -> Fraction | None:
+    """Seconds of the video alone as the container stores them, None where it does not, or stores none that can be."""
     if stream.duration is not None and stream.time_base is not None:
-        seconds: Fraction | None = Fraction(stream.duration * stream.time_base)
-    elif tagged := _matroska_duration(stream):
-        seconds = tagged
+        seconds = Fraction(stream.duration * stream.time_base)
     else:
-        seconds = None if container.duration is None else Fraction(container.duration, 1_000_000)
-    return None if seconds is None or seconds <= 0 else seconds
+        seconds = _matroska_duration(stream) or Fraction(0)
+    return seconds if seconds > 0 else None
 
 
 def missing_end(container: InputContainer, stream: VideoStream, path: Path, seconds: Fraction, frame: Fraction) -> bool:
@@ -221,7 +228,7 @@ def missing_end(container: InputContainer, stream: VideoStream, path: Path, seco
         with path.open("rb") as file:
             file.seek(-min(16, path.stat().st_size), 2)
             return b";" not in file.read()
-    whole = duration_of(container, stream) if stream.duration or _matroska_duration(stream) else None
+    whole = own_duration(stream)
     return whole is not None and seconds < whole - frame * Fraction(3, 4)
 
 

@@ -22,6 +22,7 @@ from motionkit.media.streams import (
     is_damage,
     missing_end,
     open_container,
+    own_duration,
     rate_of,
     video_stream,
 )
@@ -79,13 +80,14 @@ class VideoClip(Clip):
         with open_container(self.path) as container:
             stream = video_stream(container, self.path)
             stream.thread_type = "AUTO"
+            whole = own_duration(stream)
             first: Fraction | None = None
             count, end = 0, Fraction(0)
             try:
                 for frame in _decode(container, stream):
                     time = _time(frame, stream, count, self.rate)
                     first = time if first is None else first
-                    lasts = shown_for(frame)
+                    lasts = shown_for(frame, time - first, whole, self.rate)
                     end = time - first + (lasts or 1 / self.rate)
                     count += 1
                     yield time - first, lasts, frame
@@ -116,10 +118,16 @@ def _time(frame: VideoFrame, stream: VideoStream, count: int, fps: Fraction) -> 
     return count / fps if frame.pts is None else frame.pts * Fraction(frame.time_base or clock_of(stream))
 
 
-def shown_for(frame: VideoFrame) -> Fraction:
-    """Seconds that a frame is to be shown, 0 where the container has no duration for it.
+def shown_for(frame: VideoFrame, since: Fraction, whole: Fraction | None, rate: Fraction) -> Fraction:
+    """Seconds for which a frame is shown, 0 where the container does not say.
+
+    What it says of the last frame may be another's: what is stored in order of decoding reaches beyond the video's end.
 
     Args:
         frame: PyAV's.
+        since: Second at which it begins, from the first frame.
+        whole: Seconds of the video, as ``own_duration`` gives them.
+        rate: The video's.
     """
-    return (getattr(frame, "duration", 0) or 0) * Fraction(frame.time_base or 0)
+    lasts = (getattr(frame, "duration", 0) or 0) * Fraction(frame.time_base or 0)
+    return max(min(lasts, 1 / rate if whole is None else whole - since), Fraction(0))

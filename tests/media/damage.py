@@ -144,10 +144,9 @@ def main(count: int, seed: int) -> None:
                 seen[try_file(path, Path(folder) / "out.mp4") if path.stat().st_size else "empty"] += 1
             except Exception:  # what escapes is what is looked for
                 text = traceback.format_exc()
-                place = "".join(traceback.format_exc().splitlines()[-3:])
+                place = "".join(text.splitlines()[-3:])
                 if place not in seen:
                     print(f"{sample.name} mutation {n}:\n{text}", flush=True)
-                    Path(f"/tmp/m1/bad-{seed}-{n}{sample.suffix}").write_bytes(path.read_bytes())
                 seen[place] += 1
             if time.monotonic() - begun > 20:
                 print(f"{sample.name} mutation {n}: {time.monotonic() - begun:.0f} s", flush=True)
