@@ -186,8 +186,8 @@ class TrainConfig:
         for name in ("lr_detector", "lr_discriminator"):
             check_number(name, getattr(self, name), 0, 1000, error=ConfigError)
         check_number("lr_generator", self.lr_generator, 0, 1000, above=True, error=ConfigError)
-        for name, share in (("ema", self.ema), *(("a beta", beta) for beta in self.betas)):
-            check_number(name, share, 0, BELOW_ONE, error=ConfigError)
+        for name, decay in (("ema", self.ema), *(("a beta", beta) for beta in self.betas)):
+            check_number(name, decay, 0, BELOW_ONE, error=ConfigError)
         check_number("checkpoint_minutes", self.checkpoint_minutes, 0, MANY, error=ConfigError)
         check_whole("seed", self.seed, 0, (1 << 63) - 1, error=ConfigError)
         if self.batch_size % self.accumulate:

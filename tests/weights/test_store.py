@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from motionkit import weights
-from motionkit.config import DOMAINS, PUBLISHED
+from motionkit.config import PUBLISHED
+from motionkit.config.models import DOMAINS
 from motionkit.errors import DownloadError, WeightsError
 from motionkit.weights import checkpoints, store
 from tests.support.loopback import Mirror, missing, page, running, serving
