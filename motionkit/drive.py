@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -135,28 +136,41 @@ def fetch_shared(link: str, folder: str | Path) -> Path:
 def copy_in(path: str | Path, folder: str | Path) -> Path:
     """Copy a file, or a folder with all that is in it, to a local disk, where reading frames is fast.
 
-    What is there already in the same size stays, so that a copy that was broken off goes on.
+    What is there already, in the same size and of the same time, stays, so that a copy that was broken off goes on.
 
     Args:
         path: On a mounted drive, for instance.
-        folder: Where the copy goes, under the name it has; made if it is not there.
+        folder: Gets a sub-folder for the folder that ``path`` is in, so that two files of one name stay two, and in it
+            the copy under the name it has.
 
     Returns:
         The copy.
 
     Raises:
-        InputError: There is nothing at ``path``.
+        InputError: There is nothing at ``path``, or it cannot be copied.
     """
-    source, target = Path(path), Path(folder) / Path(path).name
-    if not source.exists():
-        raise InputError(
-            "There is no such file or folder", got=str(source), todo="Mount the drive, or look at the name"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=_copy_new, dirs_exist_ok=True)
-    else:
-        _copy_new(source, target)
+    if not str(path).strip():
+        raise InputError("Nothing is given", expected="a path")
+    source = Path(path).absolute()
+    place = hashlib.sha256(os.fsencode(source.parent)).hexdigest()[:8]
+    target = Path(folder) / place / source.name
+    try:
+        if not source.exists():
+            raise InputError(
+                "There is no such file or folder", got=str(source), todo="Mount the drive, or look at the name"
+            )
+        if source.is_dir() and target.absolute().is_relative_to(source):
+            raise InputError("A folder cannot be copied into itself", got=f"{source} to {target}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, copy_function=_copy_new, dirs_exist_ok=True)
+        else:
+            _copy_new(source, target)
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)[:300]
+        raise InputError(f"It cannot be copied: {reason}", got=str(source)[:300]) from error
     return target
 
 
@@ -304,10 +318,17 @@ def _gist(error: Exception) -> str:
 
 
 def _copy_new(source: str | Path, target: str | Path) -> None:
-    """Copy, unless a file of the same size is there."""
+    """Copy, unless a file of the same size and time is there: an edited one may have the same size."""
     source, target = Path(source), Path(target)
-    if not target.is_file() or target.stat().st_size != source.stat().st_size:
-        _copy(source, target)
+    now = source.stat()
+    if target.is_file() and _stamp(target.stat()) == _stamp(now):
+        return
+    _copy(source, target)
+    os.utime(target, ns=(now.st_atime_ns, now.st_mtime_ns))
+
+
+def _stamp(stat: os.stat_result) -> tuple[int, int]:
+    return stat.st_size, stat.st_mtime_ns // 1000  # file systems differ in how exact they keep times
 
 
 def _copy(source: Path, target: Path) -> None:

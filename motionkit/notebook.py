@@ -110,6 +110,10 @@ def _framed(picture: Frame, boxes: list[Box], scale: float) -> Frame:
     canvas = Image.fromarray(picture)
     right, bottom = canvas.width - 1, canvas.height - 1
     for box in boxes:
+        if box.roll:
+            corners = [(x * scale, y * scale) for x, y in box.corners]
+            ImageDraw.Draw(canvas).polygon(corners, outline=BOX_COLOUR, width=2)
+            continue
         near = max(box.left * scale, 0), max(box.top * scale, 0)
         far = min(box.right * scale, right), min(box.bottom * scale, bottom)
         ImageDraw.Draw(canvas).rectangle((*near, *far), outline=BOX_COLOUR, width=2)

@@ -5,6 +5,7 @@ Legend: B batch, K keypoints, H W picture size, h w size of the dense motion (a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -180,6 +181,20 @@ class Box:
     def centre(self) -> tuple[float, float]:
         """The middle (x, y) in pixels."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    @property
+    def edges(self) -> list[float]:
+        """Left, top, right, bottom, and the roll where it is turned."""
+        return [self.left, self.top, self.right, self.bottom, *([self.roll] if self.roll else [])]
+
+    @property
+    def corners(self) -> list[tuple[float, float]]:
+        """The places (x, y) of its corners in the picture: its own top left, top right, bottom right, bottom left."""
+        (x, y), angle = self.centre, math.radians(self.roll)
+        cos, sin = math.cos(angle), math.sin(angle)
+        half = [(-1, -1), (1, -1), (1, 1), (-1, 1)]
+        sides = [(across * self.width / 2, down * self.height / 2) for across, down in half]
+        return [(x + cos * across - sin * down, y + sin * across + cos * down) for across, down in sides]
 
 
 @dataclass(frozen=True, slots=True)

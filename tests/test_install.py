@@ -94,7 +94,8 @@ def test_python_versions_are_said_alike_everywhere() -> None:
 def test_the_metadata_says_what_the_project_declares(metadata: Message) -> None:
     project = declared()["project"]
     assert (metadata["Name"], metadata["Version"]) == ("motionkit", project["version"])
-    assert metadata["License-Expression"] == "MIT" and metadata["License-File"] == "LICENSE"
+    assert metadata["License-Expression"] == "MIT AND Apache-2.0"  # the second is the face finder's weights
+    assert metadata.get_all("License-File") == ["LICENSE", "weights/LICENSE-blazeface"]
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert metadata.get_payload().strip() == (ROOT / "README.md").read_text(encoding="utf-8").strip()
     assert metadata.get_all("Classifier") == project["classifiers"]

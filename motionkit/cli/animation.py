@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
-from motionkit.config import AUDIO, OVERLAYS, AnimateOptions
+from motionkit.config import AUDIO, FINDERS, OVERLAYS, AnimateOptions
 from motionkit.config.bounds import TEXT
 from motionkit.errors import InputError
 from motionkit.structures import Box
@@ -45,9 +45,10 @@ def _add_animate(command: AddCommand) -> None:
     motion.add_argument("--no-adapt-scale", action="store_true", help="do not scale movement to the source's size")
     picture = parser.add_argument_group("picture")
     picture.add_argument("--crop", default=DEFAULTS.crop, choices=("auto", "face", "centre", "none"))
-    picture.add_argument("--source-box", metavar="L,T,R,B", help="manual square of the source, in pixels")
-    picture.add_argument("--driving-box", metavar="L,T,R,B", help="manual square of the driving clip, in pixels")
+    picture.add_argument("--source-box", metavar="L,T,R,B[,ROLL]", help="manual square of the source, in pixels")
+    picture.add_argument("--driving-box", metavar="L,T,R,B[,ROLL]", help="manual square of the driving clip, in pixels")
     picture.add_argument("--face", default=DEFAULTS.face, help="largest, all, or a number counted from the left")
+    picture.add_argument("--finder", default=DEFAULTS.finder, choices=FINDERS, help="how faces are found")
     picture.add_argument("--paste-back", action="store_true", help="blend the result into the whole source picture")
     picture.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the result in pixels")
     picture.add_argument("--batch-size", type=int, default=DEFAULTS.batch_size, help="frames computed at once")
@@ -104,11 +105,14 @@ def _box(text: str | None) -> Box | None:
     if text is None:
         return None
     try:
-        left, top, right, bottom = (int(part) for part in text.split(","))
-        return Box(left, top, right, bottom)
+        left, top, right, bottom, *turned = text.split(",")
+        (roll,) = turned or ("0",)
+        return Box(int(left), int(top), int(right), int(bottom), roll=float(roll))
     except ValueError:
         raise InputError(
-            "This is not a box", got=repr(text[:TEXT]), expected="LEFT,TOP,RIGHT,BOTTOM in pixels"
+            "This is not a box",
+            got=repr(text[:TEXT]),
+            expected="LEFT,TOP,RIGHT,BOTTOM in pixels, and ROLL in degrees if it is turned",
         ) from None
 
 

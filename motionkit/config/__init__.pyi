@@ -6,6 +6,7 @@ from .networks import DiscriminatorConfig as DiscriminatorConfig
 from .networks import GeneratorConfig as GeneratorConfig
 from .networks import KpDetectorConfig as KpDetectorConfig
 from .options import AUDIO as AUDIO
+from .options import FINDERS as FINDERS
 from .options import GAIN_RANGE as GAIN_RANGE
 from .options import OVERLAYS as OVERLAYS
 from .options import SMOOTHING_RANGE as SMOOTHING_RANGE

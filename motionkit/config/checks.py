@@ -95,6 +95,7 @@ def check_box(name: str, box: Box | None) -> None:
         check_whole(f"{name} {side}", getattr(box, side), *BOX_RANGE)
     for side in ("width", "height"):
         check_whole(f"{name} {side}", getattr(box, side), 1, MAX_BOX)
+    check_number(f"{name} roll", box.roll, -180, 180)
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: bool = False) -> None:

@@ -10,7 +10,7 @@ from motionkit.config.checks import check_box, check_choice, check_number, check
 from motionkit.config.models import MAX_SIDE
 from motionkit.structures import Box
 
-__all__ = ["AUDIO", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
+__all__ = ["AUDIO", "FINDERS", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
 
 STRENGTH_RANGE = (0.0, 2.0)
 GAIN_RANGE = (0.0, 4.0)
@@ -18,6 +18,7 @@ SMOOTHING_RANGE = (0.0, 1.0)
 SIZE_RANGE = (16, MAX_SIDE)
 BATCH_RANGE = (1, 4096)
 AUDIO = ("auto", "driving", "source", "none")
+FINDERS = ("auto", "blazeface", "cascade", "mtcnn")
 OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
 
 
@@ -44,6 +45,8 @@ class AnimateOptions:
         source_box: The square of the source to animate, in pixels; overrides ``crop``.
         driving_box: The square of the driving frames to read, in pixels; overrides ``crop``.
         face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
+        finder: How faces are found, one of ``FINDERS``: "blazeface", which "auto" stands for, at any turn; "cascade"
+            upright ones alone; "mtcnn" needs facenet-pytorch.
         paste_back: Blend the animated square into the full source picture.
         audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none".
         audio_track: Which of the clip's audio tracks, from 0; None is the one marked as the default, else the first.
@@ -67,6 +70,7 @@ class AnimateOptions:
     source_box: Box | None = None
     driving_box: Box | None = None
     face: Literal["largest", "all"] | int = "largest"
+    finder: Literal["auto", "blazeface", "cascade", "mtcnn"] = "auto"
     paste_back: bool = False
     audio: Literal["auto", "driving", "source", "none"] = "auto"
     audio_track: int | None = None
@@ -84,6 +88,7 @@ class AnimateOptions:
         check_choice("audio", self.audio, AUDIO)
         check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         check_choice("face", self.face, ("largest", "all"), or_index=True)
+        check_choice("finder", self.finder, FINDERS)
         for overlay in self.overlays:
             check_choice("overlay", overlay, OVERLAYS)
         if self.batch_size is not None:

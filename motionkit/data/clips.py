@@ -246,8 +246,11 @@ class ClipFrames:
 
 @contextmanager
 def _broken() -> Iterator[None]:
-    """What cannot be read within is a broken clip."""
+    """What cannot be read within is a broken clip, in whatever way its bytes make a decoder fail."""
     try:
         yield
-    except (MotionkitError, OSError) as error:
-        raise BrokenClipError(str(error)) from error
+    except (BrokenClipError, MemoryError):
+        raise
+    except Exception as error:
+        reason = str(error) if isinstance(error, MotionkitError) else f"{type(error).__name__}: {str(error)[:200]}"
+        raise BrokenClipError(reason) from error

@@ -27,6 +27,7 @@ from motionkit.structures import Keypoints
 
 __all__ = ["BatchOrder", "PairDataset", "Place", "collate", "loader"]
 
+MAX_PAIRS = 10**8  # of an epoch, whose order is held in memory
 _OPEN_CLIPS = 4096  # whose length and place each process remembers
 
 
@@ -95,6 +96,8 @@ class PairDataset(Dataset[Batch]):
         else:
             self._groups = [[number] for number in range(len(self._clips))]
         self._length = len(self._groups) * data.repeats
+        if self._length > MAX_PAIRS:
+            raise InputError("An epoch has too many pairs", got=self._length, expected=f"at most {MAX_PAIRS}")
         # Shared with the worker processes, which are the ones to find out.
         self._state = torch.zeros(len(self._clips), dtype=torch.uint8).share_memory_()
 

@@ -121,7 +121,7 @@ class TruthFile:
         """Where in the file each of the model's keypoints stands."""
         try:
             known = [str(name) for name in json.loads((metadata or {})["keypoint_names"])]
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, RecursionError):
             raise InputError(
                 "The truth of a clip does not name its keypoints",
                 got=self._path.name,

@@ -101,7 +101,7 @@ def scale_to_height(frame: Frame, height: int) -> Frame:
         InputError: A height below 1, or a side above ``bounds.SIDE``.
     """
     width = max(1, round(frame.shape[1] * height / frame.shape[0]))
-    if not 1 <= height <= SIDE or width > SIDE:
+    if height < 1 or (height != frame.shape[0] and max(width, height) > SIDE):
         raise InputError(
             f"The height of a picture is too {'small' if height < 1 else 'large'}",
             got=f"{width}x{height} pixels" if height >= 1 else height,

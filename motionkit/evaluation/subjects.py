@@ -183,7 +183,7 @@ def read_clip(path: Path, mesh: Mesh, options: SubjectOptions) -> Scene:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MotionkitWarning)
         clip = media.open_clip(path, end=options.seconds)
-        box = pipeline.crop_clip(clip, ModelConfig(domain="face"), AnimateOptions()).box
+        box = pipeline.crop_clip(clip, ModelConfig(domain="face"), AnimateOptions(finder="cascade")).box
     frames = [faces.crop(frame, box, size=options.size) for i, frame in enumerate(clip) if i % options.every == 0]
     return _scene(path.stem, frames, mesh)
 
@@ -202,7 +202,7 @@ def read_portrait(path: Path, mesh: Mesh, options: SubjectOptions) -> Portrait:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MotionkitWarning)  # without a face the centred square is worth a look
         picture = media.read_image(path)
-        square = faces.crop(picture, faces.choose_square(picture)[0], size=options.size)
+        square = faces.crop(picture, faces.choose_square(picture, finder="cascade")[0], size=options.size)
     track = mesh.track([square])
     return Portrait(path.stem, square, track.points[0], bool(track.found[0]))
 

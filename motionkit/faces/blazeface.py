@@ -1,7 +1,7 @@
-"""BlazeFace, the network of MediaPipe's face detector for back cameras (arXiv 1907.05047), and how its outputs are read.
+"""BlazeFace, MediaPipe's face detector for back cameras (arXiv 1907.05047), and how its outputs are read.
 
-The weights are Google's (Apache-2.0), converted by ``weights/recipe/convert_blazeface.py``. The network is convolutional
-throughout: it was trained on 256×256 pixels, and looks at a picture of any size.
+The weights are Google's (Apache-2.0), converted by ``weights/recipe/convert_blazeface.py``. The network is
+convolutional throughout: it was trained on 256×256 pixels, and looks at a picture of any size.
 
 Legend: B batch, H W picture size (multiples of ``STRIDE``), A = H/16 · W/16 · 2 + H/32 · W/32 · 6 anchors.
 """
@@ -42,7 +42,8 @@ class _Block(nn.Module):
             x = functional.pad(x, (0, 1, 0, 1))  # TensorFlow's "same": the odd pixel comes last
         if self.more:
             shortcut = functional.pad(shortcut, (0, 0, 0, 0, 0, self.more))
-        return self.pointwise(self.depthwise(x)).add_(shortcut).relu_()
+        result: torch.Tensor = self.pointwise(self.depthwise(x))
+        return result.add_(shortcut).relu_()
 
 
 class BlazeFace(nn.Module):

@@ -1,13 +1,13 @@
 """Squares cut out of a picture, and pasted back into it.
 
-Boxes are in pixels, half open, and may reach beyond the picture. A turned box is cut out upright and pasted back turned.
+Boxes are in pixels, half open, and may reach beyond the picture. A turned box is cut out upright and pasted back
+turned.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -108,7 +108,12 @@ def _paste_turned(picture: Frame, patch: Frame, box: Box, feather: float) -> Fra
     """As ``paste_back``, for a turned box; all its sides have a soft edge."""
     height, width = picture.shape[:2]
     around = _around(box)
-    left, top, right, bottom = max(around.left, 0), max(around.top, 0), min(around.right, width), min(around.bottom, height)
+    left, top, right, bottom = (
+        max(around.left, 0),
+        max(around.top, 0),
+        min(around.right, width),
+        min(around.bottom, height),
+    )
     result: Frame = picture.copy()
     if left >= right or top >= bottom:
         return result
@@ -159,12 +164,12 @@ def _turned_feather(box: Box, region: tuple[int, int, int, int], feather: float)
     room = np.array([box.width, box.height])
     # The distance from the nearer side, in widths of the soft edge.
     near = (room / 2 - np.abs(inside)) / np.maximum(feather * room, 0.5)
-    weights: npt.NDArray[np.float32] = _smooth(np.clip(near.min(axis=-1), 0, 1)).astype(np.float32)
-    return weights
+    return _smooth(np.clip(near.min(axis=-1), 0, 1).astype(np.float32))
 
 
-def _smooth(weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return weight * weight * (3 - 2 * weight)
+def _smooth(weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    rising: npt.NDArray[np.float32] = weight * weight * (3 - 2 * weight)
+    return rising
 
 
 def _mirrored(begin: int, end: int, length: int) -> npt.NDArray[np.intp]:

@@ -1,5 +1,6 @@
-"""Faces at any turn and of any size, by BlazeFace: a coarse look at the picture in four turns, a fine one for small
-faces, and a second look at each face, turned upright.
+"""Faces at any turn and of any size, by BlazeFace.
+
+A coarse look at the picture in four turns, a fine one for small faces, and a second look at each face, turned upright.
 
 Legend: N finds. A find is a score (logit) and 8 2 points in pixels, see ``BlazeFace``.
 """
@@ -88,11 +89,11 @@ def _copies(image: Frame) -> Iterator[Image.Image]:
     longest = max(copy.size)
     for side in SIDES:
         scale = min(side / longest, 1)
-        size = tuple(max(round(length * scale), 1) for length in copy.size)
+        width, height = (max(round(length * scale), 1) for length in copy.size)
         if scale < 1:
             # BOX first takes care of strong shrinking at little cost; what remains is filtered well.
-            copy = copy.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-            longest = max(size)
+            copy = copy.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
+            longest = max(width, height)
         yield copy
 
 
@@ -136,7 +137,7 @@ def _merged(finds: list[_Find], *, turns: bool) -> list[_Find]:
         turns: Whether finds of one place that disagree on its roll all stay.
     """
     left = sorted(finds, key=lambda find: -find.score)
-    merged = []
+    merged: list[_Find] = []
     while left and len(merged) < MOST:
         best = left[0]
         alike = [find for find in left if _near(find, best) and _alike(find, best)]
@@ -192,5 +193,5 @@ def _box(find: _Find) -> Box:
     up = np.array([math.sin(angle), -math.cos(angle)])
     x, y = find.points[0] + UP * find.side * up
     half = WIDER * find.side / 2
-    edges = (x - half, y - half, x + half, y + half)
-    return Box(*(round(float(edge)) for edge in edges), roll=round(find.roll, 1))
+    left, top, right, bottom = (round(float(edge)) for edge in (x - half, y - half, x + half, y + half))
+    return Box(left, top, right, bottom, roll=round(find.roll, 1))

@@ -1,4 +1,4 @@
-"""Faces in a picture, as boxes from about the brows to the chin; nothing is downloaded."""
+"""Faces in a picture, as boxes from about the brows to the chin, turned as they are; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from motionkit.config import FINDERS
 from motionkit.errors import InputError, MissingPackageError
 from motionkit.frames import Frame
 from motionkit.structures import Box
 
 __all__ = ["Finder", "find_faces", "overlap"]
 
-Finder = Literal["auto", "cascade", "mtcnn"] | Callable[[Frame], Iterable[Box]]
+Finder = Literal["auto", "blazeface", "cascade", "mtcnn"] | Callable[[Frame], Iterable[Box]]
 """How faces are found, see ``find_faces``."""
 
 # The cascade works on a picture of at most this many pixels a side: some 0.2 s, and small faces are still found.
@@ -33,9 +34,10 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
 
     Args:
         image: The picture.
-        finder: "cascade" is scikit-image's LBP cascade for frontal faces; "mtcnn" needs facenet-pytorch and also
-            finds turned ones; "auto" takes mtcnn where it is installed; or a function from picture to boxes.
-        least: Width in pixels of the smallest face that is looked for. The cascade spends its time on small ones.
+        finder: "blazeface", which "auto" stands for, finds faces at any turn and gives it as the boxes' roll; "cascade"
+            is scikit-image's LBP cascade for upright frontal faces; "mtcnn" needs facenet-pytorch; or a function from
+            picture to boxes.
+        least: Width in pixels of the smallest face that is looked for. Small ones take most of the time.
 
     Raises:
         MissingPackageError: "mtcnn" was asked for and facenet-pytorch is not installed.
@@ -43,12 +45,16 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
     """
     if callable(finder):
         boxes = list(finder(image))
-    elif finder == "mtcnn" or (finder == "auto" and _has_mtcnn()):
+    elif finder in ("auto", "blazeface"):
+        from motionkit.faces.detection import detect
+
+        boxes = detect(image, least=least)
+    elif finder == "mtcnn":
         boxes = _mtcnn(image)
-    elif finder in ("auto", "cascade"):
+    elif finder == "cascade":
         boxes = _cascade(image, least)
     else:
-        raise InputError("Unknown face finder", got=repr(finder), expected="auto, cascade, mtcnn or a function")
+        raise InputError("Unknown face finder", got=repr(finder), expected=f"{', '.join(FINDERS)} or a function")
     return sorted((box for box in boxes if box.width >= least), key=lambda box: -box.area)
 
 
@@ -84,12 +90,6 @@ def _cascade(image: Frame, smallest: float) -> list[Box]:
         Box(*(round(v / scale) for v in (f["c"], f["r"], f["c"] + f["width"], f["r"] + f["height"]))) for f in found
     ]
     return _merged(boxes)
-
-
-def _has_mtcnn() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("facenet_pytorch") is not None
 
 
 @lru_cache(maxsize=1)

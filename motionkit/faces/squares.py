@@ -6,6 +6,7 @@ a head with its hair in the middle, neck and shoulders at the bottom.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 
@@ -36,24 +37,32 @@ LEAST_ROOM = 0.7
 # A clip's face hardly changes its size: one of less than this share of the width found before is looked for only where
 # there is no other. The search for small ones takes most of the time.
 MUCH_SMALLER = 1 / 3
+# Degrees by which a face may be turned before its square turns with it: people hold their heads like that, and finders
+# are not exact.
+UPRIGHT = 10
 
 
 def face_square(face: Box) -> Box:
-    """The square that a face model should see; it may reach beyond the picture.
+    """The square that a face model should see, turned with the face; it may reach beyond the picture.
 
     Args:
         face: A finder's box.
     """
     x, y = face.centre
     side = round(SQUARE_PER_FACE * max(face.width, face.height))
-    left, top = round(x - side / 2), round(y - SHIFT_UP * face.height - side / 2)
-    return Box(left, top, left + side, top + side)
+    if abs(face.roll) < UPRIGHT:
+        left, top = round(x - side / 2), round(y - SHIFT_UP * face.height - side / 2)
+        return Box(left, top, left + side, top + side)
+    up, angle = SHIFT_UP * face.height, math.radians(face.roll)
+    left, top = round(x + math.sin(angle) * up - side / 2), round(y - math.cos(angle) * up - side / 2)
+    return Box(left, top, left + side, top + side, roll=face.roll)
 
 
 def held_inside(square: Box, width: int, height: int) -> Box:
     """A square moved into a picture of this size as far as it goes, and a little smaller if it does not fit.
 
-    Where even that is not enough, the square covers the picture's shorter side and reaches beyond it.
+    Where even that is not enough, the square covers the picture's shorter side and reaches beyond it. A turned square
+    is held like an upright one of its size and middle: what its corners show beyond the picture is behind the head.
 
     Args:
         square: The square.
@@ -66,7 +75,7 @@ def held_inside(square: Box, width: int, height: int) -> Box:
         low, high = sorted((0, length - side))
         edges.append(min(max(round(centre - side / 2), low), high))
     left, top = edges
-    return Box(left, top, left + side, top + side)
+    return Box(left, top, left + side, top + side, roll=square.roll)
 
 
 def centred_square(width: int, height: int) -> Box:
@@ -85,7 +94,7 @@ def steady_box(frames: Sequence[Frame], *, finder: Finder = "auto") -> Box | Non
     """One square for a whole clip, from a few of its frames; None where none of them shows a face.
 
     The face is followed from frame to frame by the overlap with the largest one found; the square has the median
-    size and middle position, with some room for movement.
+    size, middle position and roll, with some room for movement.
 
     Args:
         frames: H W 3 uint8, spread over the clip.
@@ -104,13 +113,16 @@ def steady_box(frames: Sequence[Frame], *, finder: Finder = "auto") -> Box | Non
     anchor = max((boxes[0] for boxes in found), key=lambda box: box.area)
     followed = [max(boxes, key=lambda box: (overlap(box, anchor), box.area)) for boxes in found]
     centres = np.array([box.centre for box in followed])
+    # Around the anchor's: 179 and -179 degrees are neighbours.
+    roll = anchor.roll + float(np.median([(box.roll - anchor.roll + 180) % 360 - 180 for box in followed]))
     side = float(np.median([max(box.width, box.height) for box in followed]))
     x, y = np.median(centres, axis=0)
     # Half the spread that most frames have, not interpolated: a single far-off find does not widen the square.
     spread = np.percentile(np.abs(centres - (x, y)), 75, axis=0, method="lower").max()
     side += MOVEMENT_ROOM * 2 * spread / SQUARE_PER_FACE
     half = side / 2
-    return face_square(Box(round(x - half), round(y - half), round(x + half), round(y + half)))
+    edges = (round(x - half), round(y - half), round(x + half), round(y + half))
+    return face_square(Box(*edges, roll=(roll + 180) % 360 - 180 if roll else 0.0))
 
 
 def choose_square(
@@ -120,6 +132,7 @@ def choose_square(
     domain: str = "face",
     face: str | int = "largest",
     finder: Finder = "auto",
+    name: str = "",
 ) -> list[Box]:
     """The squares of a picture that a model should see: one, or one for each face with ``face="all"``.
 
@@ -130,12 +143,13 @@ def choose_square(
         domain: The model's.
         face: "largest", "all", or an index counted from the left.
         finder: As for ``find_faces``.
+        name: What a message calls the picture, such as "the source face.jpg".
 
     Returns:
         Squares in pixels, which may reach beyond the picture; with "all" the largest face's first.
 
     Raises:
-        FaceNotFoundError: A face was insisted on and none was found, or there is none of this index.
+        FaceNotFoundError: A face, or all of them, was insisted on and none was found, or there is none of this index.
         InputError: "none", and the picture is not square.
     """
     plain = _plain_square(image, crop, domain)
@@ -143,11 +157,11 @@ def choose_square(
         return [plain]
     found = find_faces(image, finder=finder)
     if not found:
-        return [_no_face(image, "face" if isinstance(face, int) else crop)]
+        return [_no_face(image, insisted=crop == "face" or face != "largest", name=name)]
     if isinstance(face, int):
         if not 0 <= face < len(found):
             known = f"0 to {len(found) - 1}, counted from the left"
-            raise FaceNotFoundError("There is no such face", got=f"index {face}", expected=known)
+            raise FaceNotFoundError(f"There is no such face{_in(name)}", got=f"index {face}", expected=known)
         chosen = [sorted(found, key=lambda box: box.left)[face]]
     else:
         chosen = found if face == "all" else found[:1]
@@ -155,7 +169,7 @@ def choose_square(
 
 
 def choose_clip_square(
-    frames: Sequence[Frame], *, crop: str = "auto", domain: str = "face", finder: Finder = "auto"
+    frames: Sequence[Frame], *, crop: str = "auto", domain: str = "face", finder: Finder = "auto", name: str = ""
 ) -> Box:
     """As ``choose_square``, one steady square for a clip.
 
@@ -164,6 +178,7 @@ def choose_clip_square(
         crop: As for ``choose_square``.
         domain: The model's.
         finder: As for ``find_faces``.
+        name: As for ``choose_square``.
 
     Raises:
         FaceNotFoundError: A face was insisted on, and none was found.
@@ -174,7 +189,9 @@ def choose_clip_square(
         return plain
     height, width = frames[0].shape[:2]
     steady = steady_box(frames, finder=finder)
-    return held_inside(steady, width, height) if steady is not None else _no_face(frames[0], crop)
+    if steady is None:
+        return _no_face(frames[0], insisted=crop == "face", name=name)
+    return held_inside(steady, width, height)
 
 
 def _plain_square(image: Frame, crop: str, domain: str) -> Box | None:
@@ -193,11 +210,15 @@ def _plain_square(image: Frame, crop: str, domain: str) -> Box | None:
     return None
 
 
-def _no_face(image: Frame, crop: str) -> Box:
-    if crop == "face":
-        raise FaceNotFoundError("No face was found", todo="Give a box by hand, or take the centred square")
+def _in(name: str) -> str:
+    return f" in {name}" if name else ""
+
+
+def _no_face(image: Frame, *, insisted: bool, name: str) -> Box:
+    if insisted:
+        raise FaceNotFoundError(f"No face was found{_in(name)}", todo="Give a box by hand, or take the centred square")
     warnings.warn(
-        "No face was found; the centred square is used. Give a box by hand if it does not fit.",
+        f"No face was found{_in(name)}; the centred square is used. Give a box by hand if it does not fit.",
         MotionkitWarning,
         stacklevel=4,
     )

@@ -28,7 +28,7 @@ def check_no_address(path: str | Path) -> None:
     Raises:
         InputError: It is an address.
     """
-    if _ADDRESS.match(str(path)) and not os.path.lexists(path):
+    if _ADDRESS.match(str(path)) and not os.path.isdir(Path(path).parent):
         raise InputError(
             "This is an address, not a file", got=str(path), todo="Download it first, then give the file that came"
         )

@@ -140,7 +140,7 @@ class _Reader:
 
     def _last(self, time: Fraction, lasts: Fraction, _: VideoFrame) -> int:
         """The last place at which the video's last frame is shown, as ``at_constant_rate`` has it."""
-        begins = math.floor(self._place(time) + JITTER)
+        begins = math.ceil(self._place(time) + JITTER) - 1
         return max(0, begins, math.ceil(self._place(time + lasts) - JITTER) - 1)
 
     def _place(self, time: Fraction) -> Fraction:

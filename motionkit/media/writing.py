@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
+from motionkit.config.bounds import SIDE
 from motionkit.errors import InputError, MediaError, MotionkitWarning
 from motionkit.frames import Frame
 from motionkit.media.audio import AudioFeed
@@ -90,11 +91,14 @@ class VideoWriter:
             frame: H W 3 uint8 RGB, of the first one's size.
 
         Raises:
-            InputError: It has another size.
+            InputError: It has another size, or sides above ``bounds.SIDE``.
             MediaError: The file cannot be written, for instance because the disk is full.
         """
         if self.shape is None:
             self.shape = frame.shape
+            if max(self.shape[:2]) > SIDE:
+                got = f"{frame.shape[1]}x{frame.shape[0]} for {self.target}"
+                raise InputError("The frames are too large for a clip", got=got, expected=f"sides of at most {SIDE}")
         if frame.shape != self.shape:
             raise InputError("The frames of a clip differ in size", got=frame.shape, expected=str(self.shape))
         with _errors_named(self.target):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from motionkit.config import ModelConfig
+from motionkit.config.bounds import FRAMES, RATES, SIDE
 from motionkit.errors import InputError, TemplateError
 from motionkit.structures import Detected, Keypoints
 from motionkit.wholefile import write_whole
@@ -29,6 +30,7 @@ SUFFIX = ".motion"
 FORMAT = "motionkit.motion"
 VERSION = 1
 MAX_HEADER = 1 << 20  # bytes; ours has some 300
+MAX_KEYPOINTS, MAX_TEXT = 1000, 200
 
 
 class _OfModel(Protocol):
@@ -52,7 +54,8 @@ class MotionTemplate:
         path: The file it was read from, if any.
 
     Raises:
-        TemplateError: No frame, wrong shapes, keypoints that are not finite, or fps or size not above 0.
+        TemplateError: No frame, wrong shapes, keypoints that are not finite, or more frames, fps or pixels than a clip
+            may have.
     """
 
     keypoints: Keypoints
@@ -88,11 +91,15 @@ class MotionTemplate:
                 raise TemplateError(
                     "A motion template's keypoints are not all finite", got=f"NaN or infinity in frame {frame}"
                 )
-        if self.fps <= 0 or min(self.size) < 1:
+        if len(value) > FRAMES.value or value.shape[1] > MAX_KEYPOINTS:
+            got = f"{len(value)} frames of {value.shape[1]} keypoints"
+            expected = f"at most {FRAMES.value} of {MAX_KEYPOINTS}"
+            raise TemplateError("A motion template is too long", got=got, expected=expected, todo=FRAMES.todo)
+        if not RATES[0] <= self.fps <= RATES[1] or not 1 <= min(self.size) <= max(self.size) <= SIDE:
             raise TemplateError(
                 "A motion template's fps or size is impossible",
-                got=f"{self.fps} fps, {'x'.join(map(str, self.size))}",
-                expected="both above 0",
+                got=f"{_shown(self.fps)} fps, {'x'.join(map(_shown, self.size))}",
+                expected=f"{RATES[0]} to {RATES[1]} fps, sides from 1 to {SIDE}",
             )
 
     def __len__(self) -> int:
@@ -193,13 +200,14 @@ def load_template(path: str | Path) -> MotionTemplate:
     if metadata.get("version") != str(VERSION):
         raise TemplateError(
             f"{path} is in a format of another version",
-            got=f"version {metadata.get('version')}",
+            got=f"version {str(metadata.get('version'))[:40]}",
             expected=f"version {VERSION}",
             todo="Update motionkit, or extract the motion again",
         )
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        _check_lengths(metadata)
         width, height = metadata["size"].split("x")
         numerator, denominator = metadata["fps"].split("/")
         return MotionTemplate(
@@ -212,10 +220,16 @@ def load_template(path: str | Path) -> MotionTemplate:
         )
     except TemplateError as error:
         raise TemplateError(f"{path} is damaged: {error.what}", got=error.got, expected=error.expected) from error
-    except (SafetensorError, KeyError, ValueError, ZeroDivisionError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, ZeroDivisionError, OSError) as error:
         raise TemplateError(
-            f"{path} is damaged", got=f"{type(error).__name__}: {error}", todo="Extract the motion again"
+            f"{path} is damaged", got=f"{type(error).__name__}: {str(error)[:200]}", todo="Extract the motion again"
         ) from error
+
+
+def _check_lengths(metadata: Mapping[str, object]) -> None:
+    """Raise ValueError for a text that no template needs: numbers of so many digits take very long to read."""
+    if long := [name for name, text in metadata.items() if len(str(text)) > MAX_TEXT]:
+        raise ValueError(f"{long[0][:40]} has more than {MAX_TEXT} characters")
 
 
 def check_model(template: MotionTemplate, *, name: str, model_hash: str) -> None:
@@ -261,3 +275,9 @@ def _metadata(path: Path) -> dict[str, str]:
             raise ValueError("no safetensors header") from error
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
     return metadata if isinstance(metadata, dict) else {}
+
+
+def _shown(number: Fraction | int) -> str:
+    """A number, or of one that is too long to be printed, only that."""
+    exact = Fraction(number)
+    return str(number) if max(abs(exact.numerator), exact.denominator) < 10**40 else "a number of over 40 digits"

@@ -113,11 +113,13 @@ def crop_clip(clip: media.Clip, config: ModelConfig, options: AnimateOptions) ->
     Raises:
         FaceNotFoundError: A face was insisted on and not found.
     """
-    box = steady_square(clip, options.driving_box, config, options)
+    box = steady_square(clip, options.driving_box, config, options, what="driving")
     return CroppedClip(clip, box, config.picture_side(options.size))
 
 
-def steady_square(clip: media.Clip, manual: Box | None, config: ModelConfig, options: AnimateOptions) -> Box:
+def steady_square(
+    clip: media.Clip, manual: Box | None, config: ModelConfig, options: AnimateOptions, *, what: str
+) -> Box:
     """One steady square for a whole clip, unless one is given by hand.
 
     Args:
@@ -125,6 +127,7 @@ def steady_square(clip: media.Clip, manual: Box | None, config: ModelConfig, opt
         manual: The square by hand, or None.
         config: The model's.
         options: What is asked for.
+        what: "source" or "driving", for messages.
 
     Raises:
         FaceNotFoundError: A face was insisted on and not found.
@@ -133,4 +136,10 @@ def steady_square(clip: media.Clip, manual: Box | None, config: ModelConfig, opt
         return manual
     looked_for = options.crop == "face" or (options.crop == "auto" and config.domain == "face")
     samples = spread_frames(clip, BOX_SAMPLES if looked_for else 1)
-    return faces.choose_clip_square(samples, crop=options.crop, domain=config.domain)
+    return faces.choose_clip_square(
+        samples,
+        crop=options.crop,
+        domain=config.domain,
+        finder=options.finder,
+        name=f"the {what} {clip.info.path.name}",
+    )

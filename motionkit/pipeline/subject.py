@@ -82,11 +82,18 @@ def open_source(
         picture = media.read_image(source)
         if options.source_box is not None:
             return Subject([options.source_box], size, picture=picture)
-        boxes = faces.choose_square(picture, crop=options.crop, domain=config.domain, face=options.face)
+        boxes = faces.choose_square(
+            picture,
+            crop=options.crop,
+            domain=config.domain,
+            face=options.face,
+            finder=options.finder,
+            name=f"the source {Path(source).name}",
+        )
         return Subject(boxes, size, picture=picture)
     clip = media.open_clip(source, fps=fps)
     if options.face != "largest":
         raise InputError(
             "Of a source clip the largest face is animated", got=f"face={options.face!r}", todo="Give a box"
         )
-    return Subject([steady_square(clip, options.source_box, config, options)], size, clip=clip)
+    return Subject([steady_square(clip, options.source_box, config, options, what="source")], size, clip=clip)

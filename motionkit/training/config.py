@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from motionkit.config import ModelConfig
+from motionkit.config.checks import check_number, check_whole, shown
 from motionkit.data.config import AugmentationConfig, DataConfig
 from motionkit.errors import ConfigError
 
 __all__ = ["AugmentationConfig", "DataConfig", "LossConfig", "TrainConfig"]
+
+
+MANY, MAX_WEIGHT, BELOW_ONE = 10**9, 1e9, 1 - 2**-53
+MAX_FLOAT = 1e300
+TERMS = (
+    "pixel", "gan", "feature_matching", "equivariance_value", "equivariance_jacobian", "keypoints", "keypoint_motion",
+    "jacobians", "flow", "visibility", "focus", "hidden", "focus_keypoints",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +88,18 @@ class LossConfig:
     true_motion: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in TERMS:
+            check_number(name, getattr(self, name), 0, MAX_WEIGHT, error=ConfigError)
+        for weight in self.perceptual:
+            check_number("a weight of perceptual", weight, 0, MAX_WEIGHT, error=ConfigError)
+        check_whole("the number of scales", len(self.scales), 0, 16, error=ConfigError)
+        for scale in self.scales:
+            check_number("a scale", scale, 1 / 64, 1, error=ConfigError)
+        for name in ("sigma_affine", "sigma_tps"):
+            check_number(name, getattr(self, name), 0, 10, error=ConfigError)
+        check_whole("points_tps", self.points_tps, 2, 64, error=ConfigError)
         shares = self.true_keypoints, self.true_motion
-        if min(shares) < 0 or sum(shares) > 1:
+        if not (min(shares) >= 0 and sum(shares) <= 1):
             got = f"true_keypoints {shares[0]:g}, true_motion {shares[1]:g}"
             raise ConfigError("Shares of the pairs are out of range", got=got, expected="from 0, in all at most 1")
         if not 0 < self.close_up <= 1:
@@ -154,14 +173,23 @@ class TrainConfig:
     log_steps: int = 20
 
     def __post_init__(self) -> None:
-        at_least_one = ("epochs", "batch_size", "accumulate", "grid_steps", "log_steps")
-        _check(self, at_least_one, lambda value: value >= 1, "at least 1")
-        _check(self, ("steps",), lambda value: value is None or value >= 1, "at least 1, or None")
-        rates = ("lr_detector", "lr_generator", "lr_discriminator", "warmup", "checkpoint_minutes")
-        _check(self, rates, lambda value: 0 <= value < float("inf"), "0 or more")
-        _check(self, ("lr_generator",), lambda value: value > 0, "above 0")
-        _check(self, ("ema",), lambda value: 0 <= value < 1, "from 0 to below 1")
-        _check(self, ("clip",), lambda value: value is None or value > 0, "above 0, or None")
+        for name in ("epochs", "grid_steps", "log_steps"):
+            check_whole(name, getattr(self, name), 1, MANY, error=ConfigError)
+        for name in ("batch_size", "accumulate"):
+            check_whole(name, getattr(self, name), 1, 1 << 16, error=ConfigError)
+        for name, value in (("warmup", self.warmup), *(("a milestone", value) for value in self.milestones)):
+            check_whole(name, value, 0, MANY, error=ConfigError)
+        if self.steps is not None:
+            check_whole("steps", self.steps, 1, MANY, error=ConfigError)
+        if self.clip is not None:
+            check_number("clip", self.clip, 0, MAX_WEIGHT, above=True, error=ConfigError)
+        for name in ("lr_detector", "lr_discriminator"):
+            check_number(name, getattr(self, name), 0, 1000, error=ConfigError)
+        check_number("lr_generator", self.lr_generator, 0, 1000, above=True, error=ConfigError)
+        for name, share in (("ema", self.ema), *(("a beta", beta) for beta in self.betas)):
+            check_number(name, share, 0, BELOW_ONE, error=ConfigError)
+        check_number("checkpoint_minutes", self.checkpoint_minutes, 0, MANY, error=ConfigError)
+        check_whole("seed", self.seed, 0, (1 << 63) - 1, error=ConfigError)
         if self.batch_size % self.accumulate:
             raise ConfigError(
                 "A batch must fall into equal parts",
@@ -200,7 +228,7 @@ class TrainConfig:
         given = dict(values)
         model = given.pop("model", None)
         if not isinstance(model, Mapping):
-            raise ConfigError("A training configuration needs a model", got=repr(model), expected="its fields")
+            raise ConfigError("A training configuration needs a model", got=shown(model), expected="its fields")
         parts = {name: _read(part, given.pop(name, {}), name) for name, part in _PARTS.items()}
         return cls(**_read_fields(cls, given, ""), **parts, model=ModelConfig.from_dict(model))
 
@@ -215,15 +243,9 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
-def _check(config: TrainConfig, names: tuple[str, ...], good: Callable[[Any], bool], expected: str) -> None:
-    for name in names:
-        if not good(getattr(config, name)):
-            raise ConfigError(f"{name} is out of range", got=getattr(config, name), expected=expected)
-
-
 def _read(part: type, values: Any, where: str) -> Any:
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{where} is no group of fields", got=repr(values))
+        raise ConfigError(f"{where} is no group of fields", got=shown(values))
     return part(**_read_fields(part, values, f"{where}."))
 
 
@@ -241,7 +263,7 @@ def _as_type(value: Any, wanted: Any, where: str) -> Any:
     """``value`` in the type of its field: lists become tuples, whole numbers floats where floats belong."""
     arguments = get_args(wanted)
     if get_origin(wanted) is Literal:
-        if value in arguments:
+        if isinstance(value, str) and value in arguments:
             return value
     elif get_origin(wanted) is tuple:
         many = len(arguments) == 2 and arguments[1] is Ellipsis
@@ -251,10 +273,10 @@ def _as_type(value: Any, wanted: Any, where: str) -> Any:
     elif arguments:  # X | None
         return None if value is None else _as_type(value, arguments[0], where)
     elif wanted is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return float("inf") if abs(value) > MAX_FLOAT else float(value)  # which no field accepts
     elif isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
         return value
-    raise ConfigError(f"{where} is of another kind", got=repr(value), expected=_describe(wanted))
+    raise ConfigError(f"{where} is of another kind", got=shown(value), expected=_describe(wanted))
 
 
 def _describe(wanted: Any) -> str:

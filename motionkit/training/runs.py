@@ -21,7 +21,7 @@ import torch
 
 from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarning, TrainingError, WeightsError
 from motionkit.training.config import TrainConfig
-from motionkit.wholefile import write_whole
+from motionkit.wholefile import leftovers, write_whole
 
 __all__ = ["CONFIG", "KEPT", "MODEL", "SCALARS", "Run", "check_same", "read_config"]
 
@@ -299,10 +299,9 @@ def _step(checkpoint: Path) -> int:
 
 def _clear_away(folder: Path) -> None:
     """Remove what a run that was killed left half written: checkpoints, pictures, decoded frames, the model."""
-    for part in [*folder.glob(".*.part"), *folder.glob("grids/.*.part.jpg"), *folder.glob("cache/.*.part")]:
-        part.unlink()
-    for part in folder.glob(f".{MODEL}.*"):
-        shutil.rmtree(part, ignore_errors=True)
+    for place in (folder, folder / "grids", folder / "cache"):
+        for part in leftovers(place):
+            shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink(missing_ok=True)
 
 
 def _drop_old(folder: Path, step: int) -> None:

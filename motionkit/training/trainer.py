@@ -25,6 +25,7 @@ from motionkit.data.pairs import BatchOrder, PairDataset, collate, loader
 from motionkit.errors import ConfigError, InputError, MotionkitError, MotionkitWarning, TrainingError
 from motionkit.training.config import TrainConfig
 from motionkit.training.learner import Learner, rate_factor
+from motionkit.training.lock import locked
 from motionkit.training.processes import agree, make_accelerator, on_main, stopping
 from motionkit.training.report import Report, StepStatistics, TrainProgress, look
 from motionkit.training.runs import MODEL, Run
@@ -104,7 +105,8 @@ def train(
     Raises:
         ConfigError: The configuration does not fit the device, the weights or the run that is resumed, or that run
             was begun with another ``init``.
-        InputError: No clips, or ``output`` or ``second`` holds a run and ``resume`` is not set.
+        InputError: No clips, or ``output`` or ``second`` holds a run and ``resume`` is not set, or another process
+            trains there.
         WeightsError: ``init`` is no model, or does not fit the configuration.
         DownloadError: Weights, of ``init`` or of the perceptual network, cannot be downloaded.
         MissingPackageError: The perceptual network's package is not installed.
@@ -116,8 +118,8 @@ def train(
     accelerator = make_accelerator(config, device)
     folder = Run(Path(output), None if second is None else Path(second))
     trainer = _Trainer(config, accelerator, Path(data), folder, progress=progress)
-    trainer.begin(resume=resume, init=init)
-    with stopping() as signals:
+    with locked(folder.folder, main=trainer.main), stopping() as signals:
+        trainer.begin(resume=resume, init=init)
         result = trainer.run(lambda: bool(signals) or (stop is not None and stop()), callback)
     if signals and not result.finished:
         raise KeyboardInterrupt

@@ -1,6 +1,6 @@
 """Fetch one large file from a list of mirrors: resumed, checked while it streams, and in place only when whole.
 
-Knows nothing of networks. https only, loopback excepted, also after redirects.
+Knows nothing of networks. https only, also after redirects; a download that begins on loopback may stay there.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import ipaddress
+import json
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from motionkit.errors import DownloadError
-from motionkit.weights.partfile import CHUNK, MirrorError, PartFile
+from motionkit.weights.partfile import CHUNK, MirrorError, PartFile, sound_validator
 
 if TYPE_CHECKING:
     import requests
@@ -25,6 +26,7 @@ __all__ = ["download", "sha256_of"]
 
 ATTEMPTS = 5  # for each mirror, as long as every attempt brings something new
 MAX_REDIRECTS = 10
+DIGITS, ANSWER_BYTES = 18, 1 << 20  # of a size in a header; of an answer that names an address
 
 
 def download(
@@ -63,7 +65,7 @@ def download(
     """
     before = _stamp(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = _locked(target, announce=progress)
     except OSError as error:
         raise DownloadError(
@@ -116,7 +118,10 @@ def _locked(target: Path, *, announce: bool) -> Any:
     """The file's lock, held; waits for another process that has it."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(target.with_name(target.name + ".lock"))
+    path = target.with_name(target.name + ".lock")
+    if path.is_symlink():  # taking the lock would empty what it leads to
+        path.unlink()
+    lock = FileLock(path)
     try:
         return lock.acquire(timeout=0)
     except Timeout:
@@ -173,22 +178,25 @@ def _by_http(url: str, part: PartFile, timeout: float) -> None:
             _reason(error, timeout, None if start is None else part.count),
             again=start is not None and part.count > start,
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise MirrorError(f"sent an answer that cannot be followed ({str(error)[:120]})") from error
     if total is not None and part.count < total:
         raise MirrorError(f"broke off after {part.count} of {total} bytes", again=part.count > start)
 
 
 def _get(session: requests.Session, url: str, headers: dict[str, str], timeout: float) -> requests.Response:
-    """The final answer, after redirects that stay on https."""
+    """The final answer, after redirects that stay on https, or on loopback where the download began there."""
+    local = _is_loopback(url)
     for _ in range(MAX_REDIRECTS + 1):
-        if not _is_safe(url):
-            raise MirrorError(f"leads to {url}, which is not https")
+        if urlsplit(url).scheme != "https" and not (local and _is_loopback(url)):
+            raise MirrorError(f"leads to {url[:300]}, which is not https")
         response = session.get(url, headers=headers, stream=True, timeout=timeout, allow_redirects=False)
         if response.is_redirect:
             response.close()
             url = urljoin(url, response.headers["Location"])
         elif response.ok and urlsplit(url).path.endswith("/disk/public/resources/download"):
             with response:
-                answer = response.json()
+                answer = json.loads(response.raw.read(ANSWER_BYTES, decode_content=True))
             if not isinstance(answer, dict) or not isinstance(answer.get("href"), str):
                 raise MirrorError("answered without an address to follow")
             url = answer["href"]
@@ -197,16 +205,20 @@ def _get(session: requests.Session, url: str, headers: dict[str, str], timeout: 
     raise MirrorError(f"redirects more than {MAX_REDIRECTS} times")
 
 
-def _is_safe(url: str) -> bool:
+def _is_loopback(url: str) -> bool:
+    """Whether this is plain http to this machine."""
     parts = urlsplit(url)
-    if parts.scheme == "https":
-        return True
     host = parts.hostname or ""
     try:
         loopback = ipaddress.ip_address(host).is_loopback
     except ValueError:
         loopback = host == "localhost"
     return parts.scheme == "http" and loopback
+
+
+def _count(text: str) -> int | None:
+    """A number of bytes in a header, None if it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
 
 
 def _extent(response: requests.Response, offset: int, part: PartFile) -> tuple[int, int | None]:
@@ -221,20 +233,19 @@ def _extent(response: requests.Response, offset: int, part: PartFile) -> tuple[i
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise MirrorError("sends the file re-encoded")
     if response.status_code == 200:
-        length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdigit() else None
+        return 0, _count(response.headers.get("Content-Length", ""))
     unit, _, extent = response.headers.get("Content-Range", "").partition(" ")
     span, _, total = extent.partition("/")
     if unit != "bytes" or not span.startswith(f"{offset}-"):
         part.discard()
-        raise MirrorError(f"answered with another range than asked for: {unit} {extent}", again=True)
-    return offset, int(total) if total.isdigit() else None
+        raise MirrorError(f"answered with another range than asked for: {unit} {extent}"[:200], again=True)
+    return offset, _count(total)
 
 
 def _validator(response: requests.Response) -> str | None:
     """What If-Range accepts: a strong ETag, or a date."""
     tag = response.headers.get("ETag")
-    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified")
+    return sound_validator(tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified"))
 
 
 def _reason(error: requests.RequestException, timeout: float, received: int | None) -> str:

@@ -6,15 +6,41 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from motionkit.errors import DownloadError, MotionkitError
 
-__all__ = ["CHUNK", "MirrorError", "PartFile"]
+__all__ = ["CHUNK", "MirrorError", "PartFile", "is_own", "sound_validator"]
 
+NOTE_BYTES = 8192
 CHUNK = 1 << 16  # bytes; what a dropped connection loses at most
+
+
+def is_own(path: Path) -> bool:
+    """Whether this is a regular file of this user's, under no other name: others may write to a shared cache.
+
+    Args:
+        path: The file; a link is none.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and mine
+
+
+def sound_validator(text: object) -> str | None:
+    """An ETag or date that may be sent back to a server, or None if it is no such thing.
+
+    Args:
+        text: What a server sent, or a note says.
+    """
+    sound = isinstance(text, str) and 0 < len(text) <= 256 and text.isascii() and text.isprintable()
+    return str(text) if sound else None
 
 
 class MirrorError(Exception):
@@ -63,16 +89,24 @@ class PartFile:
         Args:
             url: The address that is asked for the rest.
         """
-        have = self.path.stat().st_size if self.path.is_file() else 0
+        have = self.path.lstat().st_size if is_own(self.path) else 0
         if not have or (self.size is not None and have >= self.size):
             return 0, None
-        try:
-            note = json.loads(self.note.read_text())
-        except (OSError, ValueError):
-            note = {}
-        if note.get("url") == url:
-            return have, note["validator"]
+        if (validator := self._noted(url)) is not None:
+            return have, validator
         return (have, None) if self.sha256 else (0, None)
+
+    def _noted(self, url: str) -> str | None:
+        """The validator that this address sent with the part that is here; None where nothing sound says so."""
+        if not is_own(self.note) or self.note.lstat().st_size > NOTE_BYTES:
+            return None
+        try:
+            note = json.loads(self.note.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return None
+        if not isinstance(note, dict) or note.get("url") != url:
+            return None
+        return sound_validator(note.get("validator"))
 
     def begin(self, offset: int, *, url: str, validator: str | None, total: int | None) -> None:
         """Open the file to receive bytes; those before ``offset`` are kept and hashed.
@@ -100,13 +134,14 @@ class PartFile:
                     expected=f"{total - offset}",
                     todo="Free some, or set MOTIONKIT_CACHE to a folder on another disk",
                 )
-            self._file = self.path.open("r+b" if offset else "wb", buffering=0)
+            self._file = self._open(offset)
             for start in range(0, offset, CHUNK):
                 self._digest.update(self._file.read(min(CHUNK, offset - start)))
             self._file.truncate(offset)
             self.note.unlink(missing_ok=True)
             if validator is not None:
-                self.note.write_text(json.dumps({"url": url, "validator": validator}))
+                with self.note.open("x", encoding="utf-8") as file:
+                    json.dump({"url": url, "validator": validator}, file)
         except OSError as error:
             raise self._unwritable(error) from error
         self._bar = tqdm(
@@ -118,6 +153,13 @@ class PartFile:
             desc=self.path.stem,
             disable=not self.progress,
         )
+
+    def _open(self, offset: int) -> IO[bytes]:
+        """The part, made anew unless some of it is kept; what others put in its place is never written through."""
+        if not offset:
+            self.path.unlink(missing_ok=True)
+        flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        return os.fdopen(os.open(self.path, flags if offset else flags | os.O_CREAT | os.O_EXCL, 0o600), "r+b", 0)
 
     def write(self, chunk: bytes) -> int:
         """Append the next bytes.

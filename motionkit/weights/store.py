@@ -15,6 +15,7 @@ from motionkit.config import PUBLISHED, ModelConfig
 from motionkit.errors import WeightsError
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
+from motionkit.weights.partfile import is_own
 from motionkit.weights.registry import WEIGHTS, PublishedWeights
 from motionkit.wholefile import write_whole
 
@@ -330,13 +331,15 @@ def _check(checkpoint: checkpoints.Checkpoint, config: ModelConfig) -> None:
 
 
 def _read_pins(path: Path) -> dict[str, str]:
+    if path.exists() and not is_own(path):  # whoever writes it decides what is trusted
+        raise WeightsError("The pinned hashes are not this user's", got=path, todo="Look at it, and delete it")
     try:
-        pins = json.loads(path.read_text())
+        pins = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"Cannot read the pinned hashes in {path}: {error}", todo="Mend or delete it") from error
-    if not isinstance(pins, dict):
+    if not isinstance(pins, dict) or not all(isinstance(pin, str) for pin in pins.values()):
         raise WeightsError(f"Cannot read the pinned hashes in {path}", todo="Mend or delete it")
     return pins
 

@@ -73,7 +73,8 @@ def _changed(options: AnimateOptions) -> list[str]:
 
 def _code(value: Any) -> str:
     if isinstance(value, Box):
-        return f"mk.Box({value.left}, {value.top}, {value.right}, {value.bottom})"
+        roll = f", roll={value.roll}" if value.roll else ""
+        return f"mk.Box({value.left}, {value.top}, {value.right}, {value.bottom}{roll})"
     if isinstance(value, str):
         return _quoted(value)
     if isinstance(value, tuple):

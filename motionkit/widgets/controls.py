@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from motionkit.config import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions, ModelConfig
+from motionkit.config import FINDERS, GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions, ModelConfig
 from motionkit.errors import InputError
 from motionkit.structures import Box
 
@@ -19,18 +19,20 @@ __all__ = ["choices", "options_of", "settings_of"]
 MOTION_LIMIT_SLIDER = (0.1, 2.0)
 # In the panel; "deformed" is for those who debug.
 OVERLAYS = ("keypoints", "occlusion", "flow")
-PLAIN = ("strength", "smoothing", "motion_limit", "reference", "relative", "adapt_scale", "paste_back", "audio")
+PLAIN = (
+    "strength", "smoothing", "motion_limit", "reference", "relative", "adapt_scale", "paste_back", "audio", "finder",
+)  # fmt: skip
 BOXES = ("source_box", "driving_box")
 
 
 def settings_of(options: AnimateOptions) -> dict[str, Any]:
-    """The part of the options that has controls, ready for JSON; boxes are left, top, right, bottom, or None."""
+    """The part of the options that has controls, ready for JSON; boxes are their edges, or None."""
     settings: dict[str, Any] = {name: getattr(options, name) for name in PLAIN}
     settings["gains"] = {str(name): gain for name, gain in options.gains.items()}
     settings["overlays"] = list(options.overlays)
     for name in BOXES:
         box = getattr(options, name)
-        settings[name] = None if box is None else [box.left, box.top, box.right, box.bottom]
+        settings[name] = None if box is None else box.edges
     return settings
 
 
@@ -53,7 +55,7 @@ def options_of(settings: Mapping[str, Any], base: AnimateOptions) -> AnimateOpti
 
 
 def choices(model: ModelConfig) -> dict[str, Any]:
-    """What the controls offer: defaults, ranges, the model's groups and keypoints, overlays."""
+    """What the controls offer: defaults, ranges, the model's groups and keypoints, overlays, finders of faces."""
     names = list(model.keypoint_names) or [str(index) for index in range(model.num_kp)]
     return {
         "defaults": settings_of(AnimateOptions()),
@@ -66,12 +68,13 @@ def choices(model: ModelConfig) -> dict[str, Any]:
         "groups": {group: list(members) for group, members in model.keypoint_groups.items()},
         "keypoints": names,
         "overlays": list(OVERLAYS),
+        "finders": list(FINDERS),
     }
 
 
 def _box(name: str, edges: Any) -> Box:
     try:
-        left, top, right, bottom = (round(edge) for edge in edges)
-        return Box(left, top, right, bottom)
+        left, top, right, bottom = (round(edge) for edge in edges[:4])
+        return Box(left, top, right, bottom, *(float(roll) for roll in edges[4:5]))
     except (TypeError, ValueError) as error:
         raise InputError(f"{name} is no box", got=str(edges), expected="left, top, right, bottom") from error

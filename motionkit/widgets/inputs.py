@@ -31,7 +31,7 @@ def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], b
         "sample": next((sample.title for sample in SAMPLES if sample.role == role and sample.path() == path), None),
         "width": width,
         "height": height,
-        "boxes": [[box.left, box.top, box.right, box.bottom] for box in view.boxes],
+        "boxes": [box.edges for box in view.boxes],
         "frames": view.frames,
         "fps": view.fps,
     }

@@ -118,6 +118,7 @@ class SliderPanel(anywidget.AnyWidget):
         )
         self.on_msg(self._take)
         self.observe(self._write_call, ["settings"])
+        self.observe(self._find_again, ["settings"])
         self._open("source", source or samples.portrait())
         self._open("driving", driving or samples.driving_clip())
 
@@ -253,6 +254,13 @@ class SliderPanel(anywidget.AnyWidget):
         self._write_call()
         if self.notice.get("about") not in {*ROLES} - {role}:
             self._tell("note", " ".join(dict.fromkeys(str(item.message) for item in caught)))
+
+    def _find_again(self, change: Any) -> None:
+        """Another finder sees other faces: what has no square drawn by hand is opened again."""
+        if change["old"].get("finder") != change["new"].get("finder"):
+            for role, path in (("source", self.source), ("driving", self.driving)):
+                if path is not None and change["new"].get(f"{role}_box") is None:
+                    self._open(role, path)
 
     def _show_frame(self, content: Content) -> None:
         started, key = time.monotonic(), content["id"]

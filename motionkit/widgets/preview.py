@@ -220,7 +220,7 @@ class Preview:
         # A clip is shown as it is at the driving's times; a picture has none, and its face is not looked for again.
         fps = None if self._opened is None or is_image(path) else self._opened.fps
         if options.source_box is None:
-            key = path, fps, options.crop, options.face, options.size
+            key = path, fps, options.crop, options.face, options.finder, options.size
             return self._auto_subject.get(*key, make=lambda: open_source(path, config, options, fps=fps))
         plain = replace(options, source_box=None, crop="centre", face="largest", paste_back=False)
         subject = self._plain_subject.get(
@@ -248,7 +248,7 @@ class Preview:
         if options.crop == "auto" and any(sample.whole and sample.path() == self.driving for sample in SAMPLES):
             options = options.replace(crop="none")  # rendered as models see heads: no need to look for a face
         return self._auto_drive.get(
-            self.driving, options.crop, options.size, make=lambda: opened.seen(self.model, options)
+            self.driving, options.crop, options.finder, options.size, make=lambda: opened.seen(self.model, options)
         )
 
     def _detected(self, options: AnimateOptions) -> DetectedDriving:

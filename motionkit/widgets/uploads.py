@@ -7,6 +7,7 @@ browser leads: it sends the next piece once an earlier one is acknowledged, and 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from motionkit.errors import InputError, MotionkitError
+from motionkit.wholefile import part_path
 
 __all__ = ["CHUNK", "Transfers"]
 
 CHUNK = 256 * 1024  # bytes
+MAX_STEM, MAX_SUFFIX = 60, 12  # characters of a name, of which one may take four bytes
 
 Send = Callable[..., None]
 Content = dict[str, Any]
@@ -57,9 +60,14 @@ class Transfers:
             else:
                 self._give(content)
         except (MotionkitError, OSError) as error:
-            self._drop(str(key))
-            self._send({"kind": "transfer-failed", "id": key, "error": str(error)})
+            self._fail(key, str(error))
+        except (KeyError, ValueError, TypeError, OverflowError):
+            self._fail(key, "The browser sent what is no part of a file. Load the page again.")
         return True
+
+    def _fail(self, key: Any, reason: str) -> None:
+        self._drop(str(key))
+        self._send({"kind": "transfer-failed", "id": key, "error": reason})
 
     def close(self) -> None:
         """Remove what has been uploaded in part."""
@@ -69,9 +77,10 @@ class Transfers:
     def _take(self, content: Content, data: bytes) -> None:
         key, offset, size = str(content["id"]), int(content["offset"]), int(content["size"])
         if offset == 0:
+            self._drop(key)
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._open[key] = self._folder / f".{re.sub(r'[^0-9A-Za-z]', '', key)}.part"
-            self._open[key].write_bytes(b"")
+            self._open[key] = part_path(self._folder / "upload")
+            self._open[key].touch(exist_ok=False)
         part = self._open.get(key)
         if part is None or part.stat().st_size != offset or len(data) > CHUNK:
             raise InputError("The upload was interrupted", todo="Choose the file again")
@@ -81,19 +90,24 @@ class Transfers:
         if done < size:
             self._send({"kind": "upload-ack", "id": key, "done": done})
             return
-        target = self._free_name(str(content.get("name", "")))
-        os.replace(self._open.pop(key), target)
+        target = self._place(part, str(content.get("name", "")))
+        del self._open[key]
         self._send({"kind": "upload-ack", "id": key, "done": done})
         self._received(target, content.get("note"))
 
-    def _free_name(self, name: str) -> Path:
-        """A path in the folder that is not taken; of the name, only what no file system minds."""
-        plain = re.sub(r"[^\w.\- ]", "_", re.split(r"[/\\]", name)[-1]).strip(". ") or "upload"
-        path, number = self._folder / plain, 1
-        while path.exists():
-            number += 1
-            path = self._folder / f"{Path(plain).stem}-{number}{Path(plain).suffix}"
-        return path
+    def _place(self, part: Path, name: str) -> Path:
+        """Give a whole upload a name that is not taken; of its own name, only what no file system minds."""
+        plain = Path(re.sub(r"[^\w.\- ]", "_", re.split(r"[/\\]", name)[-1]).strip(". ") or "upload")
+        stem, suffix = plain.stem[:MAX_STEM], plain.suffix[:MAX_SUFFIX]
+        for number in itertools.count(1):
+            path = self._folder / f"{stem}{f'-{number}' if number > 1 else ''}{suffix}"
+            try:
+                path.touch(exist_ok=False)  # from now on it is taken, for every process
+            except FileExistsError:
+                continue
+            os.replace(part, path)
+            return path
+        raise AssertionError("numbers do not end")
 
     def _drop(self, key: str) -> None:
         if (part := self._open.pop(key, None)) is not None:

@@ -245,7 +245,14 @@ class Webcam(anywidget.AnyWidget):
             warnings.simplefilter("always", MotionkitWarning)
             box = (
                 options.source_box
-                or faces.choose_square(picture, crop=options.crop, domain=domain, face=options.face)[0]
+                or faces.choose_square(
+                    picture,
+                    crop=options.crop,
+                    domain=domain,
+                    face=options.face,
+                    finder=options.finder,
+                    name="the source",
+                )[0]
             )
         square = faces.crop(picture, box, size=self._model.picture_side(options.size))
         self._session.set_source(square)

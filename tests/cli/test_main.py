@@ -85,7 +85,9 @@ def test_a_warning_is_one_line_too(folder: Path, capsys: pytest.CaptureFixture[s
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model, "load_model", lambda *_, **__: face)
         assert main(["animate", "drive.mp4", "drive.mp4", "-o", "o.mp4"]) == 0
-    assert "motionkit: No face was found; the centred square is used" in capsys.readouterr().err
+    assert (
+        "motionkit: No face was found in the driving drive.mp4; the centred square is used" in capsys.readouterr().err
+    )
 
 
 def test_a_device_or_model_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

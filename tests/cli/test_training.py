@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +172,12 @@ sys.exit(main(["train", "clips", "-o", "run", "--preset", "vox"]))
 
 
 @pytest.mark.slow
-def test_control_c_leaves_a_checkpoint_and_says_how_to_go_on(clips: Path, wanted: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "send"), [(signal.SIGINT, os.killpg), (signal.SIGTERM, os.kill), (signal.SIGTERM, os.killpg)]
+)
+def test_a_signal_leaves_a_checkpoint_and_says_how_to_go_on(
+    clips: Path, wanted: Path, tmp_path: Path, number: int, send: Callable[[int, int], None]
+) -> None:
     run = tmp_path / "run"
     command = [
         sys.executable, "-m", "motionkit", "train", str(clips), "-o", str(run), "--config", str(wanted),
@@ -185,7 +191,7 @@ def test_control_c_leaves_a_checkpoint_and_says_how_to_go_on(clips: Path, wanted
         while not list(run.glob("checkpoint-*.pt")):
             assert time.monotonic() < until and child.poll() is None, child.communicate()
             time.sleep(0.01)
-        os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+        send(child.pid, number)  # to the workers, too, where it goes to the group, as a terminal's do
         out, err = child.communicate(timeout=600)
     assert child.returncode == 130 and out == ""
     assert "Traceback" not in err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import numpy as np
@@ -63,8 +62,12 @@ def test_no_face_is_a_warning_or_an_error() -> None:
     blank = np.full((80, 120, 3), 128, np.uint8)
     with pytest.warns(MotionkitWarning, match="No face was found; the centred square is used"):
         assert faces.choose_square(blank) == [Box(20, 0, 100, 80)]
+    with pytest.warns(MotionkitWarning, match=r"^No face was found in the source face\.jpg; the centred square"):
+        faces.choose_square(blank, name="the source face.jpg")
     with pytest.raises(FaceNotFoundError, match="Give a box by hand"):
         faces.choose_square(blank, crop="face")
+    with pytest.raises(FaceNotFoundError, match=r"^No face was found in the source face\.jpg\. Give a box"):
+        faces.choose_square(blank, face="all", name="the source face.jpg")
 
 
 def test_several_faces() -> None:
@@ -96,7 +99,9 @@ def test_several_faces() -> None:
 def test_finders() -> None:
     mine = [Box(0, 0, 10, 10), Box(5, 5, 30, 30)]
     assert faces.find_faces(ASTRONAUT, finder=lambda _: mine) == mine[::-1]
-    with pytest.raises(InputError, match="Unknown face finder; got 'haar'"):
+    with pytest.raises(
+        InputError, match="Unknown face finder; got 'haar'; expected auto, blazeface, cascade, mtcnn or a function"
+    ):
         faces.find_faces(ASTRONAUT, finder="haar")
 
 
@@ -107,10 +112,7 @@ def test_a_missing_finder_names_its_package(monkeypatch: pytest.MonkeyPatch) -> 
         faces.find_faces(ASTRONAUT, finder="mtcnn")
 
 
-def test_auto_does_without_mtcnn_and_prefers_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "facenet_pytorch", None)
-    assert faces.find_faces(ASTRONAUT) == faces.find_faces(ASTRONAUT, finder="cascade")
-
+def test_mtcnn_boxes_are_trimmed_to_brows_and_chin(monkeypatch: pytest.MonkeyPatch) -> None:
     class Detector:
         def __init__(self, **_: object) -> None: ...
 
@@ -119,12 +121,11 @@ def test_auto_does_without_mtcnn_and_prefers_it(monkeypatch: pytest.MonkeyPatch)
 
     package = ModuleType("facenet_pytorch")
     package.MTCNN = Detector  # type: ignore[attr-defined]
-    package.__spec__ = ModuleSpec("facenet_pytorch", None)
     monkeypatch.setitem(sys.modules, "facenet_pytorch", package)
     finders._mtcnn_detector.cache_clear()
     try:
-        assert faces.find_faces(ASTRONAUT) == [Box(100, 68, 200, 146)], "forehead and chin trimmed"
-        assert faces.find_faces(np.zeros_like(ASTRONAUT)) == []
+        assert faces.find_faces(ASTRONAUT, finder="mtcnn") == [Box(100, 68, 200, 146)]
+        assert faces.find_faces(np.zeros_like(ASTRONAUT), finder="mtcnn") == []
     finally:
         finders._mtcnn_detector.cache_clear()
 

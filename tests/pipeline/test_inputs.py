@@ -85,7 +85,12 @@ REFUSED: dict[str, tuple[dict[str, object], type[MotionkitError], str]] = {
     "no face": (
         {"source": "drive.mp4", "options": AnimateOptions(crop="face")},
         FaceNotFoundError,
-        "No face was found",
+        "No face was found in the source drive.mp4",
+    ),
+    "no face for all": (
+        {"options": AnimateOptions(crop="face", face="all", paste_back=True)},
+        FaceNotFoundError,
+        "No face was found in the source photo.png",
     ),
     "unknown gain": (
         {"options": AnimateOptions(gains={"mouth": 1.0})},

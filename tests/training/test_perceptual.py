@@ -69,7 +69,14 @@ def test_vgg_that_cannot_be_fetched_says_what_to_do(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
     with pytest.raises(DownloadError) as error:
         features("vgg19")
-    for word in ("no route to host", "checkpoints", "vgg19-dcbb9e9d.pth", '"efficientnet"', '"none"'):
+    for word in (
+        "no route to host",
+        "checkpoints",
+        "vgg19-dcbb9e9d.pth",
+        "--set loss.network=efficientnet",
+        "motionkit[train]",
+        "loss.pixel=10",
+    ):
         assert word in str(error.value)
 
 

@@ -12,8 +12,10 @@ import torch
 
 from motionkit.errors import ConfigError, InputError, MotionkitWarning, TrainingError
 from motionkit.training import DataConfig, runs
+from motionkit.training.lock import locked
 from motionkit.training.runs import KEPT, Run, check_same, read_config
 from motionkit.wholefile import write_whole
+from tests.support import clips
 from tests.support.training_runs import small_disk, small_run
 
 STATE = {"step": 1, "model": {"weight": torch.arange(1000.0)}, "names": ["a"]}
@@ -231,17 +233,53 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     Run(tmp_path).begin(small_run(), {}, resume=True)
 
 
-def test_half_files_of_a_killed_run_are_cleared_away(tmp_path: Path) -> None:
+def test_half_files_of_killed_runs_are_cleared_away_and_no_others(tmp_path: Path) -> None:
     begun(tmp_path)
-    (tmp_path / ".checkpoint-00000007.pt.123.part").write_bytes(b"half")
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / ".ann-0123.32.rgb.123.part").write_bytes(b"half")
-    (tmp_path / "cache" / "ann-0123.32.rgb").write_bytes(b"whole")
-    (tmp_path / ".model.safetensors.abc").mkdir()
-    (tmp_path / ".model.safetensors.abc" / "model.safetensors").write_bytes(b"half")
+    dead = 2**22 + 1  # no process has such a number
+    for place in (tmp_path / "cache", tmp_path / "grids"):
+        place.mkdir()
+    for half in (
+        tmp_path / f".checkpoint-00000007.pt.mk{dead}-0.part",
+        tmp_path / "cache" / f".ann-0123.32.rgb.mk{dead}-3.part",
+        tmp_path / "grids" / f".00000100.mk{dead}-1.part.jpg",
+    ):
+        half.write_bytes(b"half")
+    kept = [
+        tmp_path / f".checkpoint-00000009.pt.mk{os.getpid()}-0.part",  # of a living process
+        tmp_path / ".video.mp4.part",
+        tmp_path / ".holiday.123.part",
+        tmp_path / "film.mp4.part",
+        tmp_path / "cache" / "ann-0123.32.rgb",
+    ]
+    for other in kept:
+        other.write_bytes(b"somebody's")
+    (tmp_path / ".model.safetensors.mine").mkdir()
     Run(tmp_path).begin(small_run(), {}, resume=True)
-    assert names(tmp_path) == ["cache", "config.json"]
-    assert names(tmp_path / "cache") == ["ann-0123.32.rgb"]
+    assert names(tmp_path) == sorted(
+        ["cache", "grids", "config.json", ".model.safetensors.mine", *(path.name for path in kept[:-1])]
+    )
+    assert names(tmp_path / "cache") == ["ann-0123.32.rgb"] and names(tmp_path / "grids") == []
+
+
+def test_a_folder_is_trained_in_by_one_process(tmp_path: Path) -> None:
+    code = "import sys, time; from pathlib import Path; from motionkit.training.lock import locked\n"
+    code += "with locked(Path(sys.argv[1]), main=True): print('held', flush=True); time.sleep(60)"
+    folder = tmp_path / "run"
+    other = clips.run(code, folder)
+    try:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        with (
+            pytest.raises(InputError, match=r"Another process trains in this folder; got .*run"),
+            locked(folder, main=True),
+        ):
+            pass
+        with locked(folder, main=False):  # of one run's several processes only the first one asks
+            pass
+    finally:
+        other.kill()
+        other.wait()
+    with locked(folder, main=True):  # what was killed holds nothing
+        pass
 
 
 def test_a_resumed_run_keeps_its_configuration(tmp_path: Path) -> None:

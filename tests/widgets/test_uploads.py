@@ -51,6 +51,38 @@ def test_names_are_made_harmless_and_unlike_each_other(tmp_path: Path) -> None:
     assert all(path.parent == tmp_path / "in" for path, _ in page.received)
 
 
+def test_long_names_and_two_kernels_with_one_folder(tmp_path: Path) -> None:
+    one, other = Page(tmp_path / "in"), Page(tmp_path / "in")
+    for page in (one, other):
+        page.upload(b"x", "é" * 500 + ".mp4")
+    assert [page.received[0][0].name for page in (one, other)] == ["é" * 60 + ".mp4", "é" * 60 + "-2.mp4"]
+    # The same id, as counted by both browsers: neither writes into the other's file.
+    mine, theirs = os.urandom(2 * CHUNK), os.urandom(2 * CHUNK)
+    one.upload(mine, stop=CHUNK)
+    other.upload(theirs, stop=CHUNK)
+    one.upload(mine, offset=CHUNK)
+    other.upload(theirs, offset=CHUNK)
+    assert [page.received[-1][0].read_bytes() for page in (one, other)] == [mine, theirs]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"kind": "upload", "id": "k"},
+        {"kind": "upload", "id": "k", "offset": "x", "size": 3},
+        {"kind": "upload", "id": "k", "offset": None, "size": []},
+        {"kind": "download", "id": "k"},
+        {"kind": "download", "id": "k", "name": "result", "offset": -5},
+        {"kind": "download", "id": "k", "name": "result", "offset": 10**30},
+    ],
+)
+def test_messages_that_are_malformed_are_answered(tmp_path: Path, message: dict[str, Any]) -> None:
+    (tmp_path / "result.mp4").write_bytes(b"r")
+    page = Page(tmp_path / "in", {"result": tmp_path / "result.mp4"})
+    assert page.transfers.handle(message, [])
+    assert len(page.errors()) == 1
+
+
 def test_an_interrupted_upload_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     page, data = Page(tmp_path / "in"), os.urandom(3 * CHUNK)
     page.upload(data, stop=CHUNK)

@@ -106,6 +106,11 @@ function makeOptions(choices, settings, reset) {
     (on) => settings.change({ audio: on ? "auto" : "none" }),
     "The result gets the driving clip's sound, or else the source's",
   );
+  const finder = makeChoice(
+    Object.fromEntries(choices.finders.map((name) => [name, labelOf(name)])),
+    "Face finder",
+    (name) => settings.change({ finder: name }),
+  );
   const overlays = new Map(
     choices.overlays.map((name) => [
       name,
@@ -123,6 +128,7 @@ function makeOptions(choices, settings, reset) {
     { class: "mk-controls mk-options" },
     makeHeading("Options", reset),
     flags(adapt, paste, audio),
+    makeElement("div", { class: "mk-named" }, makeElement("span", { text: "Faces" }), finder.element),
     makeHeading("Show as well"),
     flags(...overlays.values()),
   );
@@ -130,6 +136,7 @@ function makeOptions(choices, settings, reset) {
     adapt.set(values.adapt_scale && values.relative, !values.relative);
     paste.set(values.paste_back);
     audio.set(values.audio !== "none");
+    finder.set(values.finder);
     for (const [name, toggle] of overlays) toggle.set(values.overlays.includes(name));
   };
   return { element, refresh };

@@ -7,8 +7,8 @@ const LEAST = 16; // pixels of the picture
 
 /**
  * @param {string} name What the picture is.
- * @param {(box: number[], done: boolean) => void} onChange Called with left, top, right, bottom in the picture's pixels
- *     while the square is moved, and once more, done, when it is let go.
+ * @param {(box: number[], done: boolean) => void} onChange Called with left, top, right, bottom in the picture's pixels,
+ *     and the degrees by which a turned one is turned, while the square is moved, and once more, done, when it is let go.
  * @param {() => void} onAuto Called when the square is to be found again by itself.
  */
 export function makeCropBox(name, onChange, onAuto) {
@@ -56,7 +56,7 @@ export function makeCropBox(name, onChange, onAuto) {
     const size = Math.round(Math.min(Math.max(side, Math.min(LEAST, most)), most));
     const x = Math.round(Math.min(Math.max(left, 0), picture.width - size));
     const y = Math.round(Math.min(Math.max(top, 0), picture.height - size));
-    draw([x, y, x + size, y + size]);
+    draw([x, y, x + size, y + size, ...box.slice(4)]);
     onChange(box, done);
   }
 
@@ -66,8 +66,9 @@ export function makeCropBox(name, onChange, onAuto) {
     details.hidden = !box;
     if (!box) return;
     const { width, height } = picture;
-    const [left, top, right, bottom] = box;
+    const [left, top, right, bottom, roll = 0] = box;
     const side = right - left;
+    frame.style.transform = roll ? `rotate(${roll}deg)` : "";
     frame.style.left = `${(left / width) * 100}%`;
     frame.style.top = `${(top / height) * 100}%`;
     frame.style.width = `${(side / width) * 100}%`;
