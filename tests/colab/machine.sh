@@ -10,6 +10,7 @@ if [ "$1" != --inside ]; then
 fi
 shift
 set -e
+unset PYTHONPATH # the caller's packages are not Colab's
 content=$(pwd -P)
 root=$content/.root
 mkdir -p "$root"
