@@ -29,13 +29,18 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     file = check_file(path)
     if picture_kind(file) is None:
         with damage(file), open_container(file) as container:
-            return {key.lower(): value for key, value in container.metadata.items()}
+            return {key.lower(): _readable(value) for key, value in container.metadata.items()}
     with open_picture(file) as picture:
         info = [(key, value) for key, value in picture.info.items() if isinstance(key, str)]
         tags = {key: _text(value) for key, value in info if isinstance(value, (str, bytes))}
         lines = _exif_text(picture.getexif().get(DESCRIPTION, "")).splitlines()
     pairs = (line.partition(": ") for line in lines)
     return {key: value for key, value in tags.items() if key != "exif"} | {key: value for key, _, value in pairs}
+
+
+def _readable(text: str) -> str:
+    """Lone surrogates, which stand for bytes that are no UTF-8, as replacement characters."""
+    return text.encode("utf-8", errors="surrogateescape").decode("utf-8", errors="replace")
 
 
 def _text(value: str | bytes) -> str:

@@ -52,13 +52,13 @@ def upright(frame: VideoFrame) -> Upright:
     Args:
         frame: PyAV's.
     """
-    for data in cast("Any", frame.side_data):
-        if data.type.name == "DISPLAYMATRIX" and len(raw := bytes(data)) >= _MATRIX.size:
-            a, b, _, c, d, *_ = _MATRIX.unpack(raw[: _MATRIX.size])
-            if abs(b) + abs(c) > abs(a) + abs(d):
-                return Upright(swapped=True, left_right=c < 0, up_down=b < 0)
-            return Upright(left_right=a < 0, up_down=d < 0)
-    return Upright()
+    data = cast("Any", frame.side_data).get("DISPLAYMATRIX")  # iterating gives entries up to PyAV 18, then their types
+    if data is None or len(raw := bytes(data)) < _MATRIX.size:
+        return Upright()
+    a, b, _, c, d, *_ = _MATRIX.unpack(raw[: _MATRIX.size])
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        return Upright(swapped=True, left_right=c < 0, up_down=b < 0)
+    return Upright(left_right=a < 0, up_down=d < 0)
 
 
 def aspect_of(stream: VideoStream) -> Fraction:

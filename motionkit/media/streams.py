@@ -67,7 +67,9 @@ def open_container(path: Path) -> InputContainer:
         "max_pixels": str(VIDEO_PIXELS.value),
     }
     try:
-        return av.open(ffmpeg_name(path), options=options, metadata_errors="replace")
+        # PyAV 19 has no such argument any more: there bytes that are no UTF-8 become lone surrogates.
+        known = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "surrogateescape"}
+        return av.open(ffmpeg_name(path), options=options, **known)
     except Exception as error:
         if not is_damage(error):
             raise
