@@ -61,6 +61,12 @@ class _Settings:
     min_side: int
     faces: str
 
+    def __post_init__(self) -> None:
+        check_whole("every", self.every, 1, 10_000)
+        check_number("min_seconds", self.min_seconds, 0, 1e6)
+        check_whole("min_side", self.min_side, 0, 1 << 16)
+        check_choice("faces", self.faces, FACES)
+
 
 @dataclass
 class _State:
@@ -120,12 +126,7 @@ def prepare(
     """
     from tqdm import tqdm
 
-    check_whole("size", size, 2, 8192)
-    check_whole("every", every, 1, 10_000)
-    check_number("min_seconds", min_seconds, 0, 1e6)
-    if min_side is not None:
-        check_whole("min_side", min_side, 0, 1 << 16)
-    check_choice("faces", faces, FACES)
+    check_whole("size", size, 2, 8192)  # before half of it is taken
     settings = _Settings(size, min_seconds, every, size // 2 if min_side is None else min_side, faces)
     videos = _list_videos(inputs)
     output = Path(output)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from motionkit.config.bounds import RATES, VIDEO_PIXELS
 from motionkit.errors import InputError, MediaError, MotionkitError
@@ -68,7 +68,8 @@ def open_container(path: Path) -> InputContainer:
     }
     try:
         # PyAV 19 has no such argument any more: there bytes that are no UTF-8 become lone surrogates.
-        known = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "surrogateescape"}
+        newer = int(av.__version__.partition(".")[0]) >= 19
+        known: dict[str, Any] = {} if newer else {"metadata_errors": "surrogateescape"}
         return av.open(ffmpeg_name(path), options=options, **known)
     except Exception as error:
         if not is_damage(error):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import json
 import os
 import sys
 from dataclasses import dataclass, replace
@@ -15,9 +14,8 @@ from motionkit.config import PUBLISHED, ModelConfig
 from motionkit.errors import WeightsError
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
-from motionkit.weights.partfile import is_own
+from motionkit.weights.pins import pin, read_pins
 from motionkit.weights.registry import WEIGHTS, PublishedWeights
-from motionkit.wholefile import write_whole
 
 __all__ = [
     "WEIGHTS",
@@ -115,7 +113,7 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
         return embedded_file(entry.file)
     folder = cache_folder()
     target, pins = folder / entry.file, folder / "pinned.json"
-    trusted = entry.sha256 or _read_pins(pins).get(entry.file)
+    trusted = entry.sha256 or read_pins(pins).get(entry.file)
     if trusted is None and not allow_unverified:
         raise WeightsError(
             f"No hash is published for {name!r}, so what its mirrors send cannot be verified",
@@ -220,7 +218,7 @@ def convert(
 def status() -> list[WeightsStatus]:
     """What is known of every registered name; cached files are hashed, which takes a second or two each."""
     folder = cache_folder()
-    pins = _read_pins(folder / "pinned.json")
+    pins = read_pins(folder / "pinned.json")
     lines = []
     for entry in WEIGHTS.values():
         path = embedded_file(entry.file) if entry.embedded else folder / entry.file
@@ -322,31 +320,9 @@ def _trust(entry: PublishedWeights, target: Path, digest: str, pins: Path, *, fr
         if fresh:
             target.unlink(missing_ok=True)
         raise
-    _pin(pins, entry.file, digest)
+    pin(pins, entry.file, digest)
     print(f"{entry.file}: unverified; sha256 {digest} is now pinned in {pins}", file=sys.stderr)
 
 
 def _check(checkpoint: checkpoints.Checkpoint, config: ModelConfig) -> None:
     checkpoints.check_shapes(config, generator=checkpoint.generator, kp_detector=checkpoint.kp_detector)
-
-
-def _read_pins(path: Path) -> dict[str, str]:
-    if path.exists() and not is_own(path):  # whoever writes it decides what is trusted
-        raise WeightsError("The pinned hashes are not this user's", got=path, todo="Look at it, and delete it")
-    try:
-        pins = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"Cannot read the pinned hashes in {path}: {error}", todo="Mend or delete it") from error
-    if not isinstance(pins, dict) or not all(isinstance(pin, str) for pin in pins.values()):
-        raise WeightsError(f"Cannot read the pinned hashes in {path}", todo="Mend or delete it")
-    return pins
-
-
-def _pin(path: Path, file: str, sha256: str) -> None:
-    from filelock import FileLock
-
-    with FileLock(f"{path}.lock"):
-        text = json.dumps({**_read_pins(path), file: sha256}, indent=1)
-        write_whole(path, lambda part: part.write_text(text))

@@ -11,7 +11,7 @@ from motionkit.data.preparation import Prepared, prepare
 from motionkit.errors import InputError
 from motionkit.faces import find_faces
 from motionkit.structures import Box
-from tests.data.test_preparation import AGAIN, NOTHING, frames_of, names, run, shot, write
+from tests.support.films import AGAIN, NOTHING, frames_of, names, run, shot, write
 
 # Two people side by side, one a little later than the other and larger, the other mirrored.
 LEFT = NOTHING[:6] + [shot(80 + n / 2, 10, 240) for n in range(34)]
