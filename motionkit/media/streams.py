@@ -70,7 +70,7 @@ def open_container(path: Path) -> InputContainer:
         # PyAV 19 has no such argument any more: there bytes that are no UTF-8 become lone surrogates.
         newer = int(av.__version__.partition(".")[0]) >= 19
         known: dict[str, Any] = {} if newer else {"metadata_errors": "surrogateescape"}
-        return av.open(ffmpeg_name(path), options=options, **known)
+        opened: InputContainer = av.open(ffmpeg_name(path), options=options, **known)
     except Exception as error:
         if not is_damage(error):
             raise
@@ -79,6 +79,7 @@ def open_container(path: Path) -> InputContainer:
             got=f"{path} ({explain(error)})",
             expected="mp4, mov, webm, avi, gif …",
         ) from None
+    return opened
 
 
 def is_damage(error: BaseException) -> bool:
