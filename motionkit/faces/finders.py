@@ -34,9 +34,9 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
 
     Args:
         image: The picture.
-        finder: "blazeface", which "auto" stands for, finds faces at any turn and gives it as the boxes' roll; "cascade"
-            is scikit-image's LBP cascade for upright frontal faces; "mtcnn" needs facenet-pytorch; or a function from
-            picture to boxes.
+        finder: "cascade" is scikit-image's LBP cascade for upright frontal faces; "blazeface" finds faces of any size
+            at any turn and gives it as the boxes' roll; "auto" takes the cascade, whose boxes models are tried with,
+            and BlazeFace where it finds none; "mtcnn" needs facenet-pytorch; or a function from picture to boxes.
         least: Width in pixels of the smallest face that is looked for. Small ones take most of the time.
 
     Raises:
@@ -45,10 +45,10 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
     """
     if callable(finder):
         boxes = list(finder(image))
-    elif finder in ("auto", "blazeface"):
-        from motionkit.faces.detection import detect
-
-        boxes = detect(image, least=least)
+    elif finder == "auto":
+        boxes = _cascade(image, least) or _blazeface(image, least)
+    elif finder == "blazeface":
+        boxes = _blazeface(image, least)
     elif finder == "mtcnn":
         boxes = _mtcnn(image)
     elif finder == "cascade":
@@ -56,6 +56,12 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
     else:
         raise InputError("Unknown face finder", got=repr(finder), expected=f"{', '.join(FINDERS)} or a function")
     return sorted((box for box in boxes if box.width >= least), key=lambda box: -box.area)
+
+
+def _blazeface(image: Frame, smallest: float) -> list[Box]:
+    from motionkit.faces.detection import detect
+
+    return detect(image, least=smallest)
 
 
 @lru_cache(maxsize=1)

@@ -83,8 +83,8 @@ def test_the_weights_say_whose_they_are() -> None:
 @pytest.mark.parametrize("who", ["astronaut", "rendered"])
 def test_a_turned_face_is_found_with_its_roll(who: str, roll: int) -> None:
     picture = ASTRONAUT[:300, 70:370] if who == "astronaut" else head()
-    (upright,) = faces.find_faces(picture)
-    (found,) = faces.find_faces(turned(picture, roll))
+    (upright,) = faces.find_faces(picture, finder="blazeface")
+    (found,) = faces.find_faces(turned(picture, roll), finder="blazeface")
     assert difference(found.roll, upright.roll + roll) < 6
     assert abs(found.width / upright.width - 1) < 0.2
     angle = np.radians(roll)
@@ -95,7 +95,7 @@ def test_a_turned_face_is_found_with_its_roll(who: str, roll: int) -> None:
 
 
 def test_eight_small_faces_of_a_large_picture() -> None:
-    (face,) = faces.find_faces(ASTRONAUT)
+    (face,) = faces.find_faces(ASTRONAUT, finder="blazeface")
     part = Image.fromarray(ASTRONAUT[20:260, 110:350])
     side = round(240 * 150 / face.width)
     photo = np.full((3000, 4000, 3), GREY, np.uint8)
@@ -103,7 +103,7 @@ def test_eight_small_faces_of_a_large_picture() -> None:
     places = [(250 + 950 * column, 500 + 1200 * row) for row in range(2) for column in range(4)]
     for x, y in places:
         photo[y : y + side, x : x + side] = small
-    found = faces.find_faces(photo)
+    found = faces.find_faces(photo, finder="blazeface")
     assert len(found) == 8 and all(110 < box.width < 190 for box in found)
     for x, y in places:
         assert any(x < box.centre[0] < x + side and y < box.centre[1] < y + side for box in found)
@@ -112,7 +112,7 @@ def test_eight_small_faces_of_a_large_picture() -> None:
 def test_pictures_without_a_face() -> None:
     for picture in (data.brick(), data.gravel(), data.page(), data.coffee(), data.rocket(), np.zeros((1, 1), np.uint8)):
         colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
-        assert faces.find_faces(np.ascontiguousarray(colour)) == []
+        assert faces.find_faces(np.ascontiguousarray(colour), finder="blazeface") == []
 
 
 def test_a_small_roll_leaves_the_square_upright() -> None:
