@@ -45,7 +45,7 @@ class AnimateOptions:
         source_box: The square of the source to animate, in pixels; overrides ``crop``.
         driving_box: The square of the driving frames to read, in pixels; overrides ``crop``.
         face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
-        finder: How faces are found, one of ``FINDERS``: "cascade", upright ones alone; "blazeface", at any turn; "auto",
+        finder: How faces are found, one of ``FINDERS``: "cascade" upright ones only; "blazeface" at any turn; "auto" is
             the cascade and, where it finds none, BlazeFace; "mtcnn" needs facenet-pytorch.
         paste_back: Blend the animated square into the full source picture.
         audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none".

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from motionkit.errors import DownloadError, WeightsError
-from motionkit.weights import store
+from motionkit.weights.pins import read_pins
 from tests.support.loopback import CONTENT, OTHER, SHA256, Mirror, fetch, left_over, redirect, running, serving, start
 
 
@@ -148,11 +148,11 @@ def test_https_does_not_lead_to_http(mirror: Mirror, target: Path, to: str, monk
 def test_pinned_hashes_of_another_user_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pins = tmp_path / "pinned.json"
     pins.write_text(json.dumps({"taichi-cpk.pth.tar": SHA256}))
-    assert store._read_pins(pins) == {"taichi-cpk.pth.tar": SHA256}
+    assert read_pins(pins) == {"taichi-cpk.pth.tar": SHA256}
     for content in ('{"a": 3}', "[" * 100_000, "[]"):
         pins.write_text(content)
         with pytest.raises(WeightsError, match="Cannot read the pinned hashes"):
-            store._read_pins(pins)
+            read_pins(pins)
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     with pytest.raises(WeightsError, match="not this user's"):
-        store._read_pins(pins)
+        read_pins(pins)

@@ -165,6 +165,6 @@ def test_damaged_embedded_weights_are_told(tmp_path: Path, monkeypatch: pytest.M
     content[-3] ^= 1
     path = tmp_path / "heads.safetensors"
     path.write_bytes(content)
-    monkeypatch.setattr("motionkit.weights.store._embedded_file", lambda entry: path)
+    monkeypatch.setattr("motionkit.weights.store.embedded_file", lambda entry: path)
     with pytest.raises(WeightsError, match=r"embedded weights .* are damaged"):
         weights.load("heads")
