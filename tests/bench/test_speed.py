@@ -69,7 +69,8 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
         return int(done.stdout.split()[-1])
 
-    # Held in memory, the 120 frames more would be 330 MB.
-    short, long = peak(40), peak(160)
-    print(f"peak memory: {short / 1024:.0f} MiB for 40 frames of 720p, {long / 1024:.0f} MiB for 160")
-    assert long <= 1.05 * short
+    # Held in memory, the 200 frames more would be 550 MB, three fifths of the whole. Allocators that fill up, more of
+    # them the busier the machine is, took 7%.
+    short, long = peak(100), peak(300)
+    print(f"peak memory: {short / 1024:.0f} MiB for 100 frames of 720p, {long / 1024:.0f} MiB for 300")
+    assert long <= 1.2 * short
