@@ -64,7 +64,8 @@ def outcome(version: str, suite: Sequence[str], log: TextIO) -> str:
     pytest = [environment / "bin" / "python", "-m", "pytest", *suite]
     done = subprocess.run(pytest, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False)
     lines = Path(log.name).read_text(encoding="utf-8").strip().splitlines()
-    said = f"{lines[-1].strip('= ')} ({time.monotonic() - begun:.0f} s)"
+    last = lines[-1].strip("= ") if done.returncode >= 0 else f"stopped by signal {-done.returncode}"
+    said = f"{last} ({time.monotonic() - begun:.0f} s)"
     return f"passed: {said}" if done.returncode == 0 else f"failed: {said}, see {Path(log.name).relative_to(ROOT)}"
 
 
