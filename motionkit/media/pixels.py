@@ -49,6 +49,9 @@ def upright(frame: VideoFrame) -> Upright:
 
     The matrix of rows (a, b, u), (c, d, v), (x, y, w) takes a stored place (p, q) to (a·p + c·q + x, b·p + d·q + y).
 
+    A frame that was asked for its side data refers to itself, so that its pixels stay in memory until Python collects
+    garbage: ask the first frame of a video, not every one.
+
     Args:
         frame: PyAV's.
     """
@@ -67,25 +70,26 @@ def aspect_of(stream: VideoStream) -> Fraction:
     return Fraction(ratio) if ratio and ratio > 0 else Fraction(1)
 
 
-def displayed_size(frame: VideoFrame, aspect: Fraction) -> tuple[int, int]:
+def displayed_size(frame: VideoFrame, aspect: Fraction, lay: Upright) -> tuple[int, int]:
     """(width, height) of a frame as it is seen: its width is stretched to square pixels, then it is turned.
 
     Args:
         frame: PyAV's.
         aspect: Of its pixels, as ``aspect_of`` gives it.
+        lay: How the video is laid, as ``upright`` gives it.
     """
     width, height = max(round(frame.width * aspect), 1), frame.height
-    return (height, width) if upright(frame).swapped else (width, height)
+    return (height, width) if lay.swapped else (width, height)
 
 
-def to_array(frame: VideoFrame, size: tuple[int, int]) -> Frame:
+def to_array(frame: VideoFrame, size: tuple[int, int], lay: Upright) -> Frame:
     """Convert a decoded frame to what it is meant to look like: right matrix, tone-mapped, upright, resized.
 
     Args:
         frame: PyAV's.
         size: (width, height) in square pixels of the picture that is seen.
+        lay: How the video is laid, as ``upright`` gives it.
     """
-    lay = upright(frame)
     width, height = size[::-1] if lay.swapped else size
     curve = hdr_curve(int(getattr(frame, "color_trc", 0) or 0))
     clear = curve is None and any(component.is_alpha for component in frame.format.components)

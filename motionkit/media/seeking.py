@@ -15,7 +15,7 @@ from motionkit.frames import Frame
 from motionkit.media.clip import Clip
 from motionkit.media.files import check_file
 from motionkit.media.images import picture_kind
-from motionkit.media.pixels import aspect_of, displayed_size, to_array
+from motionkit.media.pixels import Upright, aspect_of, displayed_size, to_array, upright
 from motionkit.media.reading import open_clip
 from motionkit.media.streams import (
     check_pixels,
@@ -97,6 +97,7 @@ class _Reader:
     _ahead: tuple[Fraction, Fraction, VideoFrame] | None
     _frames: Iterator[tuple[Fraction, Fraction, VideoFrame]]
     _size: tuple[int, int]
+    _lay: Upright
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -109,7 +110,8 @@ class _Reader:
             if self._ahead is None:
                 raise MediaError("No frame of the video can be read", got=str(self._path))
             self._origin = self._ahead[0]
-            self._size = displayed_size(self._ahead[2], aspect_of(self._stream))
+            self._lay = upright(self._ahead[2])
+            self._size = displayed_size(self._ahead[2], aspect_of(self._stream), self._lay)
             check_pixels(*self._size, self._path)
             self._closing = self._closing.pop_all()
         return self
@@ -119,7 +121,7 @@ class _Reader:
 
     def picture(self, number: int) -> Frame:
         """The frame that is shown at this place, as it is seen; numbers rise from call to call."""
-        return to_array(self._read(number), self._size)
+        return to_array(self._read(number), self._size, self._lay)
 
     def _read(self, number: int) -> VideoFrame:
         """The decoded frame that is shown at this place of the constant rate; numbers rise from call to call."""

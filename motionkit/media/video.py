@@ -12,7 +12,7 @@ from motionkit.errors import MediaError
 from motionkit.frames import Frame
 from motionkit.media.clip import Clip, Wish
 from motionkit.media.colour import hdr_curve
-from motionkit.media.pixels import aspect_of, displayed_size, to_array
+from motionkit.media.pixels import aspect_of, displayed_size, to_array, upright
 from motionkit.media.streams import (
     check_pixels,
     clock_of,
@@ -50,9 +50,10 @@ class VideoClip(Clip):
             if frame is None:
                 raise MediaError("No frame of the video can be read", got=str(path))
             self.rate = rate_of(container, stream)
-            self.own_size = displayed_size(frame, aspect_of(stream))
+            self._lay = upright(frame)
+            self.own_size = displayed_size(frame, aspect_of(stream), self._lay)
             check_pixels(*self.own_size, path)
-            to_array(frame, self.own_size)  # what cannot be converted is no video either
+            to_array(frame, self.own_size, self._lay)  # what cannot be converted is no video either
             sounds = has_audio(container)
             if container.streams.audio and not sounds:
                 self.warn(f"There is no decoder for the audio of {path.name}; it is left out")
@@ -105,7 +106,7 @@ class VideoClip(Clip):
         if curve is not None:
             self.warn(f"{self.path.name} is HDR ({curve}); it is tone-mapped to SDR")
         # Frames that change their size midway become as large as the first.
-        return to_array(frame, self.wish.size or self.own_size)
+        return to_array(frame, self.wish.size or self.own_size, self._lay)
 
 
 def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from motionkit.errors import ConfigError, InputError, MotionkitWarning
 from motionkit.training import DataConfig, TrainConfig, TrainProgress, train
+from motionkit.training.lock import LOCK
 from motionkit.weights import checkpoints
 from tests.support.networks import seeded_model, tiny_config
 from tests.support.training_runs import adversarial, assert_same, small_run, start, written
@@ -53,7 +54,7 @@ def assert_finishes_the_same(config: TrainConfig, clips: Path, folder: Path, who
         for f in (folder, whole)
     ]
     assert losses[0] == losses[1]
-    assert not list(folder.glob(".*")), "nothing half is left"
+    assert [path.name for path in folder.glob(".*")] == [LOCK], "nothing half is left"
 
 
 def await_file(path: Path, child: Any) -> None:
