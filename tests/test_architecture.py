@@ -12,7 +12,7 @@ import pytest
 import motionkit
 
 PACKAGE = Path(motionkit.__file__).parent
-# A module may import from rows above its own, and from its own row only where it is named in the same string.
+# A module may import from rows above its own, never from its own row.
 LAYERS = [
     "errors",
     "frames",
