@@ -28,7 +28,7 @@ pytest.importorskip("anywidget", reason="anywidget is not installed")
 from motionkit.widgets.panel import SliderPanel
 
 # Random weights know one frame and not the next.
-pytestmark = pytest.mark.filterwarnings("ignore:The driving driving.mp4 shows nothing")
+pytestmark = pytest.mark.filterwarnings("ignore:The driving.* shows nothing")
 FRAMES = 20
 PATIENCE = 30  # seconds
 NAMED = {"keypoint_names": ("brow", "lip", "chin"), "keypoint_groups": {"mouth": ("lip", "chin")}}
