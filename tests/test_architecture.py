@@ -47,7 +47,7 @@ INSIDE = {
         "suffixes colour files timing profiles clip jpeg",
         "targets modes pixels",
         "images streams",
-        "metadata pictures video",
+        "metadata pictures sound video",
         "reading audio",
         "seeking writing",
         "tone",

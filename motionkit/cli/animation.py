@@ -53,7 +53,10 @@ def _add_animate(command: AddCommand) -> None:
     picture.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the result in pixels")
     picture.add_argument("--batch-size", type=int, default=DEFAULTS.batch_size, help="frames computed at once")
     picture.add_argument(
-        "--audio", default=DEFAULTS.audio, choices=AUDIO, help="whose sound: auto is the driving's, else the source's"
+        "--audio",
+        default=DEFAULTS.audio,
+        metavar=f"{{{','.join(AUDIO)}}} or FILE",
+        help="whose sound: auto is the driving's, else the source's; or a file with sound",
     )
     picture.add_argument("--audio-track", type=int, metavar="N", help="which of its audio tracks, from 0")
     picture.add_argument("--no-label", action="store_true", help="leave the visible badge out (metadata stays)")

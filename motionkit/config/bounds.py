@@ -16,6 +16,7 @@ __all__ = [
     "GAP",
     "PICTURE_PIXELS",
     "RATES",
+    "SAMPLE_RATES",
     "SECONDS",
     "SIDE",
     "TEXT",
@@ -73,6 +74,8 @@ GAP = Bound("MOTIONKIT_GAP", 600, "seconds")
 """For which one frame of a clip is shown."""
 RATES = (Fraction(1, 100), Fraction(1000))
 """Lowest and highest frames a second."""
+SAMPLE_RATES = (1000, 1_000_000)
+"""Lowest and highest samples of sound a second: a packet of fewer would become hours."""
 SECONDS = 10**7
 """Of a cut's start and end, in seconds."""
 SIDE = 16384

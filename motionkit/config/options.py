@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from motionkit.config.checks import check_box, check_choice, check_number, check_whole, shown
 from motionkit.config.models import MAX_SIDE
+from motionkit.errors import InputError
 from motionkit.structures import Box
 
 __all__ = ["AUDIO", "FINDERS", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
@@ -48,8 +50,9 @@ class AnimateOptions:
         finder: How faces are found, one of ``FINDERS``: "cascade" upright ones only; "blazeface" at any turn; "auto" is
             the cascade and, where it finds none, BlazeFace; "mtcnn" needs facenet-pytorch.
         paste_back: Blend the animated square into the full source picture.
-        audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none".
-        audio_track: Which of the clip's audio tracks, from 0; None is the one marked as the default, else the first.
+        audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none";
+            any other text, and any Path, is a file with sound, used from its start to the result's end.
+        audio_track: Which of the file's audio tracks, from 0; None is the one marked as the default, else the first.
         overlays: Extra collage panels, any of ``OVERLAYS``.
         label: Put the visible "AI" badge on what is written. Metadata says so in any case.
 
@@ -72,7 +75,7 @@ class AnimateOptions:
     face: Literal["largest", "all"] | int = "largest"
     finder: Literal["auto", "blazeface", "cascade", "mtcnn"] = "auto"
     paste_back: bool = False
-    audio: Literal["auto", "driving", "source", "none"] = "auto"
+    audio: str | Path = "auto"
     audio_track: int | None = None
     overlays: tuple[str, ...] = ()
     label: bool = True
@@ -85,7 +88,9 @@ class AnimateOptions:
         if self.motion_limit is not None:
             check_number("motion_limit", self.motion_limit, 0, 1000, above=True)
         check_choice("reference", self.reference, ("first", "best"), or_index=True)
-        check_choice("audio", self.audio, AUDIO)
+        if not (isinstance(self.audio, Path) or (isinstance(self.audio, str) and self.audio)):
+            expected = f"{', '.join(AUDIO)}, or a file with sound"
+            raise InputError("Unknown audio", got=shown(self.audio), expected=expected)
         check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         check_choice("face", self.face, ("largest", "all"), or_index=True)
         check_choice("finder", self.finder, FINDERS)

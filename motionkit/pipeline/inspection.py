@@ -73,6 +73,8 @@ def keypoint_files(
 ) -> int:
     """Draw a model's keypoints on a clip, cropped as the model sees it; returns the number of frames.
 
+    A clip that says it was generated makes what is drawn on it say so.
+
     Args:
         driving: A clip or picture: its path, or opened with ``media.open_clip``.
         output: The clip to write.
@@ -94,9 +96,10 @@ def keypoint_files(
     if drive.box is None:
         raise InputError("A motion template has no pictures to draw on", expected="a clip or a picture")
     names = model.config.keypoint_names
+    metadata = trust.container_metadata() if opened.path is not None and _is_generated(opened.path) else None
     rows: list[list[object]] = []
     with (
-        media.VideoWriter(output, fps=opened.fps, audio=opened.audio) as writer,
+        media.VideoWriter(output, fps=opened.fps, audio=opened.audio, metadata=metadata) as writer,
         Meter(opened.length, progress, what="Drawing") as meter,
     ):
         for detected in drive.batches(model, options.batch_size or model.usual_batch()):

@@ -16,7 +16,7 @@ from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
 from motionkit.pipeline.driving import OpenDriving, open_driving
-from motionkit.pipeline.outputs import Sinks, check_targets, finish
+from motionkit.pipeline.outputs import Sinks, check_targets, finish, open_audio
 from motionkit.pipeline.subject import Subject, open_source
 from motionkit.progress import Meter, ProgressLike
 from motionkit.structures import AnimationResult, Keypoints
@@ -63,12 +63,13 @@ def animate_file(
     if options.face == "all" and not options.paste_back:
         raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
     opened = open_driving(driving, beside=source)
-    inputs = [Path(source), *([] if opened.path is None else [opened.path])]
-    check_targets((output, collage), still, inputs)
+    sound = open_audio(options)
+    paths = (source, opened.path, None if sound is None else sound.path)
+    check_targets((output, collage), still, [Path(path) for path in paths if path is not None])
     subject = open_source(source, model.config, options, fps=opened.fps)
     drive = opened.seen(model, options)
     with (
-        Sinks(output, collage, still, driving=opened, subject=subject, options=options) as sinks,
+        Sinks(output, collage, still, driving=opened, subject=subject, options=options, sound=sound) as sinks,
         Meter(opened.length, progress, cancel) as meter,
     ):
         runs = [moments(subject.squares(box), drive, model=model, options=options) for box in subject.boxes]
