@@ -113,7 +113,7 @@ INSIDE = {
         "__init__",
     ],
     "weights": [
-        "integrity partfile registry shapes",
+        "arrivals folder integrity partfile registry shapes",
         "checkpoints download pins",
         "store",
         "__init__",

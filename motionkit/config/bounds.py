@@ -12,6 +12,7 @@ from fractions import Fraction
 from motionkit.errors import InputError
 
 __all__ = [
+    "DOWNLOAD",
     "FRAMES",
     "GAP",
     "PICTURE_PIXELS",
@@ -72,6 +73,8 @@ FRAMES = Bound("MOTIONKIT_FRAMES", 1_000_000, "frames")
 """Of a clip at the rate that it is read at; 11 hours at 25 a second."""
 GAP = Bound("MOTIONKIT_GAP", 600, "seconds")
 """For which one frame of a clip is shown."""
+DOWNLOAD = Bound("MOTIONKIT_DOWNLOAD", 8 << 30, "bytes")
+"""Of a download whose size nobody knows beforehand."""
 RATES = (Fraction(1, 100), Fraction(1000))
 """Lowest and highest frames a second."""
 SAMPLE_RATES = (1000, 1_000_000)
