@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from motionkit.model import Model
 from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.progress import Meter, ProgressLike
 from motionkit.structures import Keypoints
-from motionkit.wholefile import write_whole
+from motionkit.wholefile import write_text
 
 __all__ = ["collage_files", "keypoint_files"]
 
@@ -128,9 +129,6 @@ def _rows(frame: int, keypoints: Keypoints, names: tuple[str, ...]) -> list[list
 
 def _write_table(path: Path, rows: list[list[object]]) -> None:
     header = ["frame", "keypoint", "x", "y", "j11", "j12", "j21", "j22"]
-
-    def fill(part: Path) -> None:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header[: len(rows[0])], *rows])
-
-    write_whole(path, fill)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header[: len(rows[0])], *rows])
+    write_text(path, text.getvalue())
