@@ -70,7 +70,7 @@ INSIDE = {
         "__init__",
     ],
     "data": [
-        "batch config workers worker_server",
+        "batch colours config workers worker_server",
         "clips truth augmentation tracks",
         "pairs preparation",
         "__init__",
