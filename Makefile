@@ -24,8 +24,10 @@ $(VENV)/.installed: pyproject.toml setup.py requirements.txt
 demo: $(VENV)/.installed
 	$(BIN)/python notebooks/run.py animate source='$(SOURCE)' driving='$(DRIVING)' output=output/demo
 
+# One process a core, each with one thread, a file of tests in one of them; then those that need the machine to themselves.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not colab"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not colab and not alone"
+	$(BIN)/python -m pytest -m alone
 
 # The quick suite on each of these Pythons that is here; for each the outcome is printed: passed, failed or not here.
 # The first run installs each into a .venv-3.X of its own: a download of up to 3 GB a version (torch), 7 GB on the disk.

@@ -76,9 +76,10 @@ INSIDE = {
         "__init__",
     ],
     "pipeline": [
-        "clips panels",
+        "squares panels",
+        "clips",
         "driving subject",
-        "outputs",
+        "drivers outputs",
         "run inspection",
         "__init__",
     ],
@@ -92,9 +93,9 @@ INSIDE = {
         "__init__",
     ],
     "animation": [
-        "overlap",
+        "overlap scenes",
         "driving",
-        "source",
+        "source followed",
         "moments",
         "__init__",
     ],
@@ -106,7 +107,7 @@ INSIDE = {
         "__init__",
     ],
     "motion": [
-        "affine templates smoothing",
+        "affine templates smoothing presence",
         "gains",
         "movement",
         "mover",

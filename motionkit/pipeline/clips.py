@@ -1,4 +1,4 @@
-"""A clip seen through one steady square."""
+"""A clip as a model sees it: cropped to its square."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from itertools import islice
 from pathlib import Path
 
 from motionkit import faces, media
-from motionkit.animation.driving import detect
+from motionkit.animation.driving import detect_scenes
 from motionkit.animation.overlap import Ahead
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import MediaError
 from motionkit.frames import Frame
-from motionkit.media.seeking import read_frames_at, spread_frames
+from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
+from motionkit.pipeline.squares import Placed, SceneSquares, scene_squares
 from motionkit.structures import Box, Detected, Keypoints
 
-__all__ = ["CroppedClip", "Glimpse", "crop_clip", "steady_squares"]
-
-# Frames from all over a clip on which its steady crop is decided.
-BOX_SAMPLES = 8
+__all__ = ["CroppedClip", "Glimpse", "crop_clip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +37,17 @@ class Glimpse:
 
 @dataclass(frozen=True)
 class CroppedClip:
-    """A clip seen through one square; can be read any number of times.
+    """A clip seen through one square, or one for each scene; can be read any number of times.
 
     Attributes:
         clip: The whole frames.
-        box: The square.
-        size: Side in pixels that it is resized to.
+        squares: Where the model looks.
+        size: Side in pixels that a square is resized to.
         frames: So many, from the clip again and again; None is once through the clip.
     """
 
     clip: media.Clip
-    box: Box
+    squares: SceneSquares
     size: int
     frames: int | None = None
     once: bool = field(default=False, init=False)
@@ -59,6 +57,11 @@ class CroppedClip:
     def path(self) -> Path:
         """The clip's file."""
         return self.clip.info.path
+
+    @property
+    def box(self) -> Box:
+        """The square of the first scene with a face."""
+        return self.squares.first
 
     @property
     def fps(self) -> Fraction:
@@ -76,20 +79,15 @@ class CroppedClip:
         return sum(self._waits)
 
     def __iter__(self) -> Iterator[Frame]:
-        # Decoded and cropped while the model computes.
-        with Ahead(faces.crop(frame, self.box, size=self.size) for frame in self._wholes()) as frames:
-            try:
-                yield from frames
-            finally:
-                self._waits.append(frames.waited)
+        return (frame for frame, _ in self._scenes())
 
     def batches(self, model: Model, batch_size: int) -> Iterator[Detected]:
         """As ``Driving.batches``."""
-        return detect(self, model, batch_size)
+        return detect_scenes(self._scenes(), model, batch_size)
 
     def glimpses(self, size: int) -> Iterator[Callable[[], Glimpse]]:
         """As ``SeenDriving.glimpses``."""
-        return (self._glimpse(frame, size) for frame in self._wholes())
+        return (_glimpse(placed, size) for placed in self.squares.place(self._wholes()))
 
     def square_at(self, index: int) -> Frame | None:
         """One frame out of order; None where the file cannot be sought in, or is damaged there."""
@@ -99,7 +97,7 @@ class CroppedClip:
             (frame,) = read_frames_at(self.path, [index])
         except MediaError:
             return None
-        return faces.crop(frame, self.box, size=self.size)
+        return faces.crop(frame, self.squares.at(frame), size=self.size)
 
     def _wholes(self) -> Iterator[Frame]:
         if self.frames is None:
@@ -113,12 +111,18 @@ class CroppedClip:
             if left == before:  # the clip has none
                 return
 
-    def _glimpse(self, frame: Frame, size: int) -> Callable[[], Glimpse]:
-        return lambda: Glimpse(frame=faces.crop(frame, self.box, size=size))
+    def _scenes(self) -> Iterator[tuple[Frame, int]]:
+        """Cropped frames with their scenes, decoded and cropped while the model computes."""
+        placed = self.squares.place(self._wholes())
+        with Ahead((faces.crop(frame, box, size=self.size), scene) for frame, box, scene in placed) as frames:
+            try:
+                yield from frames
+            finally:
+                self._waits.append(frames.waited)
 
 
 def crop_clip(clip: media.Clip, config: ModelConfig, options: AnimateOptions) -> CroppedClip:
-    """A driving clip as the model sees it: one steady square.
+    """A driving clip as the model sees it.
 
     Args:
         clip: The whole frames.
@@ -128,34 +132,9 @@ def crop_clip(clip: media.Clip, config: ModelConfig, options: AnimateOptions) ->
     Raises:
         FaceNotFoundError: A face was insisted on and not found.
     """
-    (box,) = steady_squares(clip, options.driving_box, options.driving_face, config, options, what="driving")
-    return CroppedClip(clip, box, config.picture_side(options.size))
+    return CroppedClip(clip, scene_squares(clip, config, options), config.picture_side(options.size))
 
 
-def steady_squares(
-    clip: media.Clip, manual: Box | None, face: str | int, config: ModelConfig, options: AnimateOptions, *, what: str
-) -> list[Box]:
-    """The steady squares for a whole clip, or the one that is given by hand.
-
-    Args:
-        clip: The whole frames.
-        manual: The square by hand, or None.
-        face: Which face is wanted, as for ``faces.choose_clip_squares``.
-        config: The model's.
-        options: What is asked for.
-        what: "source" or "driving", for messages.
-
-    Raises:
-        FaceNotFoundError: A face was insisted on and not found.
-        InputError: The square by hand is far too large.
-    """
-    name = f"the {what} {clip.info.path.name}"
-    if manual is not None:
-        faces.check_reach(manual, clip.info.width, clip.info.height, name=name)
-        return [manual]
-    insisted = options.crop == "face" or face != "largest"
-    looked_for = insisted or (options.crop == "auto" and config.domain == "face")
-    samples = spread_frames(clip, BOX_SAMPLES if looked_for else 1)
-    return faces.choose_clip_squares(
-        samples, crop=options.crop, domain=config.domain, face=face, finder=options.finder, name=name
-    )
+def _glimpse(placed: Placed, size: int) -> Callable[[], Glimpse]:
+    frame, box, _ = placed
+    return lambda: Glimpse(frame=faces.crop(frame, box, size=size))

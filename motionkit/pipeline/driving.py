@@ -144,7 +144,9 @@ class _OpenTemplate:
 
     def timed(self, fps: Fraction, frames: int) -> _OpenTemplate:
         at = [int(number * self.fps / fps) % self.length for number in range(frames)]
-        return _OpenTemplate(replace(self.template, keypoints=self.template.keypoints[torch.tensor(at)], fps=fps))
+        scenes = None if self.template.scenes is None else [self.template.scenes[number] for number in at]
+        keypoints = self.template.keypoints[torch.tensor(at, dtype=torch.long)]
+        return _OpenTemplate(replace(self.template, keypoints=keypoints, scenes=scenes, fps=fps))
 
     def first_picture(self) -> None:
         return None

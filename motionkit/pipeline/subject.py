@@ -11,7 +11,8 @@ from motionkit import faces, media
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError
 from motionkit.frames import Frame
-from motionkit.pipeline.clips import CroppedClip, steady_squares
+from motionkit.pipeline.clips import CroppedClip
+from motionkit.pipeline.squares import SceneSquares, steady_squares
 from motionkit.structures import Box
 
 __all__ = ["Subject", "open_source"]
@@ -38,7 +39,7 @@ class Subject:
         if self.picture is not None:
             return faces.crop(self.picture, box, size=self.size)
         assert self.clip is not None
-        return CroppedClip(self.clip, box, self.size)
+        return CroppedClip(self.clip, SceneSquares(box), self.size)
 
     def first_picture(self) -> Frame:
         """The first whole frame."""
@@ -93,6 +94,4 @@ def open_source(
         )
         return Subject(boxes, size, picture=picture)
     clip = media.open_clip(source, fps=fps)
-    return Subject(
-        steady_squares(clip, options.source_box, options.face, config, options, what="source"), size, clip=clip
-    )
+    return Subject(steady_squares(clip, config, options, what="source"), size, clip=clip)

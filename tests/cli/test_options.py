@@ -18,8 +18,8 @@ def parsed(*arguments: str) -> AnimateOptions:
 
 def test_each_flag_sets_its_option() -> None:
     motion = "--strength 1.5 --gain 0=0.5 --gain mouth=2 --smoothing 0.3 --motion-limit 0 --reference 4 --absolute"
-    crop = "--no-adapt-scale --crop centre --source-box 1,2,33,34,-30.5 --driving-box=-4,0,60,64"
-    face = "--face all --paste-back --finder cascade"
+    crop = "--no-adapt-scale --crop face --source-box 1,2,33,34,-30.5 --driving-box=-4,0,60,64"
+    face = "--face all --driving-face 2 --paste-back --finder cascade"
     result = "--size 64 --batch-size 3 --audio none --no-label --overlay flow --overlay keypoints"
     assert parsed(*f"{motion} {crop} {face} {result}".split()) == AnimateOptions(
         strength=1.5,
@@ -29,10 +29,11 @@ def test_each_flag_sets_its_option() -> None:
         reference=4,
         relative=False,
         adapt_scale=False,
-        crop="centre",
+        crop="face",
         source_box=Box(1, 2, 33, 34, roll=-30.5),
         driving_box=Box(-4, 0, 60, 64),
         face="all",
+        driving_face=2,
         paste_back=True,
         finder="cascade",
         size=64,
