@@ -33,6 +33,7 @@ MARGIN = 16
 SMALL = 0.2
 # A logit above which a find gets a second look, and above which the second look makes it a face.
 LIKELY, SURE = -1.0, 0.75
+RIVAL = 2.0  # logits below the best at its place within which a find of another roll may be the right one
 LOOK_SIDE, LOOK_PER_FACE = 96, 1.8  # the second look's square, in pixels and in widths of the network's box
 MOST = 64  # second looks at a picture
 SAME = 0.5  # finds whose centres are nearer than this share of the larger one show one face
@@ -170,13 +171,18 @@ def _near(one: _Find, other: _Find) -> bool:
 def _confirmed(copies: list[Image.Image], finds: list[_Find], longest: int) -> list[_Find]:
     """The finds that a second look, turned upright, shows to be faces; as that look sees them.
 
-    Of finds at one place that disagree on the roll, the others get their look only where the best is no face.
+    Of finds at one place that disagree on the roll, those far below the best get a look only where that is no face.
     """
     best: list[_Find] = []
+    rivals: list[_Find] = []
     others: list[_Find] = []
     for find in sorted(finds, key=lambda find: -find.score):
-        (others if any(_near(find, one) for one in best) else best).append(find)
-    faces = _seen_again(copies, best, longest)
+        above = next((one for one in best if _near(find, one)), None)
+        if above is None:
+            best.append(find)
+        else:
+            (rivals if find.score > above.score - RIVAL else others).append(find)
+    faces = _seen_again(copies, best + rivals, longest)
     faces += _seen_again(copies, [find for find in others if not any(_near(find, face) for face in faces)], longest)
     return _merged(faces, turns=False)
 

@@ -33,6 +33,7 @@ UPRIGHT = 10
 BLIND = 0.8
 # Two boxes that overlap by more than this share of the smaller one show the same face.
 SAME_FACE = 0.4
+ALIKE = 0.7  # the widths of two finders' boxes of one face, the smaller to the larger, differ less than that
 
 
 def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> list[Box]:
@@ -83,7 +84,7 @@ def _both(image: Frame, smallest: float) -> list[Box]:
 
 def _same(one: Box, other: Box) -> bool:
     """Whether two finders' boxes show one face: a small face in front of a large one is another."""
-    return overlap(one, other) > SAME_FACE and 0.5 < one.width / other.width < 2
+    return overlap(one, other) > SAME_FACE and ALIKE < one.width / other.width < 1 / ALIKE
 
 
 def _blazeface(image: Frame, smallest: float) -> list[Box]:

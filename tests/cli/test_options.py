@@ -9,6 +9,7 @@ import pytest
 from motionkit.cli import animation
 from motionkit.cli.main import main, make_parser
 from motionkit.config import AnimateOptions
+from motionkit.errors import InputError
 from motionkit.structures import Box
 
 
@@ -55,3 +56,15 @@ def test_help_covers_every_option(capsys: pytest.CaptureFixture[str]) -> None:
              "label": "no-label", "overlays": "overlay"}  # fmt: skip
     for field in fields(AnimateOptions):
         assert f"--{flags.get(field.name, field.name).replace('_', '-')}" in text
+
+
+def test_drivings_are_named_in_one_way() -> None:
+    def drivings(*arguments: str) -> list[str]:
+        return animation._drivings(make_parser().parse_args(["animate", "a.png", *arguments]))
+
+    assert drivings("b.mp4") == ["b.mp4"]
+    assert drivings("--driving", "b.mp4", "--driving", "c.mp4", "--face", "all") == ["b.mp4", "c.mp4"]
+    with pytest.raises(InputError, match="There is no driving; expected SOURCE DRIVING"):
+        drivings()
+    with pytest.raises(InputError, match=r"named in two ways; got b\.mp4 and --driving"):
+        drivings("b.mp4", "--driving", "c.mp4")
