@@ -124,3 +124,10 @@ def test_the_second_look_decides_between_two_rolls(monkeypatch: pytest.MonkeyPat
     (face,) = detection._confirmed([], [find(1.62, 1), find(1.75, 172), find(-1.0, 90)], 512)
     assert face.roll == pytest.approx(-6)
     assert looks == [[1.75, 1.62], []], "one far below is not looked at again where another is a face"
+
+
+@pytest.mark.parametrize("shape", [(61, 90), (2, 40), (1, 7), (9, 8)])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_shrinking_in_halves_is_shrinking(shape: tuple[int, int], factor: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    assert np.array_equal(detection._reduced(picture, factor), np.asarray(Image.fromarray(picture).reduce(factor)))
