@@ -74,10 +74,8 @@ def animate_file(
         Sinks(output, collage, still, driving=opened, subject=subject, options=options) as sinks,
         Meter(opened.length, progress, cancel) as meter,
     ):
-        runs = [
-            moments(subject.squares(box), drive, model=model, options=options)
-            for box, drive in zip(subject.boxes, cycle(drives), strict=False)
-        ]
+        pairs = zip(subject.boxes, cycle(drives), strict=False)
+        runs = [moments(subject.squares(box), drive, model=model, options=options) for box, drive in pairs]
         _write(runs, subject, options, sinks, meter)
     return AnimationResult(
         path=Path(output),
