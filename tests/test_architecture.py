@@ -79,7 +79,7 @@ INSIDE = {
         "squares panels",
         "clips",
         "driving subject",
-        "outputs",
+        "drivers outputs",
         "run inspection",
         "__init__",
     ],

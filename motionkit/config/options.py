@@ -51,10 +51,11 @@ class AnimateOptions:
             "centre" is the centred square; "none" uses the whole picture, which must be square.
         source_box: The square of the source to animate, in pixels; overrides ``crop``.
         driving_box: The square of the driving frames to read, in pixels; overrides ``crop``.
-        face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
-        finder: How faces are found, one of ``FINDERS``: "cascade" upright ones only; "blazeface" at any turn; "auto" is
-            the cascade and, where it finds none, BlazeFace; "mtcnn" needs facenet-pytorch.
-        paste_back: Blend the animated square into the full source picture.
+        face: Which face of the source: "largest", an index from the left, or "all", pasted back into the whole.
+        driving_face: Which face of the driving clip: "largest", or an index from the left.
+        finder: How faces are found, one of ``FINDERS``: "cascade" upright ones only; "blazeface" at any turn; "auto" by
+            both; "mtcnn" needs facenet-pytorch.
+        paste_back: Blend the animated square into the full source picture; always so with ``face="all"``.
         audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none";
             any other text, and any Path, is a file with sound, used from its start to the result's end.
         audio_track: Which of the file's audio tracks, from 0; None is the one marked as the default, else the first.
@@ -79,6 +80,7 @@ class AnimateOptions:
     source_box: Box | None = None
     driving_box: Box | None = None
     face: Literal["largest", "all"] | int = "largest"
+    driving_face: Literal["largest"] | int = "largest"
     finder: Literal["auto", "blazeface", "cascade", "mtcnn"] = "auto"
     paste_back: bool = False
     audio: str | Path = "auto"
@@ -98,6 +100,11 @@ class AnimateOptions:
         _check_audio(self.audio)
         check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         check_choice("face", self.face, ("largest", "all"), or_index=True)
+        check_choice("driving_face", self.driving_face, ("largest",), or_index=True)
+        for name in ("face", "driving_face"):
+            if self.crop in ("centre", "none") and getattr(self, name) != "largest":
+                got = f"{name}={getattr(self, name)!r}"
+                raise InputError(f'With crop="{self.crop}" no face is looked for', got=got, todo='Set crop="auto"')
         check_choice("finder", self.finder, FINDERS)
         for overlay in self.overlays:
             check_choice("overlay", overlay, OVERLAYS)
@@ -107,6 +114,11 @@ class AnimateOptions:
             check_whole("size", self.size, *SIZE_RANGE)
         for name in ("source_box", "driving_box"):
             check_box(name, getattr(self, name))
+
+    @property
+    def pasted(self) -> bool:
+        """Whether results go back into the whole picture: several faces make one picture in no other way."""
+        return self.paste_back or self.face == "all"
 
     def replace(self, **changes: Any) -> AnimateOptions:
         """Return a copy with some fields changed, checked again.
