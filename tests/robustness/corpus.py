@@ -1,0 +1,11 @@
+"""All faults, category by category."""
+
+from __future__ import annotations
+
+from tests.robustness.containers import CONTAINERS
+from tests.robustness.fault import Category, Fault
+
+__all__ = ["CATEGORIES", "FAULTS"]
+
+CATEGORIES: list[Category] = [CONTAINERS]
+FAULTS: list[Fault] = [fault for category in CATEGORIES for fault in category.faults]
