@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from tests.robustness.clocks import CLOCKS
 from tests.robustness.containers import CONTAINERS
 from tests.robustness.fault import Category, Fault
+from tests.robustness.geometry import GEOMETRY
 
 __all__ = ["CATEGORIES", "FAULTS"]
 
-CATEGORIES: list[Category] = [CONTAINERS]
+CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS]
 FAULTS: list[Fault] = [fault for category in CATEGORIES for fault in category.faults]
