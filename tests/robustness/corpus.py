@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from tests.robustness.clocks import CLOCKS
 from tests.robustness.containers import CONTAINERS
+from tests.robustness.damage import DAMAGE
 from tests.robustness.fault import Category, Fault
 from tests.robustness.geometry import GEOMETRY
 
 __all__ = ["CATEGORIES", "FAULTS"]
 
-CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS]
+CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS, DAMAGE]
 FAULTS: list[Fault] = [fault for category in CATEGORIES for fault in category.faults]

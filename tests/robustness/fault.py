@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from motionkit import errors
 from motionkit.errors import MotionkitError
 
 __all__ = ["Call", "Category", "Fault", "Place", "Refused", "UsageError", "Works"]
@@ -41,17 +42,19 @@ class Works:
     Attributes:
         check: Called with what the call returned; raises AssertionError unless the result is as it has to be.
         warns: Patterns, one for each warning that the user gets; there is no other.
+        may_warn: Patterns of warnings that the user may get too.
         leaves: Names below the place that are there afterwards and were not before.
     """
 
     check: Callable[[Any], None]
     warns: tuple[str, ...] = ()
+    may_warn: tuple[str, ...] = ()
     leaves: tuple[str, ...] = ()
 
     def judge_warnings(self, warnings: Sequence[str]) -> None:
         """Raise AssertionError unless the warnings are those that were expected."""
         for text in warnings:
-            assert any(re.search(pattern, text) for pattern in self.warns), f"unexpected warning: {text}"
+            assert any(re.search(pattern, text) for pattern in (*self.warns, *self.may_warn)), f"unexpected warning: {text}"
         for pattern in self.warns:
             assert any(re.search(pattern, text) for text in warnings), f"no warning {pattern!r} among {warnings}"
 
@@ -73,7 +76,8 @@ class Refused:
     def judge(self, error: MotionkitError) -> None:
         """Raise AssertionError unless this is the error, in one line of what, got, expected and what to do."""
         text = str(error)
-        assert type(error) is self.error, f"{type(error).__name__} instead of {self.error.__name__}: {text}"
+        family = next(kind for kind in type(error).__mro__ if kind is UsageError or kind.__name__ in errors.__all__)
+        assert family is self.error, f"{family.__name__} instead of {self.error.__name__}: {text}"
         assert len(text.splitlines()) == 1 and text.isprintable(), f"not one line: {text!r}"
         assert len(text) <= LINE, f"{len(text)} characters: {text[:200]}"
         assert self.names in text, f"{self.names!r} is not named: {text}"

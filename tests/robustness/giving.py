@@ -232,7 +232,7 @@ def shows(
         if seen.result is not None and sound is not None:
             assert seen.result.info.has_audio == sound, f"sound of the result: {seen.result.info.has_audio}"
 
-    return Works(check, tuple(warns), tuple(leaves))
+    return Works(check, tuple(warns), leaves=tuple(leaves))
 
 
 def _check_colours(frame: np.ndarray, colours: Sequence[Sequence[int]], within: int) -> None:
