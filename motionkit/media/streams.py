@@ -194,7 +194,11 @@ def rate_of(container: InputContainer, stream: VideoStream) -> Fraction:
     """Frames a second, as exact as the container stores it."""
     if container.format.name == "gif" and stream.frames and stream.duration:
         # FFmpeg averages the first few delays alone, which are whole hundredths of a second.
-        return _plausible([stream.frames / (stream.duration * clock_of(stream))])
+        seconds = stream.duration * clock_of(stream)
+        steady = stream.guessed_rate
+        if steady and (stream.frames - 1) / seconds == steady:  # a first frame without a delay is not counted
+            return _plausible([steady])
+        return _plausible([stream.frames / seconds])
     return _plausible([stream.average_rate, stream.guessed_rate, stream.base_rate])
 
 
