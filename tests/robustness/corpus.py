@@ -7,8 +7,9 @@ from tests.robustness.containers import CONTAINERS
 from tests.robustness.damage import DAMAGE
 from tests.robustness.fault import Category, Fault
 from tests.robustness.geometry import GEOMETRY
+from tests.robustness.pictures import PICTURES
 
 __all__ = ["CATEGORIES", "FAULTS"]
 
-CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS, DAMAGE]
+CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS, DAMAGE, PICTURES]
 FAULTS: list[Fault] = [fault for category in CATEGORIES for fault in category.faults]
