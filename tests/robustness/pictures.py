@@ -123,10 +123,12 @@ for orientation, size, quarters in [
 SIX = Image.Exif()
 SIX[0x0112] = 6
 for file, options, needs in [
-    ("a.png", {}, None), ("a.webp", LOSSLESS, None), ("a.tif", {}, None), ("a.avif", {"quality": 100}, has_avif), ("a.heic", {"quality": 100}, has_heif),
+    ("a.png", {}, None), ("a.webp", LOSSLESS, None), ("a.tif", {}, None), ("a.avif", {"quality": 100}, has_avif),
 ]:  # fmt: skip
     make = saved(file, plain, exif=SIX, **options)
     add(f"EXIF orientation in {file[2:]}", make, shows(1, (48, 64), colours=(C, A, D, B)), **({"needs": needs} if needs else {}))
+# HEIF turns a picture by properties of its own and takes EXIF for a note.
+add("EXIF orientation in HEIC", saved("a.heic", plain, exif=SIX, quality=100), shows(1, (64, 48), colours=CORNERS), needs=has_heif)
 
 # Sizes.
 for width, height in [(1, 1), (1, 64), (64, 1), (3, 2), (3000, 4), (4, 3000), (2001, 1501)]:
@@ -186,6 +188,8 @@ for name, file, options, outcome, needs in [
     ("GIF without delays", "a.gif", {"loop": 0}, shows(6, fps=10, numbers=range(6)), None),
 ]:  # fmt: skip
     add(name, animated(file, **options), outcome, **({"needs": needs} if needs else {}))  # type: ignore[arg-type]
+TURNED = {**STEADY, **LOSSLESS, "exif": SIX}
+add("animated WebP, turned by EXIF", animated("a.webp", **TURNED), shows(6, (48, 64), fps=25))
 
 
 def gif(*parts: tuple[int, int, int, int, int, int], size: tuple[int, int] = (64, 48), clear: bool = False) -> bytes:
