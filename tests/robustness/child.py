@@ -27,6 +27,7 @@ from tests.robustness.snapshots import differences, snapshot
 
 __all__ = ["main", "try_fault"]
 
+STRANGE = " of another package: "  # marks warnings that are not motionkit's
 SPARE = 4 << 30  # bytes of addresses beyond those in use: what asks for more ends with an error, not with the machine
 
 
@@ -75,6 +76,8 @@ def _judged(fault: Fault, call: Call, heard: list[str]) -> str:
         fault.outcome.judge_warnings(heard)
         fault.outcome.check(result)
         return "result"
+    strangers = [text for text in heard if STRANGE in text]
+    assert not strangers, f"a warning that no user can act on: {strangers}"
     return fault.outcome.error.__name__
 
 
@@ -86,7 +89,7 @@ def _for_users(caught: list[warnings.WarningMessage]) -> list[str]:
         if issubclass(warning.category, MotionkitWarning):
             texts.append(str(warning.message))
         elif not issubclass(warning.category, unseen):
-            texts.append(f"{warning.category.__name__} of {warning.filename}:{warning.lineno}: {warning.message}")
+            texts.append(f"{warning.category.__name__}{STRANGE}{warning.filename}:{warning.lineno}: {warning.message}")
     return texts
 
 

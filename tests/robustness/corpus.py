@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.robustness.checkpoints import CHECKPOINTS
 from tests.robustness.clocks import CLOCKS
 from tests.robustness.containers import CONTAINERS
 from tests.robustness.damage import DAMAGE
@@ -11,5 +12,5 @@ from tests.robustness.pictures import PICTURES
 
 __all__ = ["CATEGORIES", "FAULTS"]
 
-CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS, DAMAGE, PICTURES]
+CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS, DAMAGE, PICTURES, CHECKPOINTS]
 FAULTS: list[Fault] = [fault for category in CATEGORIES for fault in category.faults]
