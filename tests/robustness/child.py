@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from motionkit.errors import MotionkitError, MotionkitWarning
-from tests.robustness.fault import Call, Fault, Place, Refused, Works
+from tests.robustness.fault import NOTHING, Call, Fault, Place, Refused, Skipped, Works
 from tests.robustness.snapshots import differences, snapshot
 
 __all__ = ["main", "try_fault"]
@@ -38,14 +38,19 @@ def try_fault(fault: Fault, root: Path, tell: Any = lambda _: None) -> dict[str,
     for folder in (place.given, place.out, temporary):
         folder.mkdir()
     with _inside(place.given, temporary):
-        call = fault.make(place)
+        try:
+            call = fault.make(place)
+        except Skipped as reason:
+            return {"problem": None, "outcome": "skipped", **NOTHING, "skipped": str(reason)}
         before = snapshot(root)
         tell({"made": True})
         started, memory = time.monotonic(), _Memory()
         heard: list[str] = []
+        problem = skipped = None
         try:
             outcome = _judged(fault, call, heard)
-            problem = None
+        except Skipped as reason:
+            outcome, skipped = "skipped", str(reason)
         except AssertionError as error:
             outcome, problem = "wrong", f"{error}" or traceback.format_exc()
         except BaseException:
@@ -53,7 +58,7 @@ def try_fault(fault: Fault, root: Path, tell: Any = lambda _: None) -> dict[str,
         seconds, megabytes = time.monotonic() - started, memory.grown()
         leaves = set(fault.outcome.leaves) if isinstance(fault.outcome, Works) else set()
         problem = problem or _bounds_broken(fault, seconds, megabytes) or differences(before, snapshot(root), leaves)
-    return {"problem": problem, "outcome": outcome, "seconds": seconds, "megabytes": megabytes, "warnings": heard}
+    return {"problem": problem, "outcome": outcome, "seconds": seconds, "megabytes": megabytes, "skipped": skipped}
 
 
 def _judged(fault: Fault, call: Call, heard: list[str]) -> str:
@@ -169,7 +174,7 @@ def main() -> None:
         try:
             tell(try_fault(faults[json.loads(line)], root, tell))
         except BaseException:  # the fault could not be made
-            tell({"problem": traceback.format_exc(), "outcome": "not made", "seconds": 0, "megabytes": 0})
+            tell({"problem": traceback.format_exc(), "outcome": "not made", **NOTHING})
         finally:
             shutil.rmtree(root, ignore_errors=True)
 

@@ -11,11 +11,19 @@ from typing import Any
 from motionkit import errors
 from motionkit.errors import MotionkitError
 
-__all__ = ["Call", "Category", "Fault", "Place", "Refused", "UsageError", "Works"]
+__all__ = ["Call", "Category", "Fault", "NOTHING", "Place", "Refused", "Skipped", "UsageError", "Works"]
 
 Call = Callable[[], Any]
 """Gives what was made to motionkit; returns what came of it, or raises."""
 LINE = 700  # characters that one line for a user may have
+
+
+NOTHING = {"seconds": 0.0, "megabytes": 0.0, "skipped": None}
+"""What is said of a fault that was not tried."""
+
+
+class Skipped(Exception):
+    """A fault cannot be made here; says why."""
 
 
 class UsageError(MotionkitError):

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
-from tests.robustness.fault import Fault
+from tests.robustness.fault import NOTHING, Fault
 from tests.support.places import ROOT
 
 __all__ = ["Runner"]
@@ -73,7 +73,7 @@ class Runner:
             problem = f"the process died with status {self.child.wait()} {when}"
         self.close()
         said = self.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        return {"problem": f"{problem}\n{said}", "outcome": "hang or crash", "seconds": seconds, "megabytes": 0}
+        return {"problem": f"{problem}\n{said}", "outcome": "hang or crash", **NOTHING}
 
 
 def _listen(stream: IO[str] | None, answers: queue.Queue[dict[str, Any] | None]) -> None:
