@@ -119,6 +119,9 @@ class ModelConfig:
                 got=f"{len(self.keypoint_names)} names",
                 expected=f"{self.num_kp}",
             )
+        if len(set(self.keypoint_names)) < len(self.keypoint_names):
+            twice = next(name for name in self.keypoint_names if self.keypoint_names.count(name) > 1)
+            raise ConfigError("Two keypoints have one name", got=shown(twice), expected="a name for each")
         for group, names in self.keypoint_groups.items():
             if unknown := set(names) - set(self.keypoint_names):
                 raise ConfigError(f"Group {group!r} names unknown keypoints", got=", ".join(sorted(unknown)))

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from motionkit.config.checks import check_box, check_choice, check_number, check_whole, shown
+from motionkit.config.checks import check_box, check_choice, check_flag, check_number, check_whole, shown
 from motionkit.config.models import MAX_SIDE
+from motionkit.errors import InputError
 from motionkit.structures import Box
 
 __all__ = ["AUDIO", "FINDERS", "GAIN_RANGE", "LOST", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
@@ -17,6 +18,7 @@ GAIN_RANGE = (0.0, 4.0)
 SMOOTHING_RANGE = (0.0, 1.0)
 SIZE_RANGE = (16, MAX_SIDE)
 BATCH_RANGE = (1, 4096)
+MAX_TRACK = 1000
 AUDIO = ("auto", "driving", "source", "none")
 LOST = ("hold", "source", "follow")
 FINDERS = ("auto", "blazeface", "cascade", "mtcnn")
@@ -86,8 +88,12 @@ class AnimateOptions:
     def __post_init__(self) -> None:
         check_number("strength", self.strength, *STRENGTH_RANGE)
         check_number("smoothing", self.smoothing, *SMOOTHING_RANGE)
-        for name, gain in self.gains.items():
-            check_number(f"gain of {shown(name)}", gain, *GAIN_RANGE)
+        if not isinstance(self.gains, Mapping):
+            raise InputError("gains are no mapping", got=shown(self.gains), expected="such as {'mouth': 1.5}")
+        for part, gain in self.gains.items():
+            if isinstance(part, bool) or not isinstance(part, (str, int)):
+                raise InputError("A gain is for no keypoint", got=shown(part), expected="an index or a name")
+            check_number(f"gain of {shown(part)}", gain, *GAIN_RANGE)
         if self.motion_limit is not None:
             check_number("motion_limit", self.motion_limit, 0, 1000, above=True)
         check_choice("reference", self.reference, ("first", "best"), or_index=True)
@@ -96,12 +102,18 @@ class AnimateOptions:
         check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         check_choice("face", self.face, ("largest", "all"), or_index=True)
         check_choice("finder", self.finder, FINDERS)
+        if not isinstance(self.overlays, (list, tuple)):
+            raise InputError("overlays are no list", got=shown(self.overlays), expected=f"some of {', '.join(OVERLAYS)}")
         for overlay in self.overlays:
             check_choice("overlay", overlay, OVERLAYS)
         if self.batch_size is not None:
             check_whole("batch_size", self.batch_size, *BATCH_RANGE)
         if self.size is not None:
             check_whole("size", self.size, *SIZE_RANGE)
+        if self.audio_track is not None:
+            check_whole("audio_track", self.audio_track, 0, MAX_TRACK)
+        for name in ("relative", "adapt_scale", "paste_back", "label"):
+            check_flag(name, getattr(self, name))
         for name in ("source_box", "driving_box"):
             check_box(name, getattr(self, name))
 

@@ -152,7 +152,7 @@ def choose_square(
         FaceNotFoundError: A face, or all of them, was insisted on and none was found, or there is none of this index.
         InputError: "none", and the picture is not square.
     """
-    plain = _plain_square(image, crop, domain)
+    plain = _plain_square(image, crop, domain, name)
     if plain is not None:
         return [plain]
     found = find_faces(image, finder=finder)
@@ -184,7 +184,7 @@ def choose_clip_square(
         FaceNotFoundError: A face was insisted on, and none was found.
         InputError: "none", and the frames are not square.
     """
-    plain = _plain_square(frames[0], crop, domain)
+    plain = _plain_square(frames[0], crop, domain, name)
     if plain is not None:
         return plain
     height, width = frames[0].shape[:2]
@@ -194,14 +194,14 @@ def choose_clip_square(
     return held_inside(steady, width, height)
 
 
-def _plain_square(image: Frame, crop: str, domain: str) -> Box | None:
+def _plain_square(image: Frame, crop: str, domain: str, name: str) -> Box | None:
     """The square where no face is looked for, else None."""
     height, width = image.shape[:2]
     if crop == "none":
         if width != height:
             raise InputError(
                 'crop="none" takes the whole picture, which must be square',
-                got=f"{width}x{height} pixels",
+                got=f"{width}x{height} pixels{_in(name)}",
                 todo='Set crop="centre", or give a box',
             )
         return Box(0, 0, width, height)

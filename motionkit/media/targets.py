@@ -6,6 +6,7 @@ import glob
 import os
 from pathlib import Path
 
+from motionkit.config.checks import check_path
 from motionkit.errors import InputError, MediaError
 from motionkit.media.files import check_no_address
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -27,7 +28,7 @@ def check_target(path: str | Path, *inputs: str | Path, any_suffix: bool = False
             an unknown kind, or its name is none or too long.
         MediaError: Its folder is not there or cannot be written to.
     """
-    target = Path(path)
+    target = check_path("target", path)
     check_no_address(path)
     if any(_same(target, Path(other)) for other in inputs):
         raise InputError("The target would overwrite an input", got=str(path), todo="Give the output another name")

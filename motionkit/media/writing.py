@@ -18,7 +18,7 @@ import numpy as np
 
 from motionkit.config.bounds import SIDE
 from motionkit.errors import InputError, MediaError, MotionkitWarning
-from motionkit.frames import Frame
+from motionkit.frames import Frame, check_frame
 from motionkit.media.audio import AudioFeed
 from motionkit.media.clip import Clip
 from motionkit.media.colour import BT709
@@ -27,6 +27,7 @@ from motionkit.media.images import write_image
 from motionkit.media.streams import audio_stream, is_damage, open_container
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from motionkit.media.targets import check_target, explain, part_name
+from motionkit.media.timing import as_rate
 from motionkit.wholefile import replace
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class VideoWriter:
         inputs: Files that must not be overwritten.
 
     Raises:
-        InputError: The target is an input, a picture, a device, or of an unknown kind; there is no such audio track.
+        InputError: The target is an input, a picture, a device, or of an unknown kind; there is no such audio track; the
+            rate is impossible.
         MediaError: Its folder is not there or cannot be written to.
     """
 
@@ -75,7 +77,10 @@ class VideoWriter:
                 "A clip cannot be a single picture", got=self.target.name, expected=" ".join(VIDEO_SUFFIXES)
             )
         self.part = part_name(self.target)
-        self.fps, self.metadata = fps, dict(metadata or {})
+        rate = as_rate(fps)
+        if rate is None:
+            raise InputError("A clip needs a frame rate", got="None", expected="such as 25 or Fraction(30000, 1001)")
+        self.fps, self.metadata = rate, dict(metadata or {})
         self.audio = None if audio is None else _Sound.of(audio, audio_track)
         self.count = 0
         self.shape: tuple[int, ...] | None = None
@@ -91,9 +96,10 @@ class VideoWriter:
             frame: H W 3 uint8 RGB, of the first one's size.
 
         Raises:
-            InputError: It has another size, or sides above ``bounds.SIDE``.
+            InputError: It is none, has another size, or sides above ``bounds.SIDE``.
             MediaError: The file cannot be written, for instance because the disk is full.
         """
+        check_frame(frame, what=f"frame {self.count} of {self.target.name}")
         if self.shape is None:
             self.shape = frame.shape
             if max(self.shape[:2]) > SIDE:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from motionkit import media
 from motionkit.animation.driving import Driving
 from motionkit.config import AnimateOptions
+from motionkit.config.checks import shown
 from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
@@ -157,6 +158,9 @@ def open_driving(
     Raises:
         InputError, MediaError, TemplateError: It cannot be used.
     """
+    if not hasattr(driving, "seen"):
+        expected = "a path, a clip or a motion template"
+        raise InputError("This cannot be a driving", got=shown(driving), expected=expected)
     return driving  # type: ignore[return-value]  # opened before
 
 

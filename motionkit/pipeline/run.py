@@ -11,6 +11,7 @@ from motionkit import media
 from motionkit.animation.moments import Moment, moments
 from motionkit.animation.overlap import Behind
 from motionkit.config import AnimateOptions
+from motionkit.config.checks import check_path
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
@@ -63,7 +64,7 @@ def animate_file(
     if options.face == "all" and not options.paste_back:
         raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
     opened = open_driving(driving, beside=source)
-    inputs = [Path(source), *([] if opened.path is None else [opened.path])]
+    inputs = [check_path("source", source), *([] if opened.path is None else [opened.path])]
     check_targets((output, collage), still, inputs)
     subject = open_source(source, model.config, options, fps=opened.fps)
     drive = opened.seen(model, options)

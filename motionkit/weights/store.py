@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from motionkit.config import PUBLISHED, ModelConfig
+from motionkit.config.checks import check_path
 from motionkit.errors import WeightsError
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
@@ -79,7 +80,7 @@ def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progres
     """
     if str(name_or_path) in WEIGHTS:
         return fetch(str(name_or_path), allow_unverified=allow_unverified, progress=progress)
-    path = Path(name_or_path).expanduser()
+    path = check_path("model", name_or_path).expanduser()
     if path.is_file():
         return path
     if path.is_dir():
