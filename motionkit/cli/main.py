@@ -6,6 +6,7 @@ Exit status 0, 1 for a mistake that the user can mend (one line on stderr), 130 
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import signal
 import sys
@@ -26,6 +27,8 @@ FAMILIES = (animation, inspection, training, weights, bench)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a result's name may hold bytes that are no characters
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = make_parser()
     try:
         given = parser.parse_args(arguments)

@@ -88,12 +88,7 @@ class AnimateOptions:
     def __post_init__(self) -> None:
         check_number("strength", self.strength, *STRENGTH_RANGE)
         check_number("smoothing", self.smoothing, *SMOOTHING_RANGE)
-        if not isinstance(self.gains, Mapping):
-            raise InputError("gains are no mapping", got=shown(self.gains), expected="such as {'mouth': 1.5}")
-        for part, gain in self.gains.items():
-            if isinstance(part, bool) or not isinstance(part, (str, int)):
-                raise InputError("A gain is for no keypoint", got=shown(part), expected="an index or a name")
-            check_number(f"gain of {shown(part)}", gain, *GAIN_RANGE)
+        _check_gains(self.gains)
         if self.motion_limit is not None:
             check_number("motion_limit", self.motion_limit, 0, 1000, above=True)
         check_choice("reference", self.reference, ("first", "best"), or_index=True)
@@ -102,10 +97,7 @@ class AnimateOptions:
         check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         check_choice("face", self.face, ("largest", "all"), or_index=True)
         check_choice("finder", self.finder, FINDERS)
-        if not isinstance(self.overlays, (list, tuple)):
-            raise InputError("overlays are no list", got=shown(self.overlays), expected=f"some of {', '.join(OVERLAYS)}")
-        for overlay in self.overlays:
-            check_choice("overlay", overlay, OVERLAYS)
+        _check_overlays(self.overlays)
         if self.batch_size is not None:
             check_whole("batch_size", self.batch_size, *BATCH_RANGE)
         if self.size is not None:
@@ -127,3 +119,19 @@ class AnimateOptions:
             InputError: A value is out of its range, or not one of the choices.
         """
         return replace(self, **changes)
+
+
+def _check_gains(gains: Any) -> None:
+    if not isinstance(gains, Mapping):
+        raise InputError("gains are no mapping", got=shown(gains), expected="such as {'mouth': 1.5}")
+    for part, gain in gains.items():
+        if isinstance(part, bool) or not isinstance(part, (str, int)):
+            raise InputError("A gain is for no keypoint", got=shown(part), expected="an index or a name")
+        check_number(f"gain of {shown(part)}", gain, *GAIN_RANGE)
+
+
+def _check_overlays(overlays: Any) -> None:
+    if not isinstance(overlays, (list, tuple)):
+        raise InputError("overlays are no list", got=shown(overlays), expected=f"some of {', '.join(OVERLAYS)}")
+    for overlay in overlays:
+        check_choice("overlay", overlay, OVERLAYS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -73,11 +74,11 @@ def _pictures(path: str | Path) -> list[Path] | None:
     place = check_path("clip", path)
     check_no_address(path)
     try:
-        if place.is_dir():
+        if os.path.isdir(place):
             found = [
                 p for p in place.iterdir() if p.suffix.lower() in READ_IMAGE_SUFFIXES and not p.name.startswith(".")
             ]
-        elif any(c in str(path) for c in "*?[") and not place.exists():
+        elif any(c in str(path) for c in "*?[") and not os.path.exists(place):
             found = [Path(p) for p in glob.glob(str(path))]
         else:
             return None

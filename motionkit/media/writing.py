@@ -55,8 +55,8 @@ class VideoWriter:
         inputs: Files that must not be overwritten.
 
     Raises:
-        InputError: The target is an input, a picture, a device, or of an unknown kind; there is no such audio track; the
-            rate is impossible.
+        InputError: The target is an input, a picture, a device, or of an unknown kind; the rate is impossible; there is
+            no such audio track.
         MediaError: Its folder is not there or cannot be written to.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -178,7 +179,7 @@ def _(driving: MotionTemplate, **_: Any) -> OpenDriving:
 @open_driving.register(Path)
 def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> OpenDriving:
     path = Path(driving)
-    if path.is_file() and is_template(path):
+    if os.path.isfile(path) and is_template(path):
         if any(value is not None for value in cut.values()):
             raise InputError("A motion template cannot be cut", got=str(path), todo="Cut the clip before extract")
         return _OpenTemplate(load_template(path))

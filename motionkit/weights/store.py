@@ -81,9 +81,9 @@ def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progres
     if str(name_or_path) in WEIGHTS:
         return fetch(str(name_or_path), allow_unverified=allow_unverified, progress=progress)
     path = check_path("model", name_or_path).expanduser()
-    if path.is_file():
+    if os.path.isfile(path):
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         raise WeightsError(
             "A directory cannot be loaded", got=path, expected="a .pth.tar or .safetensors file, or a name"
         )
@@ -196,7 +196,7 @@ def convert(
     source, target = resolve(Path(source)), Path(target)
     if target.suffix != ".safetensors":
         raise WeightsError("Weights are converted to safetensors", got=target.name, expected="a name in .safetensors")
-    if target.exists() and target.samefile(source):
+    if os.path.exists(target) and target.samefile(source):
         raise WeightsError("Source and target are the same file", got=target)
     with _about(source):
         checkpoint = checkpoints.read(source)
