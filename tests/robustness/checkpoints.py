@@ -50,7 +50,9 @@ def used(name: str) -> Call:
     return call
 
 
-def torch_file(change: Callable[[Held], Any] = lambda held: held, name: str = FILE, **options: Any) -> Callable[[Place], Call]:
+def torch_file(
+    change: Callable[[Held], Any] = lambda held: held, name: str = FILE, **options: Any
+) -> Callable[[Place], Call]:
     """What a published file holds, changed, as torch saves it."""
 
     def make(place: Place) -> Call:
@@ -137,15 +139,27 @@ KEY = "first.conv.weight"
 add("the published kind", torch_file(**LEGACY), SMALL_ONE)
 add("the kind of newer PyTorch", torch_file(), SMALL_ONE)
 add("under another suffix", torch_file(name="model.pt"), SMALL_ONE)
-add("OrderedDicts, as DataParallel saves them", torch_file(lambda h: {k: OrderedDict(v) if k in ("generator", "kp_detector") else v for k, v in h.items()}), SMALL_ONE)
+add(
+    "OrderedDicts, as DataParallel saves them",
+    torch_file(lambda h: {k: OrderedDict(v) if k in ("generator", "kp_detector") else v for k, v in h.items()}),
+    SMALL_ONE,
+)
 add("names that begin with module.", torch_file(renamed(lambda key: f"module.{key}")), SMALL_ONE)
 add("no counters of batches, as PyTorch 0.4 saved", torch_file(lambda h: h.update({n: {k: v for k, v in h[n].items() if "num_batches" not in k} for n in ("generator", "kp_detector")})), SMALL_ONE)  # fmt: skip
-add("without optimiser and discriminator", torch_file(lambda h: {k: h[k] for k in ("generator", "kp_detector")}), SMALL_ONE)
+add(
+    "without optimiser and discriminator",
+    torch_file(lambda h: {k: h[k] for k in ("generator", "kp_detector")}),
+    SMALL_ONE,
+)
 add("float16", torch_file(each(torch.Tensor.half)), SMALL_ONE)
 add("bfloat16", torch_file(each(torch.Tensor.bfloat16)), SMALL_ONE)
 add("float64", torch_file(each(torch.Tensor.double)), SMALL_ONE)
 add("tensors that need gradients", torch_file(each(lambda v: v.clone().requires_grad_())), SMALL_ONE)
-add("tensors that are not contiguous", torch_file(each(lambda v: v.transpose(0, 1).contiguous().transpose(0, 1) if v.ndim > 1 else v)), SMALL_ONE)
+add(
+    "tensors that are not contiguous",
+    torch_file(each(lambda v: v.transpose(0, 1).contiguous().transpose(0, 1) if v.ndim > 1 else v)),
+    SMALL_ONE,
+)
 add("motionkit's own kind", safe_file(lambda _, __: None), loads("tiny", 3))
 
 HOLDS_NONE = r"holds no First Order Motion Model; got .*; expected generator and kp_detector state dicts"
@@ -315,7 +329,11 @@ for name, make, says in [
     ("keypoints below zero", stored(num_kp=-3), UNREADABLE),
     ("keypoints as a text", stored(num_kp="three"), UNREADABLE),
     ("a size that is no number", stored(size=float("nan")), UNREADABLE),
-    ("other keypoints than the tensors have", stored(num_kp=4), r"The weights do not fit the configuration 'tiny'; got keys"),
+    (
+        "other keypoints than the tensors have",
+        stored(num_kp=4),
+        r"The weights do not fit the configuration 'tiny'; got keys",
+    ),
 ]:
     add(f"a configuration of {name}", make, refused(says, "tiny" if "fit" in says else SAFE))
 
@@ -325,6 +343,14 @@ def fitted(place: Place) -> Call:
     return lambda: load_model(FILE, config=PUBLISHED["vox"], device="cpu")
 
 
-add("a configuration given that is another's", fitted, refused(r"The weights do not fit the configuration 'vox'; got keys", "'vox'"))
+add(
+    "a configuration given that is another's",
+    fitted,
+    refused(r"The weights do not fit the configuration 'vox'; got keys", "'vox'"),
+)
 add("a name that nothing has", lambda _: lambda: load_model("haeds", device="cpu"), refused(r"No weights of this name; got 'haeds'.*The nearest name is 'heads'", "'haeds'"))  # fmt: skip
-add("a file that is not there", lambda _: used("missing.pth.tar"), refused(r"No such weight file; got .*Check the path", "missing.pth.tar"))
+add(
+    "a file that is not there",
+    lambda _: used("missing.pth.tar"),
+    refused(r"No such weight file; got .*Check the path", "missing.pth.tar"),
+)

@@ -34,33 +34,64 @@ add("1000 frames a second", made(played("a.mkv"), "a.mkv", *H264, fps=1000), sho
 add("one frame in MP4", made(played("a.mp4"), "a.mp4", *H264, frames=1), shows(1, (64, 48), numbers=[0]))
 add("one frame in WebM", made(played("a.webm"), "a.webm", "-pix_fmt", "yuv420p", frames=1), shows(1, numbers=[0]))
 add("one frame in GIF", made(played("a.gif"), "a.gif", frames=1), shows(1, (64, 48), numbers=[0]))
-add("one frame with sound", made(played("a.mp4"), "a.mp4", *H264, frames=1, sound=True), shows(1, numbers=[0], sound=True))
+add(
+    "one frame with sound",
+    made(played("a.mp4"), "a.mp4", *H264, frames=1, sound=True),
+    shows(1, numbers=[0], sound=True),
+)
 add("two frames", made(played("a.mp4"), "a.mp4", *H264, frames=2), shows(2, fps=25, numbers=[0, 1]))
 
 # Variable rates: the clip is resampled to its average, and each frame is shown for its own time.
 add("a phone's clip whose rate wavers", at("N*0.04+0.008*mod(N\\,2)"), shows(8, numbers=range(8)))
-add("a screen recording that stands still for a second", at("N*0.04+if(gte(N\\,4)\\,1\\,0)", cut={"fps": 25}), shows(33))
+add(
+    "a screen recording that stands still for a second", at("N*0.04+if(gte(N\\,4)\\,1\\,0)", cut={"fps": 25}), shows(33)
+)
 add("a first frame that stays for half a second", at("N*0.04+if(gte(N\\,1)\\,0.5\\,0)", cut={"fps": 25}), shows(20, numbers=[0] * 13 + list(range(1, 8))))  # fmt: skip
 add("a rate that doubles midway", at("if(lt(N\\,4)\\,N*0.08\\,0.32+(N-4)*0.04)", cut={"fps": 25}), shows(12, numbers=[0, 0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7]))  # fmt: skip
 add("a wavering rate in Matroska", at("N*0.04+0.008*mod(N\\,2)", name="a.mkv"), shows(8, numbers=range(8)))
 add("two frames within a millisecond", at("N*0.04-if(eq(N\\,4)\\,0.039\\,0)", name="a.mkv"), shows((7, 8), fps=None))
-add("a still moment of a minute, asked for at 1 a second", at("N*0.04+if(gte(N\\,7)\\,60\\,0)", cut={"fps": 1}), shows((60, 62)))
+add(
+    "a still moment of a minute, asked for at 1 a second",
+    at("N*0.04+if(gte(N\\,7)\\,60\\,0)", cut={"fps": 1}),
+    shows((60, 62)),
+)
 LONG = "N*0.04+if(gte(N\\,7)\\,{}\\,0)"
-add("a still moment of an hour", at(LONG.format(3600), name="a.mkv"), Refused(MediaError, "a.mkv", r"is shown for too long; got 3600 s .*MOTIONKIT_GAP"))
+add(
+    "a still moment of an hour",
+    at(LONG.format(3600), name="a.mkv"),
+    Refused(MediaError, "a.mkv", r"is shown for too long; got 3600 s .*MOTIONKIT_GAP"),
+)
 add(
     "a last frame after 100 hours",
     at(LONG.format(360000), name="a.mkv", cut={"fps": 25}),
     Refused(MediaError, "a.mkv", r"(too long|too many frames); got .*Cut it with start and end"),
 )
-add("the same, cut before it", at(LONG.format(360000), name="a.mkv", cut={"fps": 25, "end": "0.2"}), shows(5, numbers=range(5)))
+add(
+    "the same, cut before it",
+    at(LONG.format(360000), name="a.mkv", cut={"fps": 25, "end": "0.2"}),
+    shows(5, numbers=range(5)),
+)
 
 # Clips that begin later than their container, in every container that can say so.
 for name in ("a.mp4", "a.mov", "a.mkv", "a.webm", "a.ts", "a.flv", "a.wmv", "a.ogv", "a.mpg"):
-    codec = {"webm": ("-c:v", "libvpx"), "wmv": ("-c:v", "wmv2"), "ogv": ("-c:v", "libtheora"), "mpg": ("-c:v", "mpeg2video")}
+    codec = {
+        "webm": ("-c:v", "libvpx"),
+        "wmv": ("-c:v", "wmv2"),
+        "ogv": ("-c:v", "libtheora"),
+        "mpg": ("-c:v", "mpeg2video"),
+    }
     options = (*codec.get(name[2:], H264), "-pix_fmt", "yuv420p", "-q:v", 5, "-output_ts_offset", 2)
     add(f"a beginning after 2 s in {name[2:]}", made(played(name), name, *options), shows(8, fps=25, numbers=range(8)))
-add("a clock that begins after a day", made(played("a.ts"), "a.ts", *H264, "-output_ts_offset", 86000), shows(8, numbers=range(8)))
-add("a clock that begins below zero", made(played("a.nut"), "a.nut", *H264, "-output_ts_offset", -1), shows(8, numbers=range(8)))
+add(
+    "a clock that begins after a day",
+    made(played("a.ts"), "a.ts", *H264, "-output_ts_offset", 86000),
+    shows(8, numbers=range(8)),
+)
+add(
+    "a clock that begins below zero",
+    made(played("a.nut"), "a.nut", *H264, "-output_ts_offset", -1),
+    shows(8, numbers=range(8)),
+)
 
 
 def trimmed(path: Path) -> None:
@@ -68,7 +99,11 @@ def trimmed(path: Path) -> None:
     edited(path, "-c", "copy", before=("-ss", 0.12))
 
 
-add("an edit list, as a phone's trim leaves it", made(played("a.mp4"), "a.mp4", *H264, then=trimmed), shows(5, numbers=range(3, 8)))
+add(
+    "an edit list, as a phone's trim leaves it",
+    made(played("a.mp4"), "a.mp4", *H264, then=trimmed),
+    shows(5, numbers=range(3, 8)),
+)
 add(
     "the same with sound",
     made(played("a.mov"), "a.mov", *H264, sound=True, then=trimmed),
@@ -139,7 +174,9 @@ def asked(*options: object) -> Callable[[Place], Call]:
     def make(place: Place) -> Call:
         film(place.given / "a.mp4", *H264)
         portrait(place.given)
-        return command("animate", "photo.png", "a.mp4", "-o", place.out / "r.mp4", "--model", tiny(place.out.parent), *options)(place)
+        return command(
+            "animate", "photo.png", "a.mp4", "-o", place.out / "r.mp4", "--model", tiny(place.out.parent), *options
+        )(place)
 
     return make
 
@@ -148,7 +185,9 @@ for option, text in [
     ("--fps", "1/0"), ("--fps", "nan"), ("--fps", "inf"), ("--fps", "25fps"), ("--fps", "1e400"), ("--fps", "９９" + "9" * 80),
     ("--start", "1e999999999"), ("--start", "0:10"), ("--start", "-inf"), ("--end", "soon"), ("--end", ""),
 ]:  # fmt: skip
-    add(f"{option} {text[:20]!r}", asked(f"{option}={text}"), Refused(UsageError, option, r"is not a number such as 25"))
+    add(
+        f"{option} {text[:20]!r}", asked(f"{option}={text}"), Refused(UsageError, option, r"is not a number such as 25")
+    )
 add("--start -1", asked("--start=-1"), Refused(InputError, "-1 s", r"The cut is impossible"))
 
 

@@ -72,12 +72,24 @@ for name, file, options, sound in WITH_NUMBERS:
     CONTAINERS.add(name, made(played(file), file, *options, sound=sound), outcome, needs=encoders(*codecs))
 CONTAINERS.add(
     "H.263 and AAC in an old phone's 3GP",
-    made(played("a.3gp"), "a.3gp", "-c:v", "h263", "-q:v", 3, "-c:a", "aac", sound=True, frames=numbered(8, (176, 144))),
+    made(
+        played("a.3gp"), "a.3gp", "-c:v", "h263", "-q:v", 3, "-c:a", "aac", sound=True, frames=numbered(8, (176, 144))
+    ),
     shows(8, numbers=range(8), sound=True),
 )
 CONTAINERS.add(
     "DNxHR in MOV",
-    made(played("a.mov"), "a.mov", "-c:v", "dnxhd", "-profile:v", "dnxhr_hq", "-pix_fmt", "yuv422p", frames=numbered(4, (256, 128))),
+    made(
+        played("a.mov"),
+        "a.mov",
+        "-c:v",
+        "dnxhd",
+        "-profile:v",
+        "dnxhr_hq",
+        "-pix_fmt",
+        "yuv422p",
+        frames=numbered(4, (256, 128)),
+    ),
     shows(4, (256, 128), numbers=range(4)),
 )
 # AVI has no place for a sound that begins early: the film waits for it by one frame.
@@ -88,7 +100,19 @@ CONTAINERS.add(
 )
 CONTAINERS.add(
     "DV of a tape",
-    made(played("a.dv"), "a.dv", "-c:v", "dvvideo", "-pix_fmt", "yuv420p", "-s", "720x576", "-r", 25, frames=[quartered()] * 3),
+    made(
+        played("a.dv"),
+        "a.dv",
+        "-c:v",
+        "dvvideo",
+        "-pix_fmt",
+        "yuv420p",
+        "-s",
+        "720x576",
+        "-r",
+        25,
+        frames=[quartered()] * 3,
+    ),
     shows(3, fps=25, colours=CORNERS, within=20),
 )
 for name, file, options in [
@@ -101,7 +125,17 @@ for name, file, options in [
     CONTAINERS.add(name, made(played(file), file, *options, frames=hole()), outcome)
 CONTAINERS.add(
     "VP9 with alpha beside it",
-    made(played("a.webm"), "a.webm", "-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-b:v", "1M", frames=[quartered(channels=4)] * 4),
+    made(
+        played("a.webm"),
+        "a.webm",
+        "-c:v",
+        "libvpx-vp9",
+        "-pix_fmt",
+        "yuva420p",
+        "-b:v",
+        "1M",
+        frames=[quartered(channels=4)] * 4,
+    ),
     shows(4, (64, 48), colours=CORNERS, within=20),
 )
 
@@ -187,7 +221,18 @@ add(
 )
 add(
     "two films in one file",
-    made(played("a.mkv"), "a.mkv", "-map", "0", "-map", "1:v", *H264, "-frames:v", 8, more=("-f", "lavfi", "-i", "color=s=32x32:r=25")),
+    made(
+        played("a.mkv"),
+        "a.mkv",
+        "-map",
+        "0",
+        "-map",
+        "1:v",
+        *H264,
+        "-frames:v",
+        8,
+        more=("-f", "lavfi", "-i", "color=s=32x32:r=25"),
+    ),
     NUMBERS,
 )
 add(
@@ -233,4 +278,8 @@ for name, file in [
     ("MP4 named JPEG", "a.jpg"), ("MP4 named PNG", "a.png"), ("MP4 named AVI", "a.avi"), ("MP4 named text", "a.txt"),
     ("MP4 without a suffix", "clip"), ("MP4 with a suffix in capitals", "A.MP4"),
 ]:  # fmt: skip
-    add(name, made(played(file), "b.mp4", *H264, then=lambda path, file=file: path.rename(path.with_name(file))), NUMBERS)
+    add(
+        name,
+        made(played(file), "b.mp4", *H264, then=lambda path, file=file: path.rename(path.with_name(file))),
+        NUMBERS,
+    )

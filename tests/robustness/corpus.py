@@ -9,6 +9,7 @@ from tests.robustness.damage import DAMAGE
 from tests.robustness.fault import Category, Fault
 from tests.robustness.geometry import GEOMETRY
 from tests.robustness.options import OPTIONS
+from tests.robustness.paths import PATHS
 from tests.robustness.pictures import PICTURES
 from tests.robustness.templates import TEMPLATES
 
@@ -16,7 +17,9 @@ __all__ = ["CATEGORIES", "FAULTS", "QUICK"]
 
 SAMPLE = 9  # of each category one fault in so many is tried in the quick part too, spread over it
 
-CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS, DAMAGE, PICTURES, CHECKPOINTS, TEMPLATES, OPTIONS]
+CATEGORIES: list[Category] = [CONTAINERS, GEOMETRY, CLOCKS, DAMAGE, PICTURES, CHECKPOINTS, TEMPLATES, OPTIONS, PATHS]
 FAULTS: list[Fault] = [fault for category in CATEGORIES for fault in category.faults]
-QUICK = {fault.id for category in CATEGORIES for fault in category.faults[1::SAMPLE]} | {f.id for f in FAULTS if f.quick}
+QUICK = {fault.id for category in CATEGORIES for fault in category.faults[1::SAMPLE]} | {
+    f.id for f in FAULTS if f.quick
+}
 """Ids of the faults of the quick part."""

@@ -42,7 +42,9 @@ def over(begin: float, end: float, fill: bytes | None = None, seed: int = 0) -> 
     def change(path: Path) -> None:
         data = bytearray(path.read_bytes())
         first, last = round(len(data) * begin), round(len(data) * end)
-        data[first:last] = random.Random(seed).randbytes(last - first) if fill is None else (fill * (last - first))[: last - first]
+        data[first:last] = (
+            random.Random(seed).randbytes(last - first) if fill is None else (fill * (last - first))[: last - first]
+        )
         path.write_bytes(data)
 
     return change
@@ -88,13 +90,25 @@ for name, options in [
     silent = name in ("a.ts", "a.flv", "a.mpg", "f.mp4")
     outcome = some(4, 38, name=name, optional=silent)
     add(f"{name}, of which 60% are there", made(played(name), name, *options, **BUSY, then=cut(0.6)), outcome)
-add("MP4 cut off before its index", made(played("a.mp4"), "a.mp4", *H264, frames=40, then=cut(0.9)), Refused(MediaError, "a.mp4", NOT_READ))
-add("MOV cut off before its index", made(played("a.mov"), "a.mov", *H264, frames=40, then=cut(0.5)), Refused(MediaError, "a.mov", NOT_READ))
+add(
+    "MP4 cut off before its index",
+    made(played("a.mp4"), "a.mp4", *H264, frames=40, then=cut(0.9)),
+    Refused(MediaError, "a.mp4", NOT_READ),
+)
+add(
+    "MOV cut off before its index",
+    made(played("a.mov"), "a.mov", *H264, frames=40, then=cut(0.5)),
+    Refused(MediaError, "a.mov", NOT_READ),
+)
 add("MP4 of which only the index is there", made(played("a.mp4"), "a.mp4", *FAST, frames=40, then=lambda path: path.write_bytes(path.read_bytes().split(b"mdat")[0] + b"mdat")), Refused(MediaError, "a.mp4", NOT_READ))  # fmt: skip
 for share, count in [(0.001, "a few"), (0.02, "2% of")]:
     for name in ("a.mp4", "a.mkv", "a.avi"):
         options = ("-c:v", "mjpeg") if name == "a.avi" else FAST if name == "a.mp4" else H264
-        add(f"{count} bytes of {name}", made(played(name), name, *options, then=cut(share)), Refused(MediaError, name, NOT_READ))
+        add(
+            f"{count} bytes of {name}",
+            made(played(name), name, *options, then=cut(share)),
+            Refused(MediaError, name, NOT_READ),
+        )
 
 
 def empty(name: str, data: bytes) -> Callable[[Place], Call]:
@@ -117,7 +131,9 @@ add("a header and nothing more", empty("a.mp4", FTYP), Refused(MediaError, "a.mp
 for name, options in [("a.mp4", FAST), ("a.mkv", H264), ("a.ts", H264), ("a.avi", ("-c:v", "mjpeg"))]:
     read = name in ("a.ts", "a.avi")  # packets and JPEG pictures are found without any header
     outcome = some(1, 40, name=name, optional=True) if read else Refused(MediaError, name, NOT_READ)
-    add(f"the first tenth of {name} lost", made(played(name), name, *options, **BUSY, then=over(0, 0.1, b"\0")), outcome)
+    add(
+        f"the first tenth of {name} lost", made(played(name), name, *options, **BUSY, then=over(0, 0.1, b"\0")), outcome
+    )
 for name, options in [("a.mp4", FAST), ("a.mkv", H264), ("a.ts", H264), ("a.avi", ("-c:v", "mjpeg"))]:
     for what, fill in [("zeros", b"\0"), ("noise", None)]:
         make = made(played(name), name, *options, **BUSY, then=over(0.6, 0.7, fill))
@@ -137,9 +153,21 @@ for name, field, at, value, outcome in [
     ("a track that says it has no size", b"tkhd", 76, bytes(8), shows(8, (64, 48), numbers=range(8))),
 ]:  # fmt: skip
     add(name, made(played("a.mp4"), "a.mp4", *FAST, then=box(field, at, value)), outcome)
-add("no parameters of the decoder", made(played("a.mp4"), "a.mp4", *FAST, then=box(b"avcC", 0, bytes(24))), Refused(MediaError, "a.mp4", NOT_READ))
-add("two copies one after the other", made(played("a.mp4"), "a.mp4", *FAST, then=lambda p: p.write_bytes(p.read_bytes() * 2)), shows((8, 16), (64, 48)))
-add("rubbish after the end", made(played("a.mp4"), "a.mp4", *FAST, then=lambda p: p.write_bytes(p.read_bytes() + b"x" * 999)), shows(8, numbers=range(8)))
+add(
+    "no parameters of the decoder",
+    made(played("a.mp4"), "a.mp4", *FAST, then=box(b"avcC", 0, bytes(24))),
+    Refused(MediaError, "a.mp4", NOT_READ),
+)
+add(
+    "two copies one after the other",
+    made(played("a.mp4"), "a.mp4", *FAST, then=lambda p: p.write_bytes(p.read_bytes() * 2)),
+    shows((8, 16), (64, 48)),
+)
+add(
+    "rubbish after the end",
+    made(played("a.mp4"), "a.mp4", *FAST, then=lambda p: p.write_bytes(p.read_bytes() + b"x" * 999)),
+    shows(8, numbers=range(8)),
+)
 add("a broadcast tuned into midway", made(played("a.ts"), "a.ts", *H264, frames=40, then=lambda p: p.write_bytes(p.read_bytes()[188 * 9 + 77 :])), some(20, 40, name="a.ts", optional=True))  # fmt: skip
 add(
     "sound that is noise",
@@ -191,16 +219,40 @@ def bytes_of(name: str, data: Callable[[], bytes]) -> Callable[[Place], Call]:
 
 
 TOO_LARGE = r"too large; got .*; expected at most 178956970 pixels. If it is meant, set MOTIONKIT_PICTURE_PIXELS"
-add("a PNG bomb of 14,000 by 14,000", bytes_of("a.png", lambda: png(14000, 14000)), Refused(MediaError, "a.png", TOO_LARGE))
-add("a PNG of 2 thousand million by 2 thousand million", bytes_of("a.png", lambda: png(2**31 - 1, 2**31 - 1, rows=b"x")), Refused(MediaError, "a.png", TOO_LARGE))
+add(
+    "a PNG bomb of 14,000 by 14,000",
+    bytes_of("a.png", lambda: png(14000, 14000)),
+    Refused(MediaError, "a.png", TOO_LARGE),
+)
+add(
+    "a PNG of 2 thousand million by 2 thousand million",
+    bytes_of("a.png", lambda: png(2**31 - 1, 2**31 - 1, rows=b"x")),
+    Refused(MediaError, "a.png", TOO_LARGE),
+)
 add("a PNG of no width", bytes_of("a.png", lambda: png(0, 8)), Refused(MediaError, "a.png", NO_PICTURE))
 bomb = chunk(b"zTXt", b"comment\0\0" + zlib.compress(bytes(80 << 20), 9))
-add("a PNG whose comment unpacks to 80 MB", bytes_of("a.png", lambda: png(64, 48, bomb)), Refused(MediaError, "a.png", NO_PICTURE))
+add(
+    "a PNG whose comment unpacks to 80 MB",
+    bytes_of("a.png", lambda: png(64, 48, bomb)),
+    Refused(MediaError, "a.png", NO_PICTURE),
+)
 digits = chunk(b"tEXt", b"comment\0" + b"9" * 100_000)
-add("a PNG with a comment of 100,000 digits", bytes_of("a.png", lambda: png(64, 48, digits)), shows(1, (64, 48), colours=[(0, 0, 0)]))
+add(
+    "a PNG with a comment of 100,000 digits",
+    bytes_of("a.png", lambda: png(64, 48, digits)),
+    shows(1, (64, 48), colours=[(0, 0, 0)]),
+)
 wrong = chunk(b"tEXt", b"comment\0x")[:-1] + b"\0"
-add("a PNG with a wrong checksum", bytes_of("a.png", lambda: png(64, 48, wrong)), Refused(MediaError, "a.png", NO_PICTURE))
-add("a PNG without pixels", bytes_of("a.png", lambda: png(64, 48, rows=zlib.compress(b""))), Refused(MediaError, "a.png", NO_PICTURE))
+add(
+    "a PNG with a wrong checksum",
+    bytes_of("a.png", lambda: png(64, 48, wrong)),
+    Refused(MediaError, "a.png", NO_PICTURE),
+)
+add(
+    "a PNG without pixels",
+    bytes_of("a.png", lambda: png(64, 48, rows=zlib.compress(b""))),
+    Refused(MediaError, "a.png", NO_PICTURE),
+)
 add("a BMP that claims two thousand million rows", saved("a.bmp", lambda p: p.write_bytes(p.read_bytes()[:22] + struct.pack("<i", 2**31 - 1) + p.read_bytes()[26:])), Refused(MediaError, "a.bmp", r"too large|cannot be read"))  # fmt: skip
 add("EXIF data of noise in a JPEG", saved("a.jpg", lambda p: p.write_bytes(p.read_bytes().replace(b"MM\0*", b"QQ\xff\xff")), exif=Image.Exif().tobytes() + b"\1" * 40), shows(1, (128, 96)))  # fmt: skip
 add("noise within a JPEG", saved("a.jpg", over(0.5, 0.6)), shows(1, (128, 96)))

@@ -62,7 +62,9 @@ class Works:
     def judge_warnings(self, warnings: Sequence[str]) -> None:
         """Raise AssertionError unless the warnings are those that were expected."""
         for text in warnings:
-            assert any(re.search(pattern, text) for pattern in (*self.warns, *self.may_warn)), f"unexpected warning: {text}"
+            assert any(re.search(pattern, text) for pattern in (*self.warns, *self.may_warn)), (
+                f"unexpected warning: {text}"
+            )
         for pattern in self.warns:
             assert any(re.search(pattern, text) for text in warnings), f"no warning {pattern!r} among {warnings}"
 

@@ -57,8 +57,17 @@ def sized(width: int, height: int, *options: object, name: str = "a.nut") -> Cal
 for width, height in [(1, 1), (1, 48), (64, 1), (2, 2), (3, 5), (63, 47), (15, 16), (4096, 16), (16, 4096)]:
     quarters = CORNERS if min(width, height) > 2 else None
     add(f"{width}x{height} pixels", sized(width, height), shows(3, (width, height), colours=quarters))
-add("an odd size in H.264", sized(63, 47, "-c:v", "libx264", "-pix_fmt", "yuv444p", "-qp", 4, name="a.mkv"), shows(3, (63, 47), colours=CORNERS))
-add("1080 lines, which H.264 pads", sized(192, 1080, *H264, "-vf", "scale=out_color_matrix=bt709", name="a.mp4"), shows(3, (192, 1080), colours=CORNERS), megabytes=400)
+add(
+    "an odd size in H.264",
+    sized(63, 47, "-c:v", "libx264", "-pix_fmt", "yuv444p", "-qp", 4, name="a.mkv"),
+    shows(3, (63, 47), colours=CORNERS),
+)
+add(
+    "1080 lines, which H.264 pads",
+    sized(192, 1080, *H264, "-vf", "scale=out_color_matrix=bt709", name="a.mp4"),
+    shows(3, (192, 1080), colours=CORNERS),
+    megabytes=400,
+)
 
 for name, ratio, size in [
     ("anamorphic: pixels twice as wide", "2", (128, 48)),
@@ -79,7 +88,10 @@ add(
 
 def joined(place: Place) -> Call:
     """A broadcast that changes its size midway."""
-    parts = [film(place.out.parent / f"{n}.ts", *H264, frames=[quartered(size)] * 4) for n, size in enumerate([(64, 48), (96, 64)])]
+    parts = [
+        film(place.out.parent / f"{n}.ts", *H264, frames=[quartered(size)] * 4)
+        for n, size in enumerate([(64, 48), (96, 64)])
+    ]
     offset = film(place.out.parent / "late.ts", *H264, "-output_ts_offset", 0.24, frames=[quartered((96, 64))] * 4)
     (place.given / "a.ts").write_bytes(parts[0].read_bytes() + offset.read_bytes())
     return played("a.ts")(place)
@@ -114,7 +126,12 @@ for name, file, options, quarters in [
     ("a palette in GIF", "a.gif", ("-vf", "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"), CORNERS),
 ]:  # fmt: skip
     names = [str(word) for key, word in zip(options, options[1:], strict=False) if key == "-c:v"]
-    add(name, made(played(file), file, *options, **QUARTERS), shows(4, (64, 48), colours=quarters), needs=encoders(*names))
+    add(
+        name,
+        made(played(file), file, *options, **QUARTERS),
+        shows(4, (64, 48), colours=quarters),
+        needs=encoders(*names),
+    )
 
 
 def tagged(matrix: str, spread: str = "tv", tags: str | None = None) -> tuple[object, ...]:
@@ -157,12 +174,29 @@ def hdr(transfer: str, level: float, *options: object) -> Callable[[Place], Call
     tags = f"colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc:range=limited"
     to = "scale=out_color_matrix=bt2020:out_range=tv"
     params = ("-x265-params", f"log-level=0:lossless=1:{tags}")
-    return made(played("a.mov"), "a.mov", "-vf", to, "-c:v", "libx265", "-pix_fmt", "yuv420p10le", *params, *options, frames=[picture] * 3)
+    return made(
+        played("a.mov"),
+        "a.mov",
+        "-vf",
+        to,
+        "-c:v",
+        "libx265",
+        "-pix_fmt",
+        "yuv420p10le",
+        *params,
+        *options,
+        frames=[picture] * 3,
+    )
 
 
-for name, transfer, level, curve in [("HDR10", "smpte2084", 0.58, "PQ"), ("HLG of a phone", "arib-std-b67", 0.75, "HLG")]:
+for name, transfer, level, curve in [
+    ("HDR10", "smpte2084", 0.58, "PQ"),
+    ("HLG of a phone", "arib-std-b67", 0.75, "HLG"),
+]:
     quarters = (BLACK, WHITE, BLACK, WHITE)
-    warned = shows(3, (64, 48), colours=quarters, warns=[rf"a.mov is HDR \({curve}\); it is tone-mapped to SDR"], within=25)
+    warned = shows(
+        3, (64, 48), colours=quarters, warns=[rf"a.mov is HDR \({curve}\); it is tone-mapped to SDR"], within=25
+    )
     add(name, hdr(transfer, level, "-tag:v", "hvc1"), warned)
 
 

@@ -243,4 +243,3 @@ def _check_colours(frame: np.ndarray, colours: Sequence[Sequence[int]], within: 
     for (y, x), colour in zip(middles, wanted, strict=True):
         off = np.abs(frame[y, x].astype(int) - colour).max()
         assert off <= within, f"{frame[y, x].tolist()} at {x},{y} instead of {list(colour)}"
-

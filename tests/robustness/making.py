@@ -70,7 +70,11 @@ def eval_rate(fps: object) -> float:
 
 
 def made(
-    give: Callable[[Place], Call], name: str, *options: object, then: Callable[[Path], object] | None = None, **film_of: object
+    give: Callable[[Place], Call],
+    name: str,
+    *options: object,
+    then: Callable[[Path], object] | None = None,
+    **film_of: object,
 ) -> Callable[[Place], Call]:
     """A fault that is a film: encoded in the given folder under a name, then changed, then given."""
 

@@ -93,7 +93,9 @@ for option, text, error, says in [
     ("--colour", "red", UsageError, r"unrecognized arguments: --colour=red"),
 ]:  # fmt: skip
     field = option[2:].replace("-", "_")
-    name = {"--audio-track": "audio", "--device": "evice", "--model": "ame", "--gain": "gain", "--face": "face"}.get(option, field)
+    name = {"--audio-track": "audio", "--device": "evice", "--model": "ame", "--gain": "gain", "--face": "face"}.get(
+        option, field
+    )
     names = option if error is UsageError else name
     shown = text if len(text) < 30 else "of 5,000 digits"
     add(f"{option} {shown or 'of nothing'}", animate(f"{option}={text}"), refused(names, says, error))
@@ -114,12 +116,24 @@ add("a gain of 0, given as its number", animate("--gain", "0=0"), result())
 add("a strength of 0", animate("--strength", "0"), result())
 add("no limit of motion, absolute", animate("--motion-limit", "0", "--absolute"), result())
 add("a reference after the clip's end", animate("--reference", "99"), refused("reference", r"99"))
-add("a face that is insisted on where none is", animate("--crop", "face"), Refused(FaceNotFoundError, "photo.png", r"No face was found in the source photo.png"))
+add(
+    "a face that is insisted on where none is",
+    animate("--crop", "face"),
+    Refused(FaceNotFoundError, "photo.png", r"No face was found in the source photo.png"),
+)
 add("the whole picture, which is no square", animate("--crop", "none"), refused("photo.png", r"square", InputError))
-add("a result of 64 pixels by a network of 32", animate("--size", "64"), refused("size", r"gives pictures of one size only; got size 64; expected 32"))
+add(
+    "a result of 64 pixels by a network of 32",
+    animate("--size", "64"),
+    refused("size", r"gives pictures of one size only; got size 64; expected 32"),
+)
 add("every overlay twice", animate("--collage", "OUT/c.mp4", *["--overlay=flow", "--overlay=keypoints"] * 2), Works(lambda said: None if "c.mp4" in said.out else 1 / 0, leaves=(f"out/{RESULT}", "out/c.mp4")))  # fmt: skip
 add("an option twice", animate("--strength", "0", "--strength", "1"), result())
-add("the sound of a clip that has none", animate("--audio", "driving"), result(warns=(r"The driving has no sound; the result has none either",)))
+add(
+    "the sound of a clip that has none",
+    animate("--audio", "driving"),
+    result(warns=(r"The driving has no sound; the result has none either",)),
+)
 
 # Words of the command line.
 for name, words, error, names, says in [
@@ -253,7 +267,11 @@ for name, make, names, says in [
     ("a rate as a text", wrote(PICTURE, "fast"), "frame rate", r"The frame rate is impossible; got fast"),
 ]:
     add(f"in Python: a clip is written with {name}", make, refused(names, says))
-add("in Python: a clip is written at 29.97", wrote(PICTURE, 29.97), Works(lambda _: shows(2, fps="29970/1000").check(read("../out/x.mp4")), leaves=("out/x.mp4",)))
+add(
+    "in Python: a clip is written at 29.97",
+    wrote(PICTURE, 29.97),
+    Works(lambda _: shows(2, fps="29970/1000").check(read("../out/x.mp4")), leaves=("out/x.mp4",)),
+)
 
 # Configurations of models.
 for name, fields in [
@@ -261,6 +279,18 @@ for name, fields in [
     ("a size that no network sees", {"size": 33}), ("names for other keypoints", {"keypoint_names": ("a", "b")}),
     ("two keypoints of one name", {"keypoint_names": ("a", "a", "b")}), ("an unknown domain", {"domain": "plants"}),
 ]:  # fmt: skip
-    add(f"a model of {name}", lambda _, fields=fields: lambda: tiny_config(**fields), Refused(ConfigError, "", r"expected|got"))  # type: ignore[misc]
-for name, values in [("a list", []), ("a field of another kind", {"num_kp": "many"}), ("an unknown field", {"colour": 1})]:
-    add(f"a model read from {name}", lambda _, values=values: lambda: ModelConfig.from_dict(values), Refused(ConfigError, "", r"expected|got"))  # type: ignore[misc]
+    add(
+        f"a model of {name}",
+        lambda _, fields=fields: lambda: tiny_config(**fields),
+        Refused(ConfigError, "", r"expected|got"),
+    )  # type: ignore[misc]
+for name, values in [
+    ("a list", []),
+    ("a field of another kind", {"num_kp": "many"}),
+    ("an unknown field", {"colour": 1}),
+]:
+    add(
+        f"a model read from {name}",
+        lambda _, values=values: lambda: ModelConfig.from_dict(values),
+        Refused(ConfigError, "", r"expected|got"),
+    )  # type: ignore[misc]

@@ -108,7 +108,12 @@ def lab() -> Image.Image:
 
 
 add("AVIF", saved("a.avif", plain, quality=100), shows(1, (64, 48), colours=CORNERS), needs=has_avif)
-add("AVIF with alpha", saved("a.avif", lambda: plain(0), quality=100), shows(1, (64, 48), colours=[A, WHITE, C, D]), needs=has_avif)
+add(
+    "AVIF with alpha",
+    saved("a.avif", lambda: plain(0), quality=100),
+    shows(1, (64, 48), colours=[A, WHITE, C, D]),
+    needs=has_avif,
+)
 add("HEIC of a phone", saved("a.heic", plain, quality=100), shows(1, (64, 48), colours=CORNERS), needs=has_heif)
 
 # EXIF: the eight ways in which a camera is held, and what is then seen.
@@ -127,12 +132,19 @@ for file, options, needs in [
     ("a.png", {}, None), ("a.webp", LOSSLESS, None), ("a.tif", {}, None), ("a.avif", {"quality": 100}, has_avif), ("a.heic", {"quality": 100}, has_heif),
 ]:  # fmt: skip
     make = saved(file, plain, exif=SIX, **options)
-    add(f"EXIF orientation in {file[2:]}", make, shows(1, (48, 64), colours=(C, A, D, B)), **({"needs": needs} if needs else {}))
+    add(
+        f"EXIF orientation in {file[2:]}",
+        make,
+        shows(1, (48, 64), colours=(C, A, D, B)),
+        **({"needs": needs} if needs else {}),
+    )
 
 # Sizes.
 for width, height in [(1, 1), (1, 64), (64, 1), (3, 2), (3000, 4), (4, 3000), (2001, 1501)]:
     make = saved("a.png", lambda w=width, h=height: Image.fromarray(quartered((w, h))))  # type: ignore[misc]
-    add(f"{width}x{height} pixels", make, shows(1, (width, height), colours=CORNERS if min(width, height) > 2 else None))
+    add(
+        f"{width}x{height} pixels", make, shows(1, (width, height), colours=CORNERS if min(width, height) > 2 else None)
+    )
 
 
 def huge(place: Place) -> Call:
@@ -149,7 +161,11 @@ for name, values in [
     ("whole numbers below 0", np.int32([[-5, 9]])),
     ("whole numbers beyond 16 bits", np.int32([[0, 1 << 20]])),
 ]:
-    add(name, saved("a.tif", lambda values=values: Image.fromarray(values.repeat(20, 0))), Refused(MediaError, "a.tif", DEEP))  # type: ignore[misc]
+    add(
+        name,
+        saved("a.tif", lambda values=values: Image.fromarray(values.repeat(20, 0))),
+        Refused(MediaError, "a.tif", DEEP),
+    )  # type: ignore[misc]
 
 
 def sixteen(place: Place) -> Call:
@@ -164,7 +180,9 @@ add("16 bits of each colour", sixteen, shows(1, (64, 48), colours=CORNERS))
 
 
 # Animations, each frame as it is seen: frames that cover a part, are taken away again, or last for a time of their own.
-def animated(name: str, give: Callable[..., Callable[[Place], Call]] = played, **options: object) -> Callable[[Place], Call]:
+def animated(
+    name: str, give: Callable[..., Callable[[Place], Call]] = played, **options: object
+) -> Callable[[Place], Call]:
     def make(place: Place) -> Call:
         pictures = [Image.fromarray(frame(n)) for n in range(6)]
         pictures[0].save(place.given / name, save_all=True, append_images=pictures[1:], **options)
@@ -255,7 +273,11 @@ NONE = r"(This is not a picture|This is not a video that can be read)"
 for name, file, data in [
     ("a drawing in SVG", "a.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
     ("SVG named PNG", "a.png", b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>'),
-    ("a PostScript program named PNG", "a.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"),
+    (
+        "a PostScript program named PNG",
+        "a.png",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n",
+    ),
     ("a document named JPEG", "a.jpg", b"%PDF-1.4\n%%EOF"),
     ("a web page named JPEG", "a.jpg", b"<html><body>404</body></html>"),
     ("an icon", "a.ico", b"\0\0\1\0\1\0\1\1\0\0\1\0\x18\0\x30\0\0\0\x16\0\0\0" + bytes(48)),
@@ -289,5 +311,9 @@ def spoilt(place: Place) -> Call:
 
 
 add("a folder of pictures", folder, shows(12, (64, 48), fps=25, numbers=range(12)))
-add("a folder whose last picture is smaller", mixed, Refused(MediaError, "shot12.png", "The pictures differ in size; got shot12.png: 40x30"))
+add(
+    "a folder whose last picture is smaller",
+    mixed,
+    Refused(MediaError, "shot12.png", "The pictures differ in size; got shot12.png: 40x30"),
+)
 add("a folder with a broken picture", spoilt, Refused(MediaError, "shot3.png", "This is not a picture"))

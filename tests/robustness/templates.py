@@ -102,16 +102,23 @@ def refused(text: str, error: type[TemplateError | InputError] = TemplateError) 
 add("a template", template(), animated(5))
 add("a template under another suffix", template(name="smile.dat"), animated(5))
 add("a template of one frame", holds(value=torch.zeros(1, 3, 2), jacobian=torch.eye(2).repeat(1, 3, 1, 1)), animated(1))
-add("a template of float16", template(lambda tensors, _: tensors.update({k: v.half() for k, v in tensors.items()})), animated(5))
+add(
+    "a template of float16",
+    template(lambda tensors, _: tensors.update({k: v.half() for k, v in tensors.items()})),
+    animated(5),
+)
 add("a template of a film of 30000/1001", says(fps="30000/1001"), animated(5, 30000 / 1001))
 add("a template of half a frame a second", says(fps="1/2"), animated(5, 0.5))
 add("a template with a tensor too many", holds(extra=torch.zeros(3)), animated(5))
 
-SHAPE = r"is damaged: A motion template's keypoints have the wrong shape; got .*; expected \(T, K, 2\)"
+SHAPE = r"is damaged: A motion template's keypoints have the wrong shape; got .*; expected value \(T, K, 2\)"
 FINITE = r"is damaged: A motion template's keypoints are not all finite; got NaN or infinity in frame \d"
 RATE = r"is damaged: A motion template's fps or size is impossible; got .*; expected 1/100 to 1000 fps, sides from 1 to 16384"
 BAD = r"is damaged; got \w+: .*\. Extract the motion again\.$"
-NAN, INF = torch.zeros(5, 3, 2).index_fill(0, torch.tensor(3), torch.nan), torch.zeros(5, 3, 2).index_fill(0, torch.tensor(1), torch.inf)
+NAN, INF = (
+    torch.zeros(5, 3, 2).index_fill(0, torch.tensor(3), torch.nan),
+    torch.zeros(5, 3, 2).index_fill(0, torch.tensor(1), torch.inf),
+)
 for name, make, text in [
     ("keypoints that are no numbers", holds(value=NAN), FINITE),
     ("keypoints without end", holds(value=INF), FINITE),
@@ -157,8 +164,16 @@ def made_otherwise(**changes: Any) -> Callable[[Place], Call]:
     return make
 
 
-add("another model's template", made_otherwise(model="vox", model_hash="ab" * 32), Refused(TemplateError, "'vox'", r"whose keypoints are not 'tiny'.*weights abababababab"))
-add("a template of other weights", made_otherwise(model_hash="cd" * 32), Refused(TemplateError, "'tiny'", r"made with other weights of the model 'tiny'; got weights cdcdcdcdcdcd"))
+add(
+    "another model's template",
+    made_otherwise(model="vox", model_hash="ab" * 32),
+    Refused(TemplateError, "'vox'", r"whose keypoints are not 'tiny'.*weights abababababab"),
+)
+add(
+    "a template of other weights",
+    made_otherwise(model_hash="cd" * 32),
+    Refused(TemplateError, "'tiny'", r"made with other weights of the model 'tiny'; got weights cdcdcdcdcdcd"),
+)
 NO_TEMPLATE = r"is not a motion template, or its beginning is damaged\. Make one with: motionkit extract"
 
 
@@ -167,7 +182,14 @@ def header(text: bytes, data: bytes = b"", length: int | None = None) -> bytes:
 
 
 def claims(*, shape: list[int], end: int, data: int) -> bytes:
-    said = {"format": "motionkit.motion", "version": "1", "fps": "25/1", "model": "tiny", "model_hash": "x", "size": "64x64"}
+    said = {
+        "format": "motionkit.motion",
+        "version": "1",
+        "fps": "25/1",
+        "model": "tiny",
+        "model_hash": "x",
+        "size": "64x64",
+    }
     tensor = {"dtype": "F32", "shape": shape, "data_offsets": [0, end]}
     return header(json.dumps({"__metadata__": said, "value": tensor}).encode(), bytes(data))
 
@@ -179,7 +201,11 @@ for name, data, text in [
     ("a header that is a list", header(b"[1,2,3]"), NO_TEMPLATE),
     ("a header of 100,000 brackets", header(b"[" * 100_000), NO_TEMPLATE),
     ("a header whose metadata are a text", header(b'{"__metadata__": "motionkit.motion"}'), NO_TEMPLATE),
-    ("weights named .motion", header(b'{"generator.x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)), NO_TEMPLATE),
+    (
+        "weights named .motion",
+        header(b'{"generator.x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)),
+        NO_TEMPLATE,
+    ),
     ("keypoints that are not all there", claims(shape=[5, 3, 2], end=120, data=50), BAD),
     ("keypoints of another length than their shape", claims(shape=[5, 3, 2], end=60, data=60), BAD),
     ("keypoints of 10^18 frames", claims(shape=[10**18, 3, 2], end=60, data=60), BAD),
@@ -196,7 +222,11 @@ def half(place: Place) -> Call:
 
 
 add("a template cut off", half, refused(BAD))
-add("a template that is not there", lambda place: driven(place), Refused(InputError, FILE, r"Cannot read the motion template a.motion; got No such file"))
+add(
+    "a template that is not there",
+    lambda place: driven(place),
+    Refused(InputError, FILE, r"Cannot read the motion template a.motion; got No such file"),
+)
 
 
 def command(*words: object, clip: bool = True) -> Callable[[Place], Call]:
