@@ -56,7 +56,7 @@ def try_fault(fault: Fault, root: Path, tell: Any = lambda _: None) -> dict[str,
         except BaseException:
             outcome, problem = "traceback", traceback.format_exc()
         seconds, megabytes = time.monotonic() - started, memory.grown()
-        leaves = set(fault.outcome.leaves) if isinstance(fault.outcome, Works) else set()
+        leaves = set(fault.outcome.leaves)
         problem = problem or _bounds_broken(fault, seconds, megabytes) or differences(before, snapshot(root), leaves)
     return {"problem": problem, "outcome": outcome, "seconds": seconds, "megabytes": megabytes, "skipped": skipped}
 

@@ -77,11 +77,13 @@ class Refused:
         error: Its class.
         names: What the line names: the file or the option.
         says: A pattern that the line holds.
+        leaves: As for ``Works``.
     """
 
     error: type[MotionkitError]
     names: str
     says: str
+    leaves: tuple[str, ...] = ()
 
     def judge(self, error: MotionkitError) -> None:
         """Raise AssertionError unless this is the error, in one line of what, got, expected and what to do."""

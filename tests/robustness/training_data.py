@@ -13,7 +13,7 @@ from motionkit.errors import ConfigError, InputError, MotionkitError, WeightsErr
 from motionkit.training import DataConfig, LossConfig, train
 from tests.robustness.fault import Call, Category, Place, Refused, UsageError, Works
 from tests.robustness.giving import run_command, tiny
-from tests.robustness.making import film
+from tests.robustness.making import film, numbered
 from tests.support.datasets import write_truth
 from tests.support.networks import tiny_config
 from tests.support.training_runs import small_run
@@ -30,7 +30,7 @@ Fill = Callable[[Path], object]
 def clips(folder: Path, count: int = 4) -> None:
     """Good clips of as many identities."""
     for n in range(count):
-        film(folder / f"person{n}#1.mp4", *H264, frames=6)
+        film(folder / f"person{n}#1.mp4", *H264, frames=numbered(6, (64, 64)))
 
 
 def pictures(folder: Path, count: int = 5, size: tuple[int, int] = (32, 32)) -> None:
@@ -154,8 +154,10 @@ def spoilt(folder: Path) -> None:
         put(f"bad{n}#1.mp4", b"no clip")(folder)
 
 
-add("broken clips alone", trained(spoilt), refused(InputError, "bad0#1.mp4", r"No clip of the data set can be read; got 3 clips"))
-add("clips of one frame alone", trained(lambda f: [film(f / f"bad{n}#1.mp4", *H264, frames=1) for n in range(3)]), refused(InputError, "bad0#1.mp4", r"No clip of the data set can be read; got 3 clips"))
+# The run's folder and configuration are there by then, for a second try.
+NOT_ONE = Refused(InputError, "bad0#1.mp4", r"No clip of the data set can be read; got 3 clips", leaves=("out/run",))
+add("broken clips alone", trained(spoilt), NOT_ONE)
+add("clips of one frame alone", trained(lambda f: [film(f / f"bad{n}#1.mp4", *H264, frames=1) for n in range(3)]), NOT_ONE)
 
 
 # Truth beside clips.
@@ -175,11 +177,11 @@ NAMED = {
 }
 add("truth beside the clips", trained(among(truth()), **NAMED), trains())
 for name, fill in [
-    ("truth of no numbers", truth(keypoints=np.full((6, 3, 2), np.nan, np.float32))),
     ("truth of other frames", truth(keypoints=np.zeros((2, 3, 2), np.float32))),
     ("truth that is no safetensors", lambda f: [put(f"{p.stem}.truth.safetensors", b"x")(f) for p in sorted(f.glob("*.mp4"))]),
+    ("truth of no numbers", truth(keypoints=np.full((6, 3, 2), np.nan, np.float32))),
 ]:
-    add(name, trained(among(fill), **NAMED), trains())
+    add(name, trained(among(fill), **NAMED), refused(InputError, "truth.safetensors", r"(The|the) truth of a clip"))
 
 
 # What to train: recipes, fields, weights.
