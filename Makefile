@@ -24,8 +24,10 @@ $(VENV)/.installed: pyproject.toml setup.py requirements.txt
 demo: $(VENV)/.installed
 	$(BIN)/python notebooks/run.py animate source='$(SOURCE)' driving='$(DRIVING)' output=output/demo
 
+# One process a core, each with one thread, a file of tests in one of them; then those that need the machine to themselves.
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not colab and not robustness"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not colab and not alone and not robustness"
+	$(BIN)/python -m pytest -m "alone and not robustness"
 
 # All faults that were thought of, and more examples of what is drawn at random; the table of docs/robustness.md is
 # printed and written into output/robustness.md.
