@@ -213,6 +213,8 @@ class ModelConfig:
             params["keypoint_groups"] = {k: as_tuple(f"keypoint_groups {shown(k)}", v) for k, v in groups.items()}
         top = {**common, **params}
         check_fields(cls, top, "model_params")
+        if twice := sorted(top.keys() & parts.keys()):
+            raise ConfigError("A group of fields has another name", got=shown(twice[0]), expected=f"{twice[0]}_params")
         for name, values in parts.items():
             check_fields(_PARTS[name], values, f"{name}_params")
         return cls(**top, **{name: _PARTS[name](**values) for name, values in parts.items()})
