@@ -12,7 +12,7 @@ if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/b
 else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
 endef
 
-.PHONY: demo test pythons browser colab notebooks docs lint format clean
+.PHONY: demo test robustness pythons browser colab notebooks docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: pyproject.toml setup.py requirements.txt
@@ -26,8 +26,13 @@ demo: $(VENV)/.installed
 
 # One process a core, each with one thread, a file of tests in one of them; then those that need the machine to themselves.
 test: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not colab and not alone"
-	$(BIN)/python -m pytest -m alone
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not colab and not alone and not robustness"
+	$(BIN)/python -m pytest -m "alone and not robustness"
+
+# All faults that were thought of, and more examples of what is drawn at random; the table of docs/robustness.md is
+# printed and written into output/robustness.md.
+robustness: $(VENV)/.installed
+	MOTIONKIT_ROBUSTNESS=output/robustness.md $(BIN)/python -m pytest tests/robustness
 
 # The quick suite on each of these Pythons that is here; for each the outcome is printed: passed, failed or not here.
 # The first run installs each into a .venv-3.X of its own: a download of up to 3 GB a version (torch), 7 GB on the disk.

@@ -20,7 +20,17 @@ __all__ = [
     "TemplateError",
     "TrainingError",
     "WeightsError",
+    "on_one_line",
 ]
+
+
+def on_one_line(text: str) -> str:
+    """A text as a terminal may be given it: what would break the line or steer the terminal is spelled as in Python.
+
+    Args:
+        text: Any; names of files may hold every character, and bytes that are none.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 class MotionkitError(Exception):
@@ -45,7 +55,7 @@ class MotionkitError(Exception):
         message += "."
         if todo is not None:
             message += f" {todo}" if todo.endswith("?") else f" {todo}."
-        super().__init__(message)
+        super().__init__(on_one_line(message))
 
 
 class InputError(MotionkitError, ValueError):
@@ -107,4 +117,11 @@ class AnimationCancelled(MotionkitError):
 
 
 class MotionkitWarning(UserWarning):
-    """Something was usable but not as good as hoped (no face found, a truncated clip, HDR tone-mapped)."""
+    """Something was usable but not as good as hoped (no face found, a truncated clip, HDR tone-mapped).
+
+    Args:
+        message: What, in one line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(on_one_line(message))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from motionkit.config.checks import check_box, check_choice, check_number, check_whole, shown
+from motionkit.config.checks import check_box, check_choice, check_flag, check_number, check_whole, shown
 from motionkit.config.models import MAX_SIDE
 from motionkit.errors import InputError
 from motionkit.structures import Box
@@ -19,6 +19,7 @@ GAIN_RANGE = (0.0, 4.0)
 SMOOTHING_RANGE = (0.0, 1.0)
 SIZE_RANGE = (16, MAX_SIDE)
 BATCH_RANGE = (1, 4096)
+MAX_TRACK = 1000
 AUDIO = ("auto", "driving", "source", "none")
 LOST = ("hold", "source", "follow")
 FINDERS = ("auto", "blazeface", "cascade", "mtcnn")
@@ -91,8 +92,7 @@ class AnimateOptions:
     def __post_init__(self) -> None:
         check_number("strength", self.strength, *STRENGTH_RANGE)
         check_number("smoothing", self.smoothing, *SMOOTHING_RANGE)
-        for name, gain in self.gains.items():
-            check_number(f"gain of {shown(name)}", gain, *GAIN_RANGE)
+        _check_gains(self.gains)
         if self.motion_limit is not None:
             check_number("motion_limit", self.motion_limit, 0, 1000, above=True)
         check_choice("reference", self.reference, ("first", "best"), or_index=True)
@@ -106,12 +106,15 @@ class AnimateOptions:
                 got = f"{name}={getattr(self, name)!r}"
                 raise InputError(f'With crop="{self.crop}" no face is looked for', got=got, todo='Set crop="auto"')
         check_choice("finder", self.finder, FINDERS)
-        for overlay in self.overlays:
-            check_choice("overlay", overlay, OVERLAYS)
+        _check_overlays(self.overlays)
         if self.batch_size is not None:
             check_whole("batch_size", self.batch_size, *BATCH_RANGE)
         if self.size is not None:
             check_whole("size", self.size, *SIZE_RANGE)
+        if self.audio_track is not None:
+            check_whole("audio_track", self.audio_track, 0, MAX_TRACK)
+        for name in ("relative", "adapt_scale", "paste_back", "label"):
+            check_flag(name, getattr(self, name))
         for name in ("source_box", "driving_box"):
             check_box(name, getattr(self, name))
 
@@ -135,3 +138,19 @@ class AnimateOptions:
 def _check_audio(audio: object) -> None:
     if not (isinstance(audio, Path) or (isinstance(audio, str) and audio)):
         raise InputError("Unknown audio", got=shown(audio), expected=f"{', '.join(AUDIO)}, or a file with sound")
+
+
+def _check_gains(gains: Any) -> None:
+    if not isinstance(gains, Mapping):
+        raise InputError("gains are no mapping", got=shown(gains), expected="such as {'mouth': 1.5}")
+    for part, gain in gains.items():
+        if isinstance(part, bool) or not isinstance(part, (str, int)):
+            raise InputError("A gain is for no keypoint", got=shown(part), expected="an index or a name")
+        check_number(f"gain of {shown(part)}", gain, *GAIN_RANGE)
+
+
+def _check_overlays(overlays: Any) -> None:
+    if not isinstance(overlays, (list, tuple)):
+        raise InputError("overlays are no list", got=shown(overlays), expected=f"some of {', '.join(OVERLAYS)}")
+    for overlay in overlays:
+        check_choice("overlay", overlay, OVERLAYS)

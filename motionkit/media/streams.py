@@ -33,6 +33,7 @@ __all__ = [
     "open_container",
     "own_duration",
     "rate_of",
+    "shows_out_of_order",
     "video_stream",
 ]
 
@@ -41,6 +42,9 @@ _DURATION = re.compile(r"(\d{1,6}):(\d{1,2}):(\d{1,2}(?:\.\d{1,12})?)", re.ASCII
 # Of FFmpeg's dispositions.
 DEFAULT, ATTACHED_PICTURE = 0x1, 0x400
 
+
+# Formats whose durations reach from the container's zero, however late the first frame is.
+FROM_ZERO = ("matroska,webm", "asf")
 
 # What FFmpeg may take a file for: no playlists, which open other files; no text; no pictures, which Pillow reads.
 DEMUXERS = (
@@ -202,7 +206,11 @@ def rate_of(container: InputContainer, stream: VideoStream) -> Fraction:
     """Frames a second, as exact as the container stores it."""
     if container.format.name == "gif" and stream.frames and stream.duration:
         # FFmpeg averages the first few delays alone, which are whole hundredths of a second.
-        return _plausible([stream.frames / (stream.duration * clock_of(stream))])
+        seconds = stream.duration * clock_of(stream)
+        steady = stream.guessed_rate
+        if steady and (stream.frames - 1) / seconds == steady:  # a first frame without a delay is not counted
+            return _plausible([steady])
+        return _plausible([stream.frames / seconds])
     return _plausible([stream.average_rate, stream.guessed_rate, stream.base_rate])
 
 
@@ -217,7 +225,7 @@ def duration_of(container: InputContainer, stream: VideoStream) -> Fraction | No
     """Seconds of the video stream, None where they are known only after reading, or are none that can be."""
     if own := own_duration(stream):
         return own
-    seconds = Fraction(container.duration or 0, 1_000_000)
+    seconds = Fraction(container.duration or 0, 1_000_000) - _begins_late(stream)
     return seconds if seconds > 0 else None
 
 
@@ -227,7 +235,27 @@ def own_duration(stream: VideoStream) -> Fraction | None:
         seconds = Fraction(stream.duration * stream.time_base)
     else:
         seconds = _matroska_duration(stream) or Fraction(0)
+    seconds -= _begins_late(stream)
     return seconds if seconds > 0 else None
+
+
+def _begins_late(stream: VideoStream) -> Fraction:
+    """Seconds from the container's zero to the first frame, where that is what durations count from; else 0."""
+    if stream.container.format.name not in FROM_ZERO:
+        return Fraction(0)
+    return max((stream.start_time or 0) * clock_of(stream), Fraction(0))
+
+
+def shows_out_of_order(stream: VideoStream) -> bool:
+    """Whether the times of decoded frames are right as a whole, but not each frame's own.
+
+    AVI stores no times of showing. FFmpeg finds them for older codecs; frames of H.264 keep the places in which they
+    are stored.
+
+    Args:
+        stream: PyAV's.
+    """
+    return stream.container.format.name == "avi" and stream.codec_context.name in ("h264", "hevc", "vvc")
 
 
 def missing_end(container: InputContainer, stream: VideoStream, path: Path, seconds: Fraction, frame: Fraction) -> bool:

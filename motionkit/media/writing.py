@@ -17,7 +17,7 @@ import numpy as np
 
 from motionkit.config.bounds import SIDE
 from motionkit.errors import InputError, MediaError, MotionkitWarning
-from motionkit.frames import Frame
+from motionkit.frames import Frame, check_frame
 from motionkit.media.audio import AudioFeed
 from motionkit.media.clip import Clip
 from motionkit.media.colour import BT709
@@ -27,6 +27,7 @@ from motionkit.media.sound import Sound, sound_of
 from motionkit.media.streams import is_damage
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from motionkit.media.targets import check_target, explain, part_name
+from motionkit.media.timing import as_rate
 from motionkit.wholefile import replace
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class VideoWriter:
         inputs: Files that must not be overwritten.
 
     Raises:
-        InputError: The target is an input, a picture, a device, or of an unknown kind; there is no such audio track.
+        InputError: The target is an input, a picture, a device, or of an unknown kind; the rate is impossible; there is
+            no such audio track.
         MediaError: Its folder is not there or cannot be written to.
     """
 
@@ -76,7 +78,10 @@ class VideoWriter:
                 "A clip cannot be a single picture", got=self.target.name, expected=" ".join(VIDEO_SUFFIXES)
             )
         self.part = part_name(self.target)
-        self.fps, self.metadata = fps, dict(metadata or {})
+        rate = as_rate(fps)
+        if rate is None:
+            raise InputError("A clip needs a frame rate", got="None", expected="such as 25 or Fraction(30000, 1001)")
+        self.fps, self.metadata = rate, dict(metadata or {})
         self.audio = sound_of(audio, audio_track) if isinstance(audio, Clip) else audio
         self.count = 0
         self.shape: tuple[int, ...] | None = None
@@ -92,9 +97,10 @@ class VideoWriter:
             frame: H W 3 uint8 RGB, of the first one's size.
 
         Raises:
-            InputError: It has another size, or sides above ``bounds.SIDE``.
+            InputError: It is none, has another size, or sides above ``bounds.SIDE``.
             MediaError: The file cannot be written, for instance because the disk is full.
         """
+        check_frame(frame, what=f"frame {self.count} of {self.target.name}")
         if self.shape is None:
             self.shape = frame.shape
             if max(self.shape[:2]) > SIDE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,6 +15,7 @@ import torch
 from motionkit import media
 from motionkit.animation.driving import Driving
 from motionkit.config import AnimateOptions
+from motionkit.config.checks import shown
 from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
@@ -179,6 +181,9 @@ def open_driving(
     Raises:
         InputError, MediaError, TemplateError: It cannot be used.
     """
+    if not hasattr(driving, "seen"):
+        expected = "a path, a clip or a motion template"
+        raise InputError("This cannot be a driving", got=shown(driving), expected=expected)
     return driving  # type: ignore[return-value]  # opened before
 
 
@@ -196,7 +201,7 @@ def _(driving: MotionTemplate, **_: Any) -> OpenDriving:
 @open_driving.register(Path)
 def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> OpenDriving:
     path = Path(driving)
-    if path.is_file() and is_template(path):
+    if os.path.isfile(path) and is_template(path):
         if any(value is not None for value in cut.values()):
             raise InputError("A motion template cannot be cut", got=str(path), todo="Cut the clip before extract")
         return _OpenTemplate(load_template(path))

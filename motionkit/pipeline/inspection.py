@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def keypoint_files(
 
 
 def _is_generated(path: Path) -> bool:
-    return path.is_file() and trust.SOURCE_TYPE in media.read_metadata(path).get("comment", "")
+    return os.path.isfile(path) and trust.SOURCE_TYPE in media.read_metadata(path).get("comment", "")
 
 
 def _rows(frame: int, keypoints: Keypoints, names: tuple[str, ...]) -> list[list[object]]:

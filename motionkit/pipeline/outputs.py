@@ -161,6 +161,6 @@ def check_targets(clips: Sequence[str | Path | None], still: str | Path | None, 
             )
     if still is not None and Path(still).suffix.lower() not in media.IMAGE_SUFFIXES:
         raise InputError("A still is a picture", got=str(still), expected=" ".join(media.IMAGE_SUFFIXES))
-    targets = [Path(path) for path in (*clips, still) if path is not None]
+    targets = [path for path in (*clips, still) if path is not None]
     for i, target in enumerate(targets):
         media.check_target(target, *inputs, *targets[:i])

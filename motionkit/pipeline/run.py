@@ -12,6 +12,7 @@ from motionkit import media
 from motionkit.animation.moments import Moment, moments
 from motionkit.animation.overlap import Behind
 from motionkit.config import AnimateOptions
+from motionkit.config.checks import check_path
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
@@ -66,7 +67,7 @@ def animate_file(
     options = options or AnimateOptions()
     drivings = open_drivings(driving, beside=source)
     opened, sound = drivings[0], open_audio(options)
-    paths = (source, *(one.path for one in drivings), None if sound is None else sound.path)
+    paths = (check_path("source", source), *(one.path for one in drivings), None if sound is None else sound.path)
     check_targets((output, collage), still, [Path(path) for path in paths if path is not None])
     subject = open_source(source, model.config, options, fps=opened.fps)
     drives = seen_together(drivings, len(subject.boxes), model, options)

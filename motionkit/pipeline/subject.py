@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -76,7 +77,7 @@ def open_source(
         InputError, MediaError: It cannot be used.
         FaceNotFoundError: A face was insisted on and not found.
     """
-    if Path(source).is_dir():
+    if os.path.isdir(source):
         raise InputError("The source is a folder", got=str(source), expected="a picture or a clip")
     size = config.picture_side(options.size)
     if media.is_image(source):

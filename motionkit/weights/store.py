@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from motionkit.config import PUBLISHED, ModelConfig
+from motionkit.config.checks import check_path
 from motionkit.errors import WeightsError
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
@@ -69,10 +72,10 @@ def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progres
     """
     if str(name_or_path) in WEIGHTS:
         return fetch(str(name_or_path), allow_unverified=allow_unverified, progress=progress)
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
+    path = check_path("model", name_or_path).expanduser()
+    if os.path.isfile(path):
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         raise WeightsError(
             "A directory cannot be loaded", got=path, expected="a .pth.tar or .safetensors file, or a name"
         )
@@ -154,14 +157,15 @@ def load(
         DownloadError: The weights could not be fetched.
     """
     path = resolve(name_or_path, allow_unverified=allow_unverified, progress=progress)
-    checkpoint = checkpoints.read(path)
     entry = WEIGHTS.get(str(name_or_path))
-    # Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read.
-    if entry is not None and entry.embedded and checkpoint.sha256 != entry.sha256:
-        raise WeightsError(f"The embedded weights {path} are damaged", todo="Install motionkit again")
-    if config is None:
-        config = _configuration(checkpoint, entry or _identify(checkpoint, path))
-    _check(checkpoint, config)
+    with _about(path):
+        checkpoint = checkpoints.read(path)
+        # Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read.
+        if entry is not None and entry.embedded and checkpoint.sha256 != entry.sha256:
+            raise WeightsError(f"The embedded weights {path} are damaged", todo="Install motionkit again")
+        if config is None:
+            config = _configuration(checkpoint, entry or _identify(checkpoint, path))
+        _check(checkpoint, config)
     return replace(checkpoint, config=config)
 
 
@@ -188,11 +192,12 @@ def convert(
     source, target = resolve(Path(source)), Path(target)
     if target.suffix != ".safetensors":
         raise WeightsError("Weights are converted to safetensors", got=target.name, expected="a name in .safetensors")
-    if target.exists() and target.samefile(source):
+    if os.path.exists(target) and target.samefile(source):
         raise WeightsError("Source and target are the same file", got=target)
-    checkpoint = checkpoints.read(source)
-    entry = _identify(checkpoint, source) if name is None else _entry(name)
-    config = config or _configuration(checkpoint, entry)
+    with _about(source):
+        checkpoint = checkpoints.read(source)
+        entry = _identify(checkpoint, source) if name is None else _entry(name)
+        config = config or _configuration(checkpoint, entry)
     verified = entry is not None and entry.sha256 == checkpoint.sha256
     metadata = {
         "licence": entry.licence if entry else "unknown",
@@ -317,6 +322,18 @@ def _trust(entry: PublishedWeights, target: Path, digest: str, pins: Path, *, fr
         raise
     pin(pins, entry.file, digest)
     print(f"{entry.file}: unverified; sha256 {digest} is now pinned in {pins}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Name the file in errors of networks, which know none."""
+    try:
+        yield
+    except WeightsError as error:
+        if path.name in str(error):
+            raise
+        what = f"{path.name}: {error.what}"
+        raise WeightsError(what, got=error.got, expected=error.expected, todo=error.todo) from error
 
 
 def _check(checkpoint: checkpoints.Checkpoint, config: ModelConfig) -> None:

@@ -61,7 +61,7 @@ MISTAKES = {
     "collage photo.png nothing.mp4 -o c.mp4": "There is no such file; got nothing.mp4",
     "collage photo.png drive.mp4 -o photo.png": "The target would overwrite an input",
     "collage photo.png drive.mp4 -o c.mp4 --height 0": "The height of a picture is too small; got 0",
-    "collage photo.png drive.mp4 -o c.png --moments 0": "A contact sheet needs moments; got 0",
+    "collage photo.png drive.mp4 -o c.png --moments 0": "moments is out of range; got 0",
     "keypoints drive.mp4 -o drive.mp4": "The target would overwrite an input",
     "keypoints drive.mp4 -o drive.png": "A clip cannot be written as a picture",
     "fetch voks": "vox",
