@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -31,11 +31,11 @@ from motionkit.media.timing import at_constant_rate, check_count
 from motionkit.structures import VideoInfo
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["VideoClip", "shown_for"]
+__all__ = ["VideoClip", "decoded", "shown_for"]
 
 
 class VideoClip(Clip):
@@ -46,7 +46,7 @@ class VideoClip(Clip):
         self.path = path
         with damage(path), open_container(path) as container:
             stream = video_stream(container, path)
-            frame = next(_decode(container, stream), None)
+            frame = next(decoded(container.demux(stream)), None)
             if frame is None:
                 raise MediaError("No frame of the video can be read", got=str(path))
             self.rate = rate_of(container, stream)
@@ -85,7 +85,7 @@ class VideoClip(Clip):
             first: Fraction | None = None
             count, end = 0, Fraction(0)
             try:
-                for frame in _decode(container, stream):
+                for frame in decoded(container.demux(stream)):
                     time = _time(frame, stream, count, self.rate)
                     first = time if first is None else first
                     lasts = shown_for(frame, time - first, whole, self.rate)
@@ -93,7 +93,7 @@ class VideoClip(Clip):
                     count += 1
                     yield time - first, lasts, frame
             except Exception as error:
-                if not is_damage(error):
+                if not is_damage(error) or count == 0:
                     raise
                 self.warn(f"{self.path.name} is damaged after {count} frames ({explain(error)}); these are used")
                 return
@@ -109,10 +109,28 @@ class VideoClip(Clip):
         return to_array(frame, self.wish.size or self.own_size, self._lay)
 
 
-def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    for frame in container.decode(stream):
-        if not frame.is_corrupt:
-            yield frame
+def decoded(packets: Iterable[Packet[VideoStream]]) -> Iterator[VideoFrame]:
+    """The whole frames in a video's packets.
+
+    An empty packet stands for the frame before once more, as Theora and AVI store it; FFmpeg decodes none. Only the
+    last one's time is needed, for each frame is shown until the next one comes.
+
+    Args:
+        packets: In the order of the file.
+    """
+    last: VideoFrame | None = None
+    again: int | None = None
+    for packet in packets:
+        if packet.size == 0 and packet.pts is not None:
+            again = packet.pts
+            continue
+        for frame in packet.decode():
+            if not frame.is_corrupt:
+                last = frame
+                yield frame
+    if last is not None and last.pts is not None and again is not None and again > last.pts:
+        last.pts = again
+        yield last
 
 
 def _time(frame: VideoFrame, stream: VideoStream, count: int, fps: Fraction) -> Fraction:
