@@ -12,7 +12,7 @@ if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/b
 else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
 endef
 
-.PHONY: demo test pythons browser colab notebooks docs lint format clean
+.PHONY: demo test robustness pythons browser colab notebooks docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: pyproject.toml setup.py requirements.txt
@@ -25,7 +25,11 @@ demo: $(VENV)/.installed
 	$(BIN)/python notebooks/run.py animate source='$(SOURCE)' driving='$(DRIVING)' output=output/demo
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not colab"
+	$(BIN)/python -m pytest -m "not colab and not robustness"
+
+# Everything that people may give it, at length.
+robustness: $(VENV)/.installed
+	$(BIN)/python -m pytest -m "not colab" tests/robustness
 
 # The quick suite on each of these Pythons that is here; for each the outcome is printed: passed, failed or not here.
 # The first run installs each into a .venv-3.X of its own: a download of up to 3 GB a version (torch), 7 GB on the disk.

@@ -271,7 +271,7 @@ TEST_FILES = sorted(TESTS.rglob("*.py"))
 ROOMS = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
 # What is tested as a whole, and what tests share.
 WHOLE = {"architecture", "docs", "install", "notebooks", "site"}
-SHARED = {"browser", "colab", "golden", "support"}
+SHARED = {"browser", "colab", "golden", "robustness", "support"}
 
 
 def test_every_room_has_its_tests_and_every_test_its_room() -> None:
