@@ -5,6 +5,10 @@ Anything else that escapes motionkit is a bug.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 __all__ = [
     "AnimationCancelled",
     "ConfigError",
@@ -20,13 +24,15 @@ __all__ = [
     "TemplateError",
     "TrainingError",
     "WeightsError",
+    "naming",
+    "one_line",
 ]
 
 
 class MotionkitError(Exception):
     """Base of every error that a user can cause and mend.
 
-    The message is one line: ``what; got …; expected …. todo.``
+    The message is one printable line: ``what; got …; expected …. todo.``
 
     Args:
         what: What happened, a clause without a final full stop.
@@ -45,7 +51,7 @@ class MotionkitError(Exception):
         message += "."
         if todo is not None:
             message += f" {todo}" if todo.endswith("?") else f" {todo}."
-        super().__init__(message)
+        super().__init__(one_line(message))
 
 
 class InputError(MotionkitError, ValueError):
@@ -107,4 +113,43 @@ class AnimationCancelled(MotionkitError):
 
 
 class MotionkitWarning(UserWarning):
-    """Something was usable but not as good as hoped (no face found, a truncated clip, HDR tone-mapped)."""
+    """Something was usable but not as good as hoped (no face found, a truncated clip, HDR tone-mapped).
+
+    Args:
+        message: What it was; made one printable line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put a file's name into the errors about what is in it, where they lack it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        MotionkitError: What was raised inside, with the name.
+    """
+    try:
+        yield
+    except MotionkitError as error:
+        if path.name in str(error):
+            raise
+        named = type(error)(f"{path.name}: {error.what}", got=error.got, expected=error.expected, todo=error.todo)
+        raise named from error
+
+
+def one_line(text: str) -> str:
+    """The text with what is not printable as escapes: names of files and what they hold may be any characters.
+
+    Args:
+        text: Any text.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

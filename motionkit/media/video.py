@@ -93,8 +93,11 @@ class VideoClip(Clip):
                     count += 1
                     yield time - first, lasts, frame
             except Exception as error:
-                if not is_damage(error) or count == 0:
+                if not is_damage(error):
                     raise
+                if count == 0:
+                    got = f"{self.path} ({explain(error)})"
+                    raise MediaError("No frame of the video can be read", got=got) from None
                 self.warn(f"{self.path.name} is damaged after {count} frames ({explain(error)}); these are used")
                 return
             if missing_end(container, stream, self.path, end, 1 / self.rate):

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from motionkit.config import PUBLISHED, ModelConfig
-from motionkit.errors import WeightsError
+from motionkit.errors import WeightsError, naming
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
 from motionkit.weights.pins import pin, read_pins
@@ -164,9 +164,10 @@ def load(
     # Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read.
     if entry is not None and entry.embedded and checkpoint.sha256 != entry.sha256:
         raise WeightsError(f"The embedded weights {path} are damaged", todo="Install motionkit again")
-    if config is None:
-        config = _configuration(checkpoint, entry or _identify(checkpoint, path))
-    _check(checkpoint, config)
+    with naming(path):
+        if config is None:
+            config = _configuration(checkpoint, entry or _identify(checkpoint, path))
+        _check(checkpoint, config)
     return replace(checkpoint, config=config)
 
 
@@ -197,7 +198,8 @@ def convert(
         raise WeightsError("Source and target are the same file", got=target)
     checkpoint = checkpoints.read(source)
     entry = _identify(checkpoint, source) if name is None else _entry(name)
-    config = config or _configuration(checkpoint, entry)
+    with naming(source):
+        config = config or _configuration(checkpoint, entry)
     verified = entry is not None and entry.sha256 == checkpoint.sha256
     metadata = {
         "licence": entry.licence if entry else "unknown",
