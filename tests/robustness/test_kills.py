@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: targets whole or absent, caches and runs sound; a second run completes as if nothing had been."""
+"""SIGKILL at any moment: targets whole or absent, caches and runs sound; a second run gives what one alone gives."""
 
 from __future__ import annotations
 
