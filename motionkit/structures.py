@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import torch
 
     from motionkit.frames import Frame
@@ -26,10 +28,13 @@ class Keypoints:
     Attributes:
         value: B K 2 float tensor, (x, y) in [-1, 1]; -1 and 1 are the centres of the first and last pixel.
         jacobian: B K 2 2 float tensor, or None for models that do not estimate Jacobians.
+        confidence: B K float tensor in [0, 1], how surely the detector saw each in one place: 1 is a single place, 0 is
+            anywhere. None for keypoints that were not just detected, such as those that were moved.
     """
 
     value: torch.Tensor
     jacobian: torch.Tensor | None = None
+    confidence: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Batch size."""
@@ -37,7 +42,7 @@ class Keypoints:
 
     def __getitem__(self, index: slice | torch.Tensor) -> Keypoints:
         """Return part of the batch, by a slice or a tensor of indices, so that the batch dimension stays."""
-        return Keypoints(self.value[index], None if self.jacobian is None else self.jacobian[index])
+        return self._each(lambda tensor: tensor[index])
 
     def to(self, *args: Any, **kwargs: Any) -> Keypoints:
         """Return the same keypoints on another device or in another dtype.
@@ -46,17 +51,19 @@ class Keypoints:
             *args: As for ``torch.Tensor.to``.
             **kwargs: As for ``torch.Tensor.to``.
         """
-        return Keypoints(
-            self.value.to(*args, **kwargs), None if self.jacobian is None else self.jacobian.to(*args, **kwargs)
-        )
+        return self._each(lambda tensor: tensor.to(*args, **kwargs))
 
     def detach(self) -> Keypoints:
         """Return the same keypoints, through which no gradients flow."""
-        return Keypoints(self.value.detach(), None if self.jacobian is None else self.jacobian.detach())
+        return self._each(lambda tensor: tensor.detach())
+
+    def _each(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Keypoints:
+        parts = (self.jacobian, self.confidence)
+        return Keypoints(change(self.value), *(None if part is None else change(part) for part in parts))
 
     @staticmethod
     def cat(parts: list[Keypoints]) -> Keypoints:
-        """Join batches in order; without Jacobians if one of them has none.
+        """Join batches in order; without Jacobians, or confidence, if one of them has none.
 
         Args:
             parts: At least one, all of the same K.
@@ -68,9 +75,16 @@ class Keypoints:
 
         if not parts:
             raise ValueError("Keypoints.cat needs at least one part")
-        value = torch.cat([part.value for part in parts])
-        jacobians = [part.jacobian for part in parts if part.jacobian is not None]
-        return Keypoints(value, torch.cat(jacobians) if len(jacobians) == len(parts) else None)
+
+        def joined(tensors: list[torch.Tensor | None]) -> torch.Tensor | None:
+            there = [tensor for tensor in tensors if tensor is not None]
+            return torch.cat(there) if len(there) == len(tensors) else None
+
+        return Keypoints(
+            torch.cat([part.value for part in parts]),
+            joined([part.jacobian for part in parts]),
+            joined([part.confidence for part in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +94,12 @@ class Detected:
     Attributes:
         keypoints: Batch B, on the CPU.
         frames: The B square frames, H W 3 uint8; None where a motion template drives, which has no pictures.
+        scenes: B numbers, alike for frames of one scene of the film; None where nobody looked, which is one scene.
     """
 
     keypoints: Keypoints
     frames: list[Frame] | None = None
+    scenes: Sequence[int] | None = None
 
     def __len__(self) -> int:
         """Batch size."""

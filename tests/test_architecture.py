@@ -76,7 +76,8 @@ INSIDE = {
         "__init__",
     ],
     "pipeline": [
-        "clips panels",
+        "squares panels",
+        "clips",
         "driving subject",
         "outputs",
         "run inspection",
@@ -92,9 +93,9 @@ INSIDE = {
         "__init__",
     ],
     "animation": [
-        "overlap",
+        "overlap scenes",
         "driving",
-        "source",
+        "source followed",
         "moments",
         "__init__",
     ],
@@ -106,7 +107,7 @@ INSIDE = {
         "__init__",
     ],
     "motion": [
-        "affine templates smoothing",
+        "affine templates smoothing presence",
         "gains",
         "movement",
         "mover",

@@ -14,13 +14,14 @@ from typing import Any, Protocol, cast
 import torch
 
 from motionkit.animation.overlap import lagged
+from motionkit.animation.scenes import with_scenes
 from motionkit.errors import InputError
 from motionkit.frames import Frame, check_frame
 from motionkit.model import Model
 from motionkit.structures import Detected, Keypoints
 from motionkit.tensors import to_cpu_later, to_tensor
 
-__all__ = ["Driving", "Frames", "as_driving", "detect", "detect_clip", "lag", "squares"]
+__all__ = ["Driving", "Frames", "as_driving", "detect", "detect_clip", "detect_scenes", "lag", "squares"]
 
 
 class Driving(Protocol):
@@ -98,8 +99,16 @@ def detect(frames: Iterable[Frame], model: Model, batch_size: int | None = None)
     Raises:
         InputError: A frame is no picture or not square.
     """
+    return detect_scenes(with_scenes(frames), model, batch_size)
+
+
+def detect_scenes(
+    frames: Iterable[tuple[Frame, int]], model: Model, batch_size: int | None = None
+) -> Iterator[Detected]:
+    """As ``detect``, of frames that come with the number of their scene."""
     for chunk, arriving in lagged(_detections(frames, model, batch_size or model.usual_batch()), lag(model)):
-        yield Detected(arriving(), chunk)
+        seen, scenes = zip(*chunk, strict=True)
+        yield Detected(arriving(), list(seen), scenes)
 
 
 def detect_clip(frames: Iterable[Frame], *, model: Model, batch_size: int | None = None) -> Iterator[Keypoints]:
@@ -109,19 +118,19 @@ def detect_clip(frames: Iterable[Frame], *, model: Model, batch_size: int | None
 
 
 def _detections(
-    frames: Iterable[Frame], model: Model, batch_size: int
-) -> Iterator[tuple[list[Frame], Callable[[], Keypoints]]]:
-    """Batches of frames, and what waits for their keypoints."""
+    frames: Iterable[tuple[Frame, int]], model: Model, batch_size: int
+) -> Iterator[tuple[list[tuple[Frame, int]], Callable[[], Keypoints]]]:
+    """Batches of frames with their scenes, and what waits for their keypoints."""
     left = iter(frames)
     while chunk := list(islice(left, batch_size)):
-        images = squares(chunk, "driving", model.config.size, model.device)
+        images = squares([frame for frame, _ in chunk], "driving", model.config.size, model.device)
         yield chunk, _keypoints_later(model.detect(images))
 
 
 def _keypoints_later(keypoints: Keypoints) -> Callable[[], Keypoints]:
-    value = to_cpu_later(keypoints.value)
-    jacobian = None if keypoints.jacobian is None else to_cpu_later(keypoints.jacobian)
-    return lambda: Keypoints(value(), None if jacobian is None else jacobian())
+    parts = (keypoints.value, keypoints.jacobian, keypoints.confidence)
+    later = [None if part is None else to_cpu_later(part) for part in parts]
+    return lambda: Keypoints(*(None if part is None else part() for part in later))  # type: ignore[arg-type]
 
 
 def lag(model: Model) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal, cast
 
 from motionkit import motion
 from motionkit.animation.driving import Driving, as_driving, lag
+from motionkit.animation.followed import Followed
 from motionkit.animation.overlap import lagged
 from motionkit.animation.source import EncodedFrames
 from motionkit.config import AnimateOptions
@@ -17,7 +19,7 @@ from motionkit.motion.mover import Mover
 from motionkit.structures import Detected, Generated, Keypoints
 from motionkit.tensors import to_frames_later
 
-__all__ = ["Moment", "animate", "choose_reference", "moments"]
+__all__ = ["Moment", "animate", "choose_references", "moments"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,14 @@ def moments(
     mover = Mover(model.config, options, fps=float(drive.fps))
     sources = EncodedFrames(source, model, model.picture_side(options.size))
     if options.relative:  # absolute motion has none
-        mover.reference = _reference(options.reference, sources.first_keypoints, drive, model, batch_size)
+        mover.references.update(_references(options.reference, sources.first_keypoints, drive, model, batch_size))
+    followed = Followed(drive)
 
     def made() -> Iterator[_Batch]:
         for detected in drive.batches(model, batch_size):
             encoded, source_keypoints, source_frames = sources.take(len(detected))
-            keypoints = mover.move(source_keypoints, detected.keypoints)
+            followed.add(mover.lost(source_keypoints, detected.keypoints), detected.scenes)
+            keypoints = mover.move(source_keypoints, detected.keypoints, detected.scenes)
             generated = model.generate(encoded, source_keypoints, keypoints)
             yield _Batch(detected, source_frames, keypoints, generated, to_frames_later(generated.image))
 
@@ -105,6 +109,7 @@ def moments(
             index += 1
     if index == 0:
         raise InputError("The driving has no frames", expected="at least one", todo="Check the clip and its cut")
+    followed.warn(options.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,39 +137,44 @@ class _Batch:
             )
 
 
-def _reference(
-    reference: str | int, source: Keypoints, drive: Driving, model: Model, batch_size: int
-) -> Keypoints | None:
-    """Keypoints of the reference frame, batch 1; None where the first frame read will do."""
+def _references(
+    reference: Literal["first", "best"] | int, source: Keypoints, drive: Driving, model: Model, batch_size: int
+) -> dict[int, Keypoints]:
+    """Keypoints of the reference frames, batch 1, by scene; none where the first frames read will do."""
     if reference in ("first", 0):
-        return None
+        return {}
     if drive.once:
         raise InputError(
             f"reference={reference!r} reads the driving twice",
             got="a one-pass iterator",
             expected="an array, a list, or motionkit.media.open_clip(path)",
         )
-    return choose_reference(
-        reference, source, lambda: (detected.keypoints for detected in drive.batches(model, batch_size))
-    )
+    return choose_references(cast('Literal["best"] | int', reference), source, drive.batches(model, batch_size))
 
 
-def choose_reference(reference: str | int, source: Keypoints, read: Callable[[], Iterable[Keypoints]]) -> Keypoints:
-    """Keypoints of the driving frame that counts as the neutral pose, batch 1.
+def choose_references(
+    reference: Literal["best"] | int, source: Keypoints, driving: Iterable[Detected]
+) -> dict[int, Keypoints]:
+    """Keypoints of the driving frames that count as the neutral pose, batch 1, by scene.
 
     Args:
-        reference: "first", "best" or an index, as in AnimateOptions.
+        reference: "best" or an index, as in AnimateOptions.
         source: Keypoints of the source's first frame.
-        read: Gives the driving's keypoints batch after batch, from the start; called once or twice.
+        driving: Batch after batch, from the start.
+
+    Returns:
+        With "best" one for each scene that has such a frame, with an index that one, for its own scene.
 
     Raises:
         InputError: There is no such frame, or none can be the best.
     """
-    index = motion.best_reference(source, read()) if reference == "best" else 0 if reference == "first" else reference
-    assert isinstance(index, int)
+    if reference == "best":
+        best = motion.best_references(source, driving)
+        return {scene: keypoints for scene, (_, keypoints) in best.items()}
     count = 0
-    for keypoints in read():
-        if index < count + len(keypoints):
-            return keypoints[index - count : index - count + 1]
-        count += len(keypoints)
-    raise InputError("The reference frame is not in the driving clip", got=index, expected=f"0 to {count - 1}")
+    for batch in driving:
+        at = reference - count
+        if at < len(batch):
+            return {batch.scenes[at] if batch.scenes else 0: batch.keypoints[at : at + 1]}
+        count += len(batch)
+    raise InputError("The reference frame is not in the driving clip", got=reference, expected=f"0 to {count - 1}")

@@ -152,7 +152,7 @@ class Procedure(ABC):
             self.detect(to_tensor([frame], size=self.config.size, device=self.device)).to("cpu")
             for frame in (source, first)
         )
-        self.mover = Mover(self.config, AnimateOptions(), reference=self.first_keypoints)
+        self.mover = Mover(self.config, AnimateOptions(), references={0: self.first_keypoints})
 
     def step(self, frames: Sequence[np.ndarray]) -> tuple[Tensor, np.ndarray]:
         """Animate B driving frames, square, H W 3 uint8.

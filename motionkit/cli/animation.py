@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
-from motionkit.config import AUDIO, FINDERS, OVERLAYS, AnimateOptions
+from motionkit.config import AUDIO, FINDERS, LOST, OVERLAYS, AnimateOptions
 from motionkit.config.bounds import TEXT
 from motionkit.errors import InputError
 from motionkit.structures import Box
@@ -41,6 +41,10 @@ def _add_animate(command: AddCommand) -> None:
     motion.add_argument("--smoothing", type=float, default=DEFAULTS.smoothing, help="0 off, up to 1")
     motion.add_argument("--motion-limit", type=float, default=DEFAULTS.motion_limit, help="0 is no limit")
     motion.add_argument("--reference", default=DEFAULTS.reference, help="neutral frame: first, best or a number")
+    motion.add_argument(
+        "--lost", default=DEFAULTS.lost, choices=LOST, help="where the driving shows no face: hold the last pose, show "
+        "the source, or follow all the same",
+    )  # fmt: skip
     motion.add_argument("--absolute", action="store_true", help="move to where the driving is, not as it moves")
     motion.add_argument("--no-adapt-scale", action="store_true", help="do not scale movement to the source's size")
     picture = parser.add_argument_group("picture")

@@ -8,6 +8,7 @@ from .networks import KpDetectorConfig as KpDetectorConfig
 from .options import AUDIO as AUDIO
 from .options import FINDERS as FINDERS
 from .options import GAIN_RANGE as GAIN_RANGE
+from .options import LOST as LOST
 from .options import OVERLAYS as OVERLAYS
 from .options import SMOOTHING_RANGE as SMOOTHING_RANGE
 from .options import STRENGTH_RANGE as STRENGTH_RANGE

@@ -10,7 +10,7 @@ from motionkit.config.checks import check_box, check_choice, check_number, check
 from motionkit.config.models import MAX_SIDE
 from motionkit.structures import Box
 
-__all__ = ["AUDIO", "FINDERS", "GAIN_RANGE", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
+__all__ = ["AUDIO", "FINDERS", "GAIN_RANGE", "LOST", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
 
 STRENGTH_RANGE = (0.0, 2.0)
 GAIN_RANGE = (0.0, 4.0)
@@ -18,6 +18,7 @@ SMOOTHING_RANGE = (0.0, 1.0)
 SIZE_RANGE = (16, MAX_SIDE)
 BATCH_RANGE = (1, 4096)
 AUDIO = ("auto", "driving", "source", "none")
+LOST = ("hold", "source", "follow")
 FINDERS = ("auto", "blazeface", "cascade", "mtcnn")
 OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
 
@@ -36,8 +37,12 @@ class AnimateOptions:
         smoothing: Of the keypoints over time, 0 (off) to 1; a causal One-Euro filter.
         motion_limit: Largest movement of a keypoint from the source, in units of the source keypoints' extent (the
             square root of their convex hull's area); None is no limit. Off when absolute.
-        reference: Driving frame that counts as the neutral pose of relative motion: "first", "best" (nearest to the
-            source's pose) or an index.
+        reference: Driving frame that counts as the neutral pose of relative motion: "first" (the first that shows what
+            the model knows), "best" (nearest to the source's pose) or an index. Each further scene of the driving has a
+            reference of its own: its best with "best", else its first.
+        lost: What is shown while the driving shows nothing that the model knows, such as a black picture or another
+            scene: "hold" keeps the last pose, "source" is the source as it is, "follow" moves by it all the same, and
+            by a new scene as if there had been no cut.
         batch_size: Frames computed at once; None chooses by device.
         size: Side of the result in pixels; None is the model's ``picture_size``.
         crop: "auto" crops faces for face models and takes the centred square otherwise; "face" insists on a face;
@@ -64,6 +69,7 @@ class AnimateOptions:
     smoothing: float = 0.0
     motion_limit: float | None = 1.0
     reference: Literal["first", "best"] | int = "first"
+    lost: Literal["hold", "source", "follow"] = "hold"
     batch_size: int | None = None
     size: int | None = None
     crop: Literal["auto", "face", "centre", "none"] = "auto"
@@ -85,6 +91,7 @@ class AnimateOptions:
         if self.motion_limit is not None:
             check_number("motion_limit", self.motion_limit, 0, 1000, above=True)
         check_choice("reference", self.reference, ("first", "best"), or_index=True)
+        check_choice("lost", self.lost, LOST)
         check_choice("audio", self.audio, AUDIO)
         check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         check_choice("face", self.face, ("largest", "all"), or_index=True)

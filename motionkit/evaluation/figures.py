@@ -151,7 +151,7 @@ def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
         mesh: Finds the face in the results.
         scene: The clip.
     """
-    options = AnimateOptions(relative=False, size=scene.frames.shape[1])
+    options = AnimateOptions(relative=False, lost="follow", size=scene.frames.shape[1])  # every frame counts
     results = np.stack(list(animate(scene.frames[0], scene.frames, model=model, options=options)))
     track = mesh.track(results)
     seen = scene.track.found[1:]
@@ -177,7 +177,7 @@ def judge_pair(model: Model, mesh: Mesh, portrait: Portrait, scene: Scene) -> Pa
         portrait: One without a face is animated at the moments alone, and not judged.
         scene: The clip.
     """
-    options = AnimateOptions(size=portrait.picture.shape[0])
+    options = AnimateOptions(lost="follow", size=portrait.picture.shape[0])
     shown = telling_moments(scene)
     driving = scene.frames if portrait.found else scene.frames[[0, *shown.values()]]  # the first is the reference
     results = np.stack(list(animate(portrait.picture, driving, model=model, options=options)))

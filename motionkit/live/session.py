@@ -109,8 +109,8 @@ class LiveSession:
         self._encoded, self._source_keypoints, _ = EncodedFrames(source, self.model, size).take(1)
 
     def calibrate(self) -> None:
-        """Make the next driving frame the neutral pose."""
-        self._mover.reference = None
+        """Make the next driving frame that is not lost the neutral pose."""
+        self._mover.references.clear()
         self._reference_frame: Frame | None = None
         self._reference_mirrored = False
 
@@ -118,7 +118,7 @@ class LiveSession:
         """Forget the driving: another camera or clip comes next."""
         self.calibrate()
         self._held = None
-        self._mover.forget()
+        self._mover.restart()
 
     def step(self, driving: Frame, *, at: float | None = None) -> LiveResult:
         """The source in the pose of the next driving frame.
@@ -134,10 +134,10 @@ class LiveSession:
         begun = time.perf_counter()
         mirrored = self.mirror
         detected = self._detect(driving, mirrored)
-        if self._mover.reference is None:
+        if not self._mover.references:
             self._reference_frame = driving.copy()
         elif self._reference_frame is not None and self._reference_mirrored != mirrored:
-            self._mover.reference = self._detect(self._reference_frame, mirrored)
+            self._mover.references[0] = self._detect(self._reference_frame, mirrored)
         self._reference_mirrored = mirrored
         return self._move(detected, at, begun)
 
@@ -206,7 +206,8 @@ class LiveSession:
 
     def _move(self, detected: Keypoints, at: float, begun: float) -> LiveResult:
         """The source as the next driving keypoints move it, smoothed by the time that has passed."""
-        self._held = detected
+        if not self._mover.lost(self._source_keypoints, detected)[0]:
+            self._held = detected
         found = time.perf_counter()
         passed = at - self._last_time
         self._last_time = at

@@ -5,6 +5,8 @@ Legend: B batch, C channels, K keypoints, H W picture size, h w size of the prob
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +15,9 @@ from motionkit.modules.blocks import Hourglass
 from motionkit.modules.grid import AntiAliasDown, at_least_float32, identity_grid, softmax
 from motionkit.structures import Keypoints
 
-__all__ = ["KeypointDetector"]
+__all__ = ["EVEN_SPREAD", "KeypointDetector"]
+
+EVEN_SPREAD = math.sqrt(2 / 3)  # root mean square distance from the middle of places even in [-1, 1]²
 
 
 class KeypointDetector(nn.Module):
@@ -55,7 +59,10 @@ class KeypointDetector(nn.Module):
 
 
 def expectation(logits: Tensor, jacobian_maps: Tensor | None, temperature: float) -> Keypoints:
-    """Expected position and Jacobian under the softmax over positions of logits/temperature.
+    """Expected position and Jacobian under the softmax over positions of logits/temperature, and how sure they are.
+
+    The confidence is 1 - s/s_U: s is the root mean square distance of the places from their expectation, s_U that of
+    places spread evenly over the picture.
 
     Args:
         logits: B K h w.
@@ -69,8 +76,11 @@ def expectation(logits: Tensor, jacobian_maps: Tensor | None, temperature: float
     probability = softmax(logits.flatten(2) / temperature, dim=2)  # B K hw
     grid = identity_grid(h, w, like=logits).view(1, h * w, 2)
     value = probability @ grid  # B K 2
+    with torch.no_grad():
+        variance = (probability @ grid.square().sum(2, keepdim=True))[..., 0] - value.square().sum(2)
+        confidence = (1 - variance.clamp(min=0).sqrt() / EVEN_SPREAD).clamp(min=0)  # B K
     if jacobian_maps is None:
-        return Keypoints(value)
+        return Keypoints(value, confidence=confidence)
     maps = jacobian_maps.reshape(b, -1, 4, h * w)  # B K|1 4 hw
     jacobian = (maps @ probability[..., None]).view(b, k, 2, 2)
-    return Keypoints(value, jacobian)
+    return Keypoints(value, jacobian, confidence)

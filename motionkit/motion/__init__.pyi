@@ -1,8 +1,9 @@
 from .gains import Gains as Gains
 from .gains import keypoint_gains as keypoint_gains
-from .movement import best_reference as best_reference
+from .movement import best_references as best_references
 from .movement import limit as limit
 from .movement import transfer as transfer
+from .presence import lost as lost
 from .smoothing import Smoother as Smoother
 from .templates import MotionTemplate as MotionTemplate
 from .templates import load_template as load_template

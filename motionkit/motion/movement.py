@@ -19,9 +19,10 @@ from torch import Tensor
 from motionkit.errors import InputError
 from motionkit.motion import affine
 from motionkit.motion.gains import Gains, apply_gains, keypoint_gains
-from motionkit.structures import Keypoints
+from motionkit.motion.presence import lost
+from motionkit.structures import Detected, Keypoints
 
-__all__ = ["Gains", "best_reference", "keypoint_gains", "limit", "transfer"]
+__all__ = ["Gains", "best_references", "keypoint_gains", "limit", "transfer"]
 
 MIN_SPREAD = 1e-4  # root mean square distance from the centre below which points coincide; in [-1, 1] coordinates
 MIN_FLATNESS = 1e-4  # hull area over squared spread below which points are collinear
@@ -116,16 +117,19 @@ def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None
     return Keypoints(value, _limit_jacobian(keypoints.jacobian, source.jacobian))
 
 
-def best_reference(source: Keypoints, candidates: Iterable[Keypoints]) -> int:
-    """Index of the frame whose pose is nearest to the source's: the best reference of relative motion.
+def best_references(source: Keypoints, driving: Iterable[Detected]) -> dict[int, tuple[int, Keypoints]]:
+    """In each scene the frame whose pose is nearest to the source's: the best reference of relative motion.
 
     Points are centred on their mean and divided by the square root of their convex hull's area; nearest is the least
-    sum of squared distances, the first of equals. Frames whose points are not finite, coincide or are collinear are
-    skipped. One frame is held at a time.
+    sum of squared distances, the first of equals. Frames that are lost, or whose points are not finite, coincide or are
+    collinear, are skipped. One frame of each scene is held at a time.
 
     Args:
         source: Batch 1.
-        candidates: Batches of consecutive frames, together the whole clip in order.
+        driving: Batches of consecutive frames, together the whole clip in order.
+
+    Returns:
+        By scene, where it has such a frame: its index in the clip, and its keypoints, batch 1.
 
     Raises:
         InputError: No frame can be used, or the source's own keypoints cannot.
@@ -136,18 +140,22 @@ def best_reference(source: Keypoints, candidates: Iterable[Keypoints]) -> int:
             "The source's keypoints coincide or lie on a line, so no best reference can be found",
             todo="Choose the reference frame by its index, or the first",
         )
-    best, best_distance, index = -1, math.inf, 0
-    for batch in candidates:
-        for points in _numpy(batch.value):
-            pose = _normalised(points)
+    best: dict[int, tuple[int, Keypoints]] = {}
+    nearest: dict[int, float] = {}
+    index = 0
+    for batch in driving:
+        missing = lost(source, batch.keypoints)
+        for at, points in enumerate(_numpy(batch.keypoints.value)):
+            scene = batch.scenes[at] if batch.scenes else 0
+            pose = None if missing[at] else _normalised(points)
             distance = math.inf if pose is None else float(np.square(pose - goal).sum())
-            if distance < best_distance:
-                best, best_distance = index, distance
+            if distance < nearest.get(scene, math.inf):
+                nearest[scene], best[scene] = distance, (index, batch.keypoints[at : at + 1])
             index += 1
-    if best < 0:
+    if not best:
         raise InputError(
             "No frame of the driving clip can be the reference",
-            got=f"{index} frames, none with keypoints that are finite and spread out",
+            got=f"{index} frames, none with keypoints that are sure, finite and spread out",
             todo="Choose the reference frame by its index, or use another clip",
         )
     return best

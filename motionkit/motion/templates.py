@@ -1,13 +1,14 @@
 """Motion templates: the keypoints of a driving clip in a file, without a pixel of the person in it.
 
-The file is safetensors: tensors ``value`` (T K 2) and, for models with Jacobians, ``jacobian`` (T K 2 2), float32; the
-metadata holds what it is, its version, the exact fps, the model's name and hash, and the size of the picture seen.
+The file is safetensors: tensors ``value`` (T K 2), for models with Jacobians ``jacobian`` (T K 2 2), and, where they
+are known, ``confidence`` (T K), all float32, and ``scene`` (T), int64; the metadata holds what it is, its version, the
+exact fps, the model's name and hash, and the size of the picture seen.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -50,6 +51,7 @@ class MotionTemplate:
         model: Name of the model whose detector found them.
         model_hash: Hash of that model's weights; only that model's generator understands these keypoints.
         size: Width and height in pixels of the driving picture that was seen.
+        scenes: T numbers, alike for frames of one scene of the film; None is one scene.
         version: Of the file format.
         path: The file it was read from, if any.
 
@@ -63,36 +65,17 @@ class MotionTemplate:
     model: str
     model_hash: str
     size: tuple[int, int]
+    scenes: Sequence[int] | None = None
     version: int = VERSION
     path: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        keypoints = self.keypoints.to("cpu", torch.float32)
-        object.__setattr__(self, "keypoints", keypoints)
-        value, jacobian = keypoints.value, keypoints.jacobian
-        shapes = tuple(value.shape), None if jacobian is None else tuple(jacobian.shape)
-        if (
-            value.ndim != 3
-            or 0 in value.shape
-            or shapes
-            not in {
-                ((*value.shape[:2], 2), None),
-                ((*value.shape[:2], 2), (*value.shape[:2], 2, 2)),
-            }
-        ):
-            raise TemplateError(
-                "A motion template's keypoints have the wrong shape",
-                got=" and ".join(str(shape) for shape in shapes if shape),
-                expected="(T, K, 2), and (T, K, 2, 2) for Jacobians, with at least one frame",
-            )
-        for tensor in (value, jacobian):
-            if tensor is not None and not torch.isfinite(tensor).all():
-                frame = int((~torch.isfinite(tensor)).flatten(1).any(dim=1).nonzero()[0])
-                raise TemplateError(
-                    "A motion template's keypoints are not all finite", got=f"NaN or infinity in frame {frame}"
-                )
-        if len(value) > FRAMES.value or value.shape[1] > MAX_KEYPOINTS:
-            got = f"{len(value)} frames of {value.shape[1]} keypoints"
+        object.__setattr__(self, "keypoints", self.keypoints.to("cpu", torch.float32))
+        _check_shapes(self.keypoints, self.scenes)
+        _check_numbers(self.keypoints)
+        length, count = self.keypoints.value.shape[:2]
+        if length > FRAMES.value or count > MAX_KEYPOINTS:
+            got = f"{length} frames of {count} keypoints"
             expected = f"at most {FRAMES.value} of {MAX_KEYPOINTS}"
             raise TemplateError("A motion template is too long", got=got, expected=expected, todo=FRAMES.todo)
         if not RATES[0] <= self.fps <= RATES[1] or not 1 <= min(self.size) <= max(self.size) <= SIDE:
@@ -127,8 +110,9 @@ class MotionTemplate:
             TemplateError: It was made with another model.
         """
         check_model(self, name=model.config.name, model_hash=model.fingerprint)
+        parts = (slice(start, start + batch_size) for start in range(0, len(self.keypoints), batch_size))
         return (
-            Detected(self.keypoints[start : start + batch_size]) for start in range(0, len(self.keypoints), batch_size)
+            Detected(self.keypoints[part], scenes=None if self.scenes is None else self.scenes[part]) for part in parts
         )
 
 
@@ -149,6 +133,10 @@ def save_template(path: str | Path, template: MotionTemplate) -> None:
     tensors = {"value": keypoints.value.detach().contiguous()}
     if keypoints.jacobian is not None:
         tensors["jacobian"] = keypoints.jacobian.detach().contiguous()
+    if keypoints.confidence is not None:
+        tensors["confidence"] = keypoints.confidence.detach().contiguous()
+    if template.scenes is not None:
+        tensors["scene"] = torch.tensor(list(template.scenes), dtype=torch.int64)
     metadata = {
         "format": FORMAT,
         "version": str(template.version),
@@ -211,7 +199,8 @@ def load_template(path: str | Path) -> MotionTemplate:
         width, height = metadata["size"].split("x")
         numerator, denominator = metadata["fps"].split("/")
         return MotionTemplate(
-            keypoints=Keypoints(tensors["value"], tensors.get("jacobian")),
+            keypoints=Keypoints(tensors["value"], tensors.get("jacobian"), tensors.get("confidence")),
+            scenes=_scenes(tensors.get("scene")),
             fps=Fraction(int(numerator), int(denominator)),
             model=metadata["model"],
             model_hash=metadata["model_hash"],
@@ -224,6 +213,16 @@ def load_template(path: str | Path) -> MotionTemplate:
         raise TemplateError(
             f"{path} is damaged", got=f"{type(error).__name__}: {str(error)[:200]}", todo="Extract the motion again"
         ) from error
+
+
+def _scenes(stored: torch.Tensor | None) -> list[int] | None:
+    """Scene numbers as a template stores them; ValueError where they are none."""
+    if stored is None:
+        return None
+    if stored.ndim != 1 or stored.dtype != torch.int64:
+        raise ValueError(f"scene is {stored.dtype} of {tuple(stored.shape)}")
+    numbers: list[int] = stored.tolist()
+    return numbers
 
 
 def _check_lengths(metadata: Mapping[str, object]) -> None:
@@ -272,6 +271,35 @@ def _metadata(path: Path) -> dict[str, str]:
         header = jsontext.parse(file.read(length))
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
     return metadata if isinstance(metadata, dict) else {}
+
+
+def _check_shapes(keypoints: Keypoints, scenes: Sequence[int] | None) -> None:
+    shape = tuple(keypoints.value.shape)
+    wanted = {"value": (*shape[:2], 2), "jacobian": (*shape[:2], 2, 2), "confidence": shape[:2], "scene": shape[:1]}
+    given = {
+        "value": shape,
+        "jacobian": None if keypoints.jacobian is None else tuple(keypoints.jacobian.shape),
+        "confidence": None if keypoints.confidence is None else tuple(keypoints.confidence.shape),
+        "scene": None if scenes is None else (len(scenes),),
+    }
+    if len(shape) != 3 or 0 in shape or any(given[name] not in (None, wanted[name]) for name in given):
+        raise TemplateError(
+            "A motion template's keypoints have the wrong shape",
+            got=", ".join(f"{name} {size}" for name, size in given.items() if size is not None),
+            expected="value (T, K, 2), jacobian (T, K, 2, 2), confidence (T, K), scene (T,), with at least one frame",
+        )
+
+
+def _check_numbers(keypoints: Keypoints) -> None:
+    for tensor in (keypoints.value, keypoints.jacobian, keypoints.confidence):
+        if tensor is not None and not torch.isfinite(tensor).all():
+            frame = int((~torch.isfinite(tensor)).flatten(1).any(dim=1).nonzero()[0])
+            raise TemplateError(
+                "A motion template's keypoints are not all finite", got=f"NaN or infinity in frame {frame}"
+            )
+    confidence = keypoints.confidence
+    if confidence is not None and not bool(((confidence >= 0) & (confidence <= 1)).all()):
+        raise TemplateError("A motion template's confidence is impossible", expected="numbers from 0 to 1")
 
 
 def _shown(number: Fraction | int) -> str:

@@ -1,4 +1,4 @@
-"""A clip seen through one steady square."""
+"""A clip as a model sees it: cropped to its square."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from fractions import Fraction
 from pathlib import Path
 
 from motionkit import faces, media
-from motionkit.animation.driving import detect
+from motionkit.animation.driving import detect_scenes
 from motionkit.animation.overlap import Ahead
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import MediaError
 from motionkit.frames import Frame
-from motionkit.media.seeking import read_frames_at, spread_frames
+from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
+from motionkit.pipeline.squares import Placed, SceneSquares, scene_squares
 from motionkit.structures import Box, Detected, Keypoints
 
-__all__ = ["CroppedClip", "Glimpse", "crop_clip", "steady_square"]
-
-# Frames from all over a clip on which its steady crop is decided.
-BOX_SAMPLES = 8
+__all__ = ["CroppedClip", "Glimpse", "crop_clip"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +36,16 @@ class Glimpse:
 
 @dataclass(frozen=True)
 class CroppedClip:
-    """A clip seen through one square; can be read any number of times.
+    """A clip seen through one square, or one for each scene; can be read any number of times.
 
     Attributes:
         clip: The whole frames.
-        box: The square.
-        size: Side in pixels that it is resized to.
+        squares: Where the model looks.
+        size: Side in pixels that a square is resized to.
     """
 
     clip: media.Clip
-    box: Box
+    squares: SceneSquares
     size: int
     once: bool = field(default=False, init=False)
     _waits: list[float] = field(default_factory=list, compare=False, repr=False)  # seconds, of each reading
@@ -56,6 +54,11 @@ class CroppedClip:
     def path(self) -> Path:
         """The clip's file."""
         return self.clip.info.path
+
+    @property
+    def box(self) -> Box:
+        """The square of the first scene with a face."""
+        return self.squares.first
 
     @property
     def fps(self) -> Fraction:
@@ -73,20 +76,15 @@ class CroppedClip:
         return sum(self._waits)
 
     def __iter__(self) -> Iterator[Frame]:
-        # Decoded and cropped while the model computes.
-        with Ahead(faces.crop(frame, self.box, size=self.size) for frame in self.clip) as frames:
-            try:
-                yield from frames
-            finally:
-                self._waits.append(frames.waited)
+        return (frame for frame, _ in self._scenes())
 
     def batches(self, model: Model, batch_size: int) -> Iterator[Detected]:
         """As ``Driving.batches``."""
-        return detect(self, model, batch_size)
+        return detect_scenes(self._scenes(), model, batch_size)
 
     def glimpses(self, size: int) -> Iterator[Callable[[], Glimpse]]:
         """As ``SeenDriving.glimpses``."""
-        return (self._glimpse(frame, size) for frame in self.clip)
+        return (_glimpse(placed, size) for placed in self.squares.place(self.clip))
 
     def square_at(self, index: int) -> Frame | None:
         """One frame out of order; None where the file cannot be sought in, or is damaged there."""
@@ -96,14 +94,20 @@ class CroppedClip:
             (frame,) = read_frames_at(self.path, [index])
         except MediaError:
             return None
-        return faces.crop(frame, self.box, size=self.size)
+        return faces.crop(frame, self.squares.at(frame), size=self.size)
 
-    def _glimpse(self, frame: Frame, size: int) -> Callable[[], Glimpse]:
-        return lambda: Glimpse(frame=faces.crop(frame, self.box, size=size))
+    def _scenes(self) -> Iterator[tuple[Frame, int]]:
+        """Cropped frames with their scenes, decoded and cropped while the model computes."""
+        placed = self.squares.place(self.clip)
+        with Ahead((faces.crop(frame, box, size=self.size), scene) for frame, box, scene in placed) as frames:
+            try:
+                yield from frames
+            finally:
+                self._waits.append(frames.waited)
 
 
 def crop_clip(clip: media.Clip, config: ModelConfig, options: AnimateOptions) -> CroppedClip:
-    """A driving clip as the model sees it: one steady square.
+    """A driving clip as the model sees it.
 
     Args:
         clip: The whole frames.
@@ -113,33 +117,9 @@ def crop_clip(clip: media.Clip, config: ModelConfig, options: AnimateOptions) ->
     Raises:
         FaceNotFoundError: A face was insisted on and not found.
     """
-    box = steady_square(clip, options.driving_box, config, options, what="driving")
-    return CroppedClip(clip, box, config.picture_side(options.size))
+    return CroppedClip(clip, scene_squares(clip, config, options), config.picture_side(options.size))
 
 
-def steady_square(
-    clip: media.Clip, manual: Box | None, config: ModelConfig, options: AnimateOptions, *, what: str
-) -> Box:
-    """One steady square for a whole clip, unless one is given by hand.
-
-    Args:
-        clip: The whole frames.
-        manual: The square by hand, or None.
-        config: The model's.
-        options: What is asked for.
-        what: "source" or "driving", for messages.
-
-    Raises:
-        FaceNotFoundError: A face was insisted on and not found.
-    """
-    if manual is not None:
-        return manual
-    looked_for = options.crop == "face" or (options.crop == "auto" and config.domain == "face")
-    samples = spread_frames(clip, BOX_SAMPLES if looked_for else 1)
-    return faces.choose_clip_square(
-        samples,
-        crop=options.crop,
-        domain=config.domain,
-        finder=options.finder,
-        name=f"the {what} {clip.info.path.name}",
-    )
+def _glimpse(placed: Placed, size: int) -> Callable[[], Glimpse]:
+    frame, box, _ = placed
+    return lambda: Glimpse(frame=faces.crop(frame, box, size=size))

@@ -112,12 +112,15 @@ def extract(
     if drive.box is None:
         raise InputError("This is a motion template already", got=str(opened.path or driving), expected="a clip")
     parts: list[Keypoints] = []
+    scenes: list[int] = []
     with Meter(opened.length, progress, cancel, what="Extracting") as meter:
         for detected in drive.batches(model, options.batch_size or model.usual_batch()):
             parts.append(detected.keypoints)
+            scenes += detected.scenes or [0] * len(detected)
             meter.step(len(detected))
     return MotionTemplate(
         keypoints=Keypoints.cat(parts),
+        scenes=scenes,
         fps=opened.fps,
         model=model.config.name,
         model_hash=model.fingerprint,

@@ -11,7 +11,8 @@ from motionkit import faces, media
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError
 from motionkit.frames import Frame
-from motionkit.pipeline.clips import CroppedClip, steady_square
+from motionkit.pipeline.clips import CroppedClip
+from motionkit.pipeline.squares import SceneSquares, steady_square
 from motionkit.structures import Box
 
 __all__ = ["Subject", "open_source"]
@@ -38,7 +39,7 @@ class Subject:
         if self.picture is not None:
             return faces.crop(self.picture, box, size=self.size)
         assert self.clip is not None
-        return CroppedClip(self.clip, box, self.size)
+        return CroppedClip(self.clip, SceneSquares(box), self.size)
 
     def first_picture(self) -> Frame:
         """The first whole frame."""

@@ -12,7 +12,7 @@ from motionkit.media.jpeg import decode_jpeg, encode_jpeg
 from motionkit.model import Model
 from motionkit.motion.mover import Mover
 from motionkit.pipeline.driving import SeenDriving
-from motionkit.structures import Keypoints
+from motionkit.structures import Detected, Keypoints
 
 __all__ = ["DetectedDriving", "SmoothedMotion"]
 
@@ -24,10 +24,11 @@ Check = Callable[[], None]
 
 @dataclass(frozen=True)
 class _Seen:
-    """One frame: its keypoints, batch 1, and its picture as JPEG, None where a template drives."""
+    """One frame: its keypoints, batch 1, its picture as JPEG, None where a template drives, and its scene."""
 
     keypoints: Keypoints
     picture: bytes | None
+    scene: int = 0
 
 
 class DetectedDriving:
@@ -67,7 +68,8 @@ class DetectedDriving:
             return False
         for i in range(len(batch)):
             picture = None if batch.frames is None else encode_jpeg(batch.frames[i])
-            self._seen.append(_Seen(batch.keypoints[i : i + 1], picture))
+            scene = batch.scenes[i] if batch.scenes else 0
+            self._seen.append(_Seen(batch.keypoints[i : i + 1], picture, scene))
         return True
 
     def close(self) -> None:
@@ -91,11 +93,52 @@ class DetectedDriving:
         data = self._at(index).picture
         return None if data is None else decode_jpeg(data)
 
-    def batches(self) -> Iterator[Keypoints]:
-        """The keypoints of all frames from the first one on, looking on as far as they are taken."""
+    def scene(self, index: int) -> int:
+        """Of one frame that is there; one far beyond where detection has come counts as one of the first scene."""
+        return self._at(index).scene
+
+    def batches(self) -> Iterator[Detected]:
+        """All frames from the first one on, one by one, looking on as far as they are taken."""
         index = 0
         while self.reaches(index):
-            yield self._seen[index].keypoints
+            yield Detected(self._seen[index].keypoints, scenes=[self._seen[index].scene])
+            index += 1
+
+    def moved(self, index: int, source: Keypoints, mover: Mover) -> Keypoints:
+        """The source's keypoints as one frame that is there moves them, without smoothing.
+
+        Args:
+            index: The frame's.
+            source: The source's keypoints at it, batch 1.
+            mover: Of the options; scenes whose reference it lacks get their first frame that is not lost.
+        """
+        pose: _Seen | None = self._at(index)
+        assert pose is not None
+        ahead = index >= self.ready  # its scene is not known
+        if mover.lost(source, pose.keypoints)[0]:
+            pose = self._before(index, source, mover) if mover.options.lost == "hold" else None
+            if pose is None:
+                return source
+        if pose.scene not in mover.references:
+            for first in self._followed(source, mover):
+                if ahead or first.scene == pose.scene:
+                    mover.references[pose.scene] = first.keypoints
+                    break
+        return mover.move_at_once(source, pose.keypoints, pose.scene)
+
+    def _before(self, index: int, source: Keypoints, mover: Mover) -> _Seen | None:
+        """The last frame before this one that is not lost; looks on as far as that needs."""
+        self.reaches(index)
+        before = reversed(self._seen[:index])
+        return next((seen for seen in before if not mover.lost(source, seen.keypoints)[0]), None)
+
+    def _followed(self, source: Keypoints, mover: Mover) -> Iterator[_Seen]:
+        """The frames that are not lost from the first one on, looking on as far as they are taken."""
+        index = 0
+        while self.reaches(index):
+            seen = self._seen[index]
+            if not mover.lost(source, seen.keypoints)[0]:
+                yield seen
             index += 1
 
     def glimpse(self, index: int) -> bool:
@@ -141,6 +184,7 @@ class SmoothedMotion:
             moved = self._mover.move(
                 Keypoints.cat([self._source(at) for at in new]) if self._source_moves else self._source(0),
                 Keypoints.cat([self._driving.keypoints(at) for at in new]),
+                [self._driving.scene(at) for at in new],
             )
             self._moved += [moved[at : at + 1] for at in range(len(new))]
         return self._moved[index]

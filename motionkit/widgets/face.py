@@ -11,6 +11,7 @@ from motionkit.frames import Frame
 from motionkit.media.seeking import read_frames_at
 from motionkit.model import Model
 from motionkit.pipeline.clips import CroppedClip
+from motionkit.pipeline.squares import SceneSquares
 from motionkit.pipeline.subject import Subject
 from motionkit.structures import Box, Keypoints
 from motionkit.widgets.detected import Check, DetectedDriving
@@ -36,7 +37,7 @@ class Face:
         if subject.clip is None:
             self._still = EncodedFrames(subject.squares(box), model, subject.size)
         else:
-            self._clip = DetectedDriving(CroppedClip(subject.clip, box, subject.size), model, check=check)
+            self._clip = DetectedDriving(CroppedClip(subject.clip, SceneSquares(box), subject.size), model, check=check)
         self._latest = Kept[EncodedFrames]()
 
     def close(self) -> None:

@@ -6,13 +6,14 @@ after batch. A new set of options then costs a motion transfer and one step of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
 
-from motionkit.animation.moments import Moment, choose_reference
+from motionkit.animation.moments import Moment, choose_references
 from motionkit.config import AnimateOptions
 from motionkit.drawing.collage import Panel
 from motionkit.drawing.overlays import draw_keypoints
@@ -88,7 +89,7 @@ class Preview:
         self._auto_drive = Kept[SeenDriving]()
         self._faces = Kept[list[Face]](close=_close_all)
         self._drive = Kept[DetectedDriving](close=lambda drive: drive.close())
-        self._references, self._smoothed = Kept[list[Keypoints]](), Kept[list[SmoothedMotion]]()
+        self._references, self._smoothed = Kept[list[dict[int, Keypoints]]](), Kept[list[SmoothedMotion]]()
 
     def close(self) -> None:
         """Let go of the files, in the thread that has used them."""
@@ -189,28 +190,28 @@ class Preview:
     def _moved(self, number: int, index: int, options: AnimateOptions) -> Keypoints:
         """The source's keypoints as the driving frame moves them."""
         animated, drive = self._animated(options), self._detected(options)
-        references: Sequence[Keypoints | None] = [None] * len(animated)  # absolute motion has none
-        if options.relative:
+        references: list[dict[int, Keypoints]] = [{} for _ in animated]
+        # Absolute motion has none, and a scene's first frame is found when one of its frames is shown.
+        if options.relative and options.reference not in ("first", 0):
+            reference = cast('Literal["best"] | int', options.reference)
             references = self._references.get(
-                animated, drive, options.reference,
-                make=lambda: [
-                    choose_reference(options.reference, face.keypoints(0), drive.batches) for face in animated
-                ],
+                animated, drive, reference,
+                make=lambda: [choose_references(reference, face.keypoints(0), drive.batches()) for face in animated],
             )  # fmt: skip
+        face, known = animated[number], references[number]
         if options.smoothing == 0:
-            mover = self._mover(options, references[number])
-            return mover.move_at_once(animated[number].keypoints(index), drive.keypoints(index))
+            return drive.moved(index, face.keypoints(index), self._mover(options, known))
         smoothed = self._smoothed.get(
             animated, drive, replace(options, overlays=(), paste_back=False, label=True, audio="none"),
             make=lambda: [
-                SmoothedMotion(face.keypoints, face.moves, drive, self._mover(options, reference))
-                for face, reference in zip(animated, references, strict=True)
+                SmoothedMotion(face.keypoints, face.moves, drive, self._mover(options, known))
+                for face, known in zip(animated, references, strict=True)
             ],
         )  # fmt: skip
         return smoothed[number].keypoints(index)
 
-    def _mover(self, options: AnimateOptions, reference: Keypoints | None) -> Mover:
-        return Mover(self.model.config, options, fps=float(self._open().fps), reference=reference)
+    def _mover(self, options: AnimateOptions, references: Mapping[int, Keypoints]) -> Mover:
+        return Mover(self.model.config, options, fps=float(self._open().fps), references=references)
 
     def _subject(self, options: AnimateOptions) -> Subject:
         """The source with the squares that are animated; looking for a face is done once."""

@@ -27,6 +27,7 @@ def test_ahead_keeps_the_order_and_stays_within_its_depth() -> None:
         assert list(ahead) == []
 
 
+@pytest.mark.alone
 def test_ahead_works_while_its_user_works() -> None:
     def items() -> Iterator[int]:
         for i in range(10):

@@ -20,6 +20,7 @@ ROUNDS = 3
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_vox_frame_costs_at_most_six_tenths_of_the_plain_path() -> None:
     reference, side = load_reference("vox")
     device = torch.device("cpu")
@@ -54,6 +55,7 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads peak memory from Linux's /proc")
 def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
     def peak(count: int) -> int:

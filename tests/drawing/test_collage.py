@@ -184,6 +184,7 @@ def test_every_overlay_of_the_options_has_a_panel():
     assert set(OVERLAYS) < set(collage.PANELS)
 
 
+@pytest.mark.alone
 def test_laying_out_costs_little():
     panels = [Panel(name, flat(256, 256)) for name in ("source", "driving", "result")]
     lay_out(panels)

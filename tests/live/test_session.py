@@ -28,7 +28,7 @@ def live(model: Model, frames: list[np.ndarray], fps: float = 30.0, **session: A
 @pytest.mark.parametrize(
     "options",
     [PLAIN, PLAIN.replace(strength=1.6, gains={"left": 2.0, "b": 0}), PLAIN.replace(relative=False, motion_limit=None),
-     PLAIN.replace(smoothing=0.7), AnimateOptions(motion_limit=0.1)],
+     PLAIN.replace(smoothing=0.7), PLAIN.replace(motion_limit=0.1, label=True)],
 )  # fmt: skip
 def test_a_session_gives_what_animate_gives(model: Model, options: AnimateOptions) -> None:
     expected = list(mk.animate(SOURCE, DRIVING, model=model, options=options.replace(batch_size=1), fps=12))

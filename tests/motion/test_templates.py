@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -182,7 +183,8 @@ def test_missing_metadata_and_tensors(path: Path) -> None:
         load_template(path)
     save_file({"value": value, "jacobian": torch.zeros(3, 5, 2, 2)}, path, metadata)
     with pytest.raises(
-        TemplateError, match=r"damaged: .*wrong shape; got \(7, 5, 2\) and \(3, 5, 2, 2\); expected \(T"
+        TemplateError,
+        match=r"damaged: .*wrong shape; got value \(7, 5, 2\), jacobian \(3, 5, 2, 2\); expected value \(T",
     ):
         load_template(path)
 
@@ -212,8 +214,27 @@ def test_keypoints_that_are_not_finite_are_refused(path: Path, bad: float) -> No
 
 @pytest.mark.parametrize("shape", [(0, 5, 2), (7, 5, 3), (5, 2), (7, 0, 2), ()])
 def test_wrong_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(TemplateError, match=r"wrong shape.*expected \(T, K, 2\)"):
+    with pytest.raises(TemplateError, match=r"wrong shape.*expected value \(T, K, 2\)"):
         make(keypoints=Keypoints(torch.zeros(shape)))
+
+
+def test_confidence_and_scenes_come_back(path: Path) -> None:
+    confidence = torch.rand(7, 5)
+    template = make(scenes=[0, 0, 3, 3, 3, 0, 0])
+    template = replace(template, keypoints=replace(template.keypoints, confidence=confidence))
+    save_template(path, template)
+    found = load_template(path)
+    assert torch.equal(found.keypoints.confidence, confidence)
+    assert list(found.scenes) == [0, 0, 3, 3, 3, 0, 0]
+    with safe_open(path, "pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name, wrong in [
+        ("confidence", torch.rand(7, 4)), ("confidence", torch.full((7, 5), 1.5)), ("confidence", confidence / 0),
+        ("scene", torch.zeros(6, dtype=torch.int64)), ("scene", torch.zeros(7)), ("scene", torch.zeros(7, 1).long()),
+    ]:  # fmt: skip
+        save_file({**tensors, name: wrong}, path, metadata)
+        with pytest.raises(TemplateError, match="is damaged"):
+            load_template(path)
 
 
 def test_another_models_template_is_refused_with_the_reason() -> None:

@@ -83,7 +83,7 @@ def test_all_faces_are_animated(folder: Path, run: Run, monkeypatch: pytest.Monk
 def test_all_faces_of_a_picture_are_found(folder: Path, run: Run, heads: Model, portrait: np.ndarray) -> None:
     two = np.concatenate([portrait[:256, 90:346]] * 2, axis=1)
     media.write_image(folder / "two.png", two)
-    options = PLAIN.replace(face="all", paste_back=True, driving_box=Box(0, 0, 64, 64), strength=2.0)
+    options = PLAIN.replace(face="all", paste_back=True, driving_box=Box(0, 0, 64, 64), strength=2.0, lost="follow")
     run("o", source="two.png", options=options, model=heads)
     moved = np.abs(frames_of(folder / "o")[-1].astype(int) - two).mean(axis=(0, 2))
     assert moved[:256].max() > 1

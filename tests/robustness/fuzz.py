@@ -49,7 +49,7 @@ def why_not() -> str | None:
     try:
         import atheris  # noqa: F401
     except ImportError:
-        return "atheris is not installed (pip install atheris; there are wheels for Linux on Python 3.11 to 3.13)"
+        return "atheris is not installed; it comes with motionkit[dev] on Linux with x86-64"
     return None
 
 

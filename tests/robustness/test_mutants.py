@@ -50,7 +50,7 @@ def test_no_mutant_of_many_escapes(samples: list[Sample], tmp_path: Path) -> Non
 def test_a_reader_that_dies_or_hangs_is_seen_and_started_again(
     samples: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, outcome: str
 ) -> None:
-    monkeypatch.setattr(mutate, "PATIENCE", 3.0)
+    monkeypatch.setattr(mutate, "PATIENCE", 8.0)
     child = mutate._Reader(tmp_path, tmp_path / "bad", SEED)
     good = 'print(json.dumps({"outcome": "read", "problem": None, "seconds": 0, "megabytes": 0}), flush=True)'
     code = f"import json, os, sys, time\nfor line in sys.stdin:\n    if line == '1\\n':\n        {body}\n    {good}"

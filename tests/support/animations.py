@@ -29,10 +29,13 @@ def own_pose(model: Model, source: np.ndarray) -> np.ndarray:
 
 
 def drifting_noise(count: int = 7) -> np.ndarray:
-    """T 32 32 3: smooth noise that drifts."""
-    noise = np.random.default_rng(1).uniform(0, 255, (8, 8, 3)).astype(np.uint8)
-    large = to_frames(to_tensor([noise], size=64))[0]
-    return np.stack([large[i * 3 : i * 3 + 32, i * 2 : i * 2 + 32] for i in range(count)])
+    """T 32 32 3: smooth noise that drifts over a plain ground, so that all of it is one scene."""
+    noise = np.random.default_rng(1).uniform(0, 255, (4, 4, 3)).astype(np.uint8)
+    (blob,) = to_frames(to_tensor([noise], size=14))
+    frames = np.full((count, 32, 32, 3), 128, np.uint8)
+    for i in range(count):
+        frames[i, 2 + 2 * i : 16 + 2 * i, 4 + i : 18 + i] = blob
+    return frames
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from motionkit.model import Model
 from tests.support import clips
 from tests.support.networks import seeded_model, tiny_config
 
-PLAIN = AnimateOptions(label=False)
+PLAIN = AnimateOptions(label=False, lost="follow")  # each picture is another scene
 
 
 def named_model() -> Model:

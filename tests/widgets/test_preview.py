@@ -25,6 +25,7 @@ from motionkit.widgets.preview import Preview
 from tests.support.networks import seeded_model, tiny_config
 
 FRAMES = 24
+FOLLOW = AnimateOptions(lost="follow")  # random weights know one frame and not the next
 NAMED = {"keypoint_names": ("brow", "lip", "chin"), "keypoint_groups": {"mouth": ("lip", "chin")}}
 
 
@@ -71,12 +72,16 @@ def animated(work: Path, model: Model, options: AnimateOptions, source: str = "f
         {"smoothing": 0.3, "relative": False},
         {"reference": "best", "adapt_scale": False, "motion_limit": None},
         {"reference": 17, "source_box": Box(-3, 2, 45, 50), "driving_box": Box(10, 5, 70, 65)},
+        {"lost": "hold"},
+        {"lost": "hold", "reference": "best", "smoothing": 0.4},
+        {"lost": "source", "relative": False},
     ],
     ids=lambda changes: "-".join(changes) or "default",
 )
+@pytest.mark.filterwarnings("ignore:The driving driving.mp4 shows nothing")
 def test_a_previewed_frame_is_the_animated_one(work: Path, model: Model, source: str, changes: dict) -> None:
     # Batches of one frame, as in the preview: the last bit of a sum depends on how it is batched.
-    options = AnimateOptions(batch_size=1, **changes)
+    options = FOLLOW.replace(batch_size=1, **changes)
     expected = animated(work, model, options, source)
     preview = opened(work, model, AnimateOptions(), source)
     for index in (3, 0, FRAMES - 1, 8):
@@ -87,7 +92,7 @@ def test_a_previewed_frame_is_the_animated_one(work: Path, model: Model, source:
 
 
 def test_usual_batches_make_no_visible_difference(work: Path, model: Model) -> None:
-    options = AnimateOptions(smoothing=0.4)
+    options = FOLLOW.replace(smoothing=0.4)
     expected = animated(work, model, options)
     preview = opened(work, model, options)
     for index in range(0, FRAMES, 5):
@@ -96,7 +101,7 @@ def test_usual_batches_make_no_visible_difference(work: Path, model: Model) -> N
 
 
 def test_options_may_come_and_go(work: Path, model: Model) -> None:
-    plain, wild = AnimateOptions(), AnimateOptions(strength=2.0, smoothing=0.5, source_box=Box(0, 0, 64, 64))
+    plain, wild = FOLLOW, FOLLOW.replace(strength=2.0, smoothing=0.5, source_box=Box(0, 0, 64, 64))
     preview = opened(work, model, plain)
     first = preview.frame(9, plain).moment.frame
     other = preview.frame(9, wild).moment.frame
@@ -105,7 +110,7 @@ def test_options_may_come_and_go(work: Path, model: Model) -> None:
 
 
 def test_the_result_panel_is_what_the_file_holds(work: Path, model: Model, tmp_path: Path) -> None:
-    options = AnimateOptions(paste_back=True, overlays=("keypoints", "occlusion", "flow"))
+    options = FOLLOW.replace(paste_back=True, overlays=("keypoints", "occlusion", "flow"))
     mk.animate_file(work / "face.png", work / "driving.mp4", tmp_path / "out", model=model, options=options)
     shown = opened(work, model, options).frame(6, options)
     captions = [panel.caption for panel in shown.panels]
@@ -119,7 +124,7 @@ def test_the_result_panel_is_what_the_file_holds(work: Path, model: Model, tmp_p
 
 
 def test_detection_goes_on_in_steps_and_far_frames_do_not_wait(work: Path, model: Model) -> None:
-    options = AnimateOptions()
+    options = FOLLOW
     preview = opened(work, model, options)
     assert preview.progress(options) == (0, FRAMES)
     first = preview.frame(0, options)
