@@ -27,6 +27,8 @@ from tests.support.networks import seeded_model, tiny_config
 pytest.importorskip("anywidget", reason="anywidget is not installed")
 from motionkit.widgets.panel import SliderPanel
 
+# Random weights know one frame and not the next.
+pytestmark = pytest.mark.filterwarnings("ignore:The driving.* shows nothing")
 FRAMES = 20
 PATIENCE = 30  # seconds
 NAMED = {"keypoint_names": ("brow", "lip", "chin"), "keypoint_groups": {"mouth": ("lip", "chin")}}
