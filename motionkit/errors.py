@@ -5,6 +5,10 @@ Anything else that escapes motionkit is a bug.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 __all__ = [
     "AnimationCancelled",
     "ConfigError",
@@ -20,13 +24,24 @@ __all__ = [
     "TemplateError",
     "TrainingError",
     "WeightsError",
+    "naming",
+    "on_one_line",
 ]
+
+
+def on_one_line(text: str) -> str:
+    """A text as a terminal may be given it: what would break the line or steer the terminal is spelled as in Python.
+
+    Args:
+        text: Any; names of files may hold every character, and bytes that are none.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 class MotionkitError(Exception):
     """Base of every error that a user can cause and mend.
 
-    The message is one line: ``what; got …; expected …. todo.``
+    The message is one printable line: ``what; got …; expected …. todo.``
 
     Args:
         what: What happened, a clause without a final full stop.
@@ -45,7 +60,7 @@ class MotionkitError(Exception):
         message += "."
         if todo is not None:
             message += f" {todo}" if todo.endswith("?") else f" {todo}."
-        super().__init__(message)
+        super().__init__(on_one_line(message))
 
 
 class InputError(MotionkitError, ValueError):
@@ -107,4 +122,30 @@ class AnimationCancelled(MotionkitError):
 
 
 class MotionkitWarning(UserWarning):
-    """Something was usable but not as good as hoped (no face found, a truncated clip, HDR tone-mapped)."""
+    """Something was usable but not as good as hoped (no face found, a truncated clip, HDR tone-mapped).
+
+    Args:
+        message: What, in one line.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(on_one_line(message))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put a file's name into the errors about what is in it, where they lack it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        MotionkitError: What was raised inside, with the name.
+    """
+    try:
+        yield
+    except MotionkitError as error:
+        if path.name in str(error):
+            raise
+        named = type(error)(f"{path.name}: {error.what}", got=error.got, expected=error.expected, todo=error.todo)
+        raise named from error

@@ -17,7 +17,7 @@ LAYERS = [
     "errors",
     "frames",
     "structures",
-    "config wholefile progress samples frontend",
+    "config wholefile progress samples frontend jsontext",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",
@@ -47,7 +47,7 @@ INSIDE = {
         "suffixes colour files timing profiles clip jpeg",
         "targets modes pixels",
         "images streams",
-        "metadata pictures video",
+        "metadata pictures sound video",
         "reading audio",
         "seeking writing",
         "tone",
@@ -70,7 +70,7 @@ INSIDE = {
         "__init__",
     ],
     "data": [
-        "batch config workers worker_server",
+        "batch colours config workers worker_server",
         "clips truth augmentation tracks",
         "pairs preparation",
         "__init__",
@@ -79,7 +79,7 @@ INSIDE = {
         "squares panels",
         "clips",
         "driving subject",
-        "outputs",
+        "drivers outputs",
         "run inspection",
         "__init__",
     ],
@@ -114,7 +114,7 @@ INSIDE = {
         "__init__",
     ],
     "weights": [
-        "integrity partfile registry shapes",
+        "arrivals folder integrity partfile registry shapes",
         "checkpoints download pins",
         "store",
         "__init__",
@@ -272,7 +272,7 @@ TEST_FILES = sorted(TESTS.rglob("*.py"))
 ROOMS = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
 # What is tested as a whole, and what tests share.
 WHOLE = {"architecture", "docs", "install", "notebooks", "site"}
-SHARED = {"browser", "colab", "golden", "support"}
+SHARED = {"browser", "colab", "golden", "robustness", "support"}
 
 
 def test_every_room_has_its_tests_and_every_test_its_room() -> None:

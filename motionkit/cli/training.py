@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motionkit import jsontext
 from motionkit.cli.shared import AddCommand
 from motionkit.errors import InputError, MotionkitError
 
@@ -132,7 +132,7 @@ def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str, str | None]
 def _run_there(given: argparse.Namespace) -> Path | None:
     """The folder of the run that is to be resumed, if there is one."""
     folders = [Path(folder) for folder in (given.output, given.second) if folder is not None]
-    return next((folder for folder in folders if (folder / "config.json").is_file()), None)
+    return next((folder for folder in folders if os.path.isfile(folder / "config.json")), None)
 
 
 def _override(config: TrainConfig, given: argparse.Namespace) -> TrainConfig:
@@ -173,7 +173,7 @@ def _value(text: str) -> Any:
     """A JSON value, numbers with commas between them, or the text itself."""
     for attempt in (text, f"[{text}]" if "," in text else text):
         try:
-            return json.loads(attempt)
+            return jsontext.parse(attempt)
         except ValueError:
             continue
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,7 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from motionkit.config.checks import check_choice, check_number, check_whole
+from motionkit import jsontext
+from motionkit.config.checks import check_choice, check_number, check_path, check_whole
 from motionkit.data.clips import list_clips
 from motionkit.data.tracks import FaceClip, Track, holds, nearest, within
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitError, MotionkitWarning
@@ -35,6 +37,7 @@ NEAR, NEAR_SIDE = 1.25, 224
 # Two boxes whose overlap is a larger share of both together are one face's.
 SAME = 0.2
 MOST_FACES = 16  # that are followed at once
+MAX_FRAMES = 10**9  # of a video, in what was written down about it
 FACES = ("all", "largest")
 
 
@@ -76,6 +79,12 @@ class _State:
     frame: int = 0  # the next to look at
     clips: int = 0
     done: bool = False
+
+    def __post_init__(self) -> None:
+        check_whole("frame", self.frame, 0, MAX_FRAMES)
+        check_whole("clips", self.clips, 0, MAX_FRAMES)
+        if not isinstance(self.done, bool):
+            raise TypeError("done is neither true nor false")
 
 
 @dataclass
@@ -129,7 +138,7 @@ def prepare(
     check_whole("size", size, 2, 8192)  # before half of it is taken
     settings = _Settings(size, min_seconds, every, size // 2 if min_side is None else min_side, faces)
     videos = _list_videos(inputs)
-    output = Path(output)
+    output = check_path("output", output)
     try:
         (output / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -151,8 +160,8 @@ def prepare(
 
 def _list_videos(inputs: Sequence[str | Path]) -> list[Path]:
     videos: list[Path] = []
-    for given in map(Path, inputs):
-        if not given.exists():
+    for given in (check_path("input", path) for path in inputs):
+        if not os.path.exists(given):
             raise InputError("There is no such file", got=str(given))
         found = [clip.path for clip in list_clips(given)] if given.is_dir() else [given]
         if not found:
@@ -300,7 +309,7 @@ class _Job:
         except OSError as error:
             raise MediaError(f"The video cannot be read ({error.strerror})", got=str(self._path)) from error
         try:
-            state = _State(**json.loads(self._state_file.read_text(encoding="utf-8")))
+            state = _State(**jsontext.parse(self._state_file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return _State(settings)
         except (OSError, ValueError, TypeError) as error:

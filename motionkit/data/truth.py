@@ -10,7 +10,6 @@ Legend: T frames, K keypoints, h w size of the stored flow.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
+from motionkit import jsontext
 from motionkit.data.batch import Truth
 from motionkit.errors import InputError
 from motionkit.structures import Keypoints
@@ -115,13 +115,16 @@ class TruthFile:
                     got=f"{part.get_dtype()} {'x'.join(map(str, shape))} in {self._path.name}",
                     expected=f"{_TYPES[name]} {expected}" + (f" with {known}" if fits else ""),
                 )
+            if _TYPES[name] == "F32" and not np.isfinite(file.get_tensor(name)).all():
+                got = f"NaN or infinity in {self._path.name}"
+                raise InputError(f"The {name} in the truth of a clip are not all finite", got=got)
         return sizes["T"]
 
     def _reorder(self, metadata: dict[str, str] | None, names: Sequence[str]) -> list[int]:
         """Where in the file each of the model's keypoints stands."""
         try:
-            known = [str(name) for name in json.loads((metadata or {})["keypoint_names"])]
-        except (KeyError, ValueError, TypeError, RecursionError):
+            known = [str(name) for name in jsontext.parse((metadata or {})["keypoint_names"])]
+        except (KeyError, ValueError, TypeError):
             raise InputError(
                 "The truth of a clip does not name its keypoints",
                 got=self._path.name,

@@ -25,13 +25,16 @@ from motionkit.media.streams import (
     open_container,
     own_duration,
     rate_of,
+    shows_out_of_order,
     video_stream,
 )
 from motionkit.media.timing import JITTER
-from motionkit.media.video import shown_for
+from motionkit.media.video import decoded, shown_for
 
 if TYPE_CHECKING:
+    from av.packet import Packet
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 __all__ = ["read_frames_at", "spread_frames"]
 
@@ -58,11 +61,11 @@ def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[Frame]:
     file = check_file(path)
     if picture_kind(file) == "moving":
         return _read_on(open_clip(file), numbers)
-    found: dict[int, Frame] = {}
     with damage(file), _Reader(file) as reader:
-        for number in sorted(set(numbers)):
-            found[number] = reader.picture(number)
-    return [found[number] for number in numbers]
+        if not reader.is_out_of_order:
+            found = {number: reader.picture(number) for number in sorted(set(numbers))}
+            return [found[number] for number in numbers]
+    return _read_on(open_clip(file), numbers)
 
 
 def _read_on(clip: Clip, numbers: Sequence[int]) -> list[Frame]:
@@ -118,6 +121,11 @@ class _Reader:
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
+
+    @property
+    def is_out_of_order(self) -> bool:
+        """Whether a frame's place is known only by reading from the beginning."""
+        return shows_out_of_order(self._stream)
 
     def picture(self, number: int) -> Frame:
         """The frame that is shown at this place, as it is seen; numbers rise from call to call."""
@@ -182,16 +190,17 @@ class _Reader:
 
     def _decode(self, sought: bool) -> Iterator[tuple[Fraction, Fraction, VideoFrame]]:
         """Frames with their times in seconds of the container's clock."""
+        base = clock_of(self._stream)
+        for count, frame in enumerate(decoded(self._packets())):
+            if frame.pts is None and sought:
+                return  # its place is known only by counting from the beginning
+            time = count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base)
+            yield time, shown_for(frame, time - self._origin, own_duration(self._stream), self._rate), frame
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """The packets from here on; of those that come early, only what later ones need is decoded."""
         codec, base = self._stream.codec_context, clock_of(self._stream)
-        count = 0
         for packet in self._container.demux(self._stream):
             early = packet.pts is not None and packet.pts * base < self._wanted - SURE
             codec.skip_frame = "NONREF" if early and self._skipping else "DEFAULT"
-            for frame in packet.decode():
-                if frame.is_corrupt:
-                    continue
-                if frame.pts is None and sought:
-                    return  # its place is known only by counting from the beginning
-                time = count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base)
-                yield time, shown_for(frame, time - self._origin, own_duration(self._stream), self._rate), frame
-                count += 1
+            yield packet

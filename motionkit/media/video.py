@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -24,18 +24,20 @@ from motionkit.media.streams import (
     open_container,
     own_duration,
     rate_of,
+    shows_out_of_order,
     video_stream,
 )
 from motionkit.media.targets import explain
-from motionkit.media.timing import at_constant_rate, check_count
+from motionkit.media.timing import at_constant_rate, check_count, in_order
 from motionkit.structures import VideoInfo
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["VideoClip", "shown_for"]
+__all__ = ["VideoClip", "decoded", "shown_for"]
 
 
 class VideoClip(Clip):
@@ -46,7 +48,7 @@ class VideoClip(Clip):
         self.path = path
         with damage(path), open_container(path) as container:
             stream = video_stream(container, path)
-            frame = next(_decode(container, stream), None)
+            frame = next(decoded(container.demux(stream)), None)
             if frame is None:
                 raise MediaError("No frame of the video can be read", got=str(path))
             self.rate = rate_of(container, stream)
@@ -56,7 +58,7 @@ class VideoClip(Clip):
             to_array(frame, self.own_size, self._lay)  # what cannot be converted is no video either
             sounds = has_audio(container)
             if container.streams.audio and not sounds:
-                self.warn(f"There is no decoder for the audio of {path.name}; it is left out")
+                self.warn(f"The audio of {path.name} cannot be decoded; it is left out")
             duration = duration_of(container, stream)
         fps = wish.fps or self.rate
         duration = None if duration is None else wish.part_of(duration)
@@ -85,8 +87,7 @@ class VideoClip(Clip):
             first: Fraction | None = None
             count, end = 0, Fraction(0)
             try:
-                for frame in _decode(container, stream):
-                    time = _time(frame, stream, count, self.rate)
+                for time, frame in self._decoded(container, stream):
                     first = time if first is None else first
                     lasts = shown_for(frame, time - first, whole, self.rate)
                     end = time - first + (lasts or 1 / self.rate)
@@ -95,11 +96,20 @@ class VideoClip(Clip):
             except Exception as error:
                 if not is_damage(error):
                     raise
+                if count == 0:
+                    got = f"{self.path} ({explain(error)})"
+                    raise MediaError("No frame of the video can be read", got=got) from None
                 self.warn(f"{self.path.name} is damaged after {count} frames ({explain(error)}); these are used")
                 return
             if missing_end(container, stream, self.path, end, 1 / self.rate):
                 of = f" of {stream.frames}" if stream.frames > count else ""
                 self.warn(f"{self.path.name} is cut off: {count}{of} frames are there and are used")
+
+    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[Fraction, VideoFrame]]:
+        """Second of the container's clock, and frame."""
+        frames = enumerate(decoded(container.demux(stream)))
+        timed = ((_time(frame, stream, count, self.rate), frame) for count, frame in frames)
+        return in_order(timed) if shows_out_of_order(stream) else timed
 
     def _picture(self, frame: VideoFrame) -> Frame:
         curve = hdr_curve(int(getattr(frame, "color_trc", 0) or 0))
@@ -109,10 +119,28 @@ class VideoClip(Clip):
         return to_array(frame, self.wish.size or self.own_size, self._lay)
 
 
-def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    for frame in container.decode(stream):
-        if not frame.is_corrupt:
-            yield frame
+def decoded(packets: Iterable[Packet[VideoStream]]) -> Iterator[VideoFrame]:
+    """The whole frames in a video's packets.
+
+    An empty packet stands for the frame before once more, as Theora and AVI store it; FFmpeg decodes none. Only the
+    last one's time is needed, for each frame is shown until the next one comes.
+
+    Args:
+        packets: In the order of the file.
+    """
+    last: VideoFrame | None = None
+    again: int | None = None
+    for packet in packets:
+        if packet.size == 0 and packet.pts is not None:
+            again = packet.pts
+            continue
+        for frame in packet.decode():
+            if not frame.is_corrupt:
+                last = frame
+                yield frame
+    if last is not None and last.pts is not None and again is not None and again > last.pts:
+        last.pts = again
+        yield last
 
 
 def _time(frame: VideoFrame, stream: VideoStream, count: int, fps: Fraction) -> Fraction:

@@ -1,9 +1,7 @@
-"""Damaged files of every kind: read as far as they go, or refused in one line with their name; never a traceback."""
+"""Damaged files: read as far as they go, or refused in one line with their name. tests/robustness/ mutates them."""
 
 from __future__ import annotations
 
-import random
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +9,8 @@ import pytest
 
 from motionkit import media
 from motionkit.errors import MediaError, MotionkitWarning
-from tests.media.damage import make_samples, mutate, try_file
+from tests.media.damage import make_samples, try_file
 from tests.support.clips import ffmpeg, frame, make
-
-ROUNDS = 12  # mutations of each sample; `python -m tests.media.damage` tries more
 
 
 @pytest.fixture(scope="module")
@@ -26,21 +22,6 @@ def test_the_samples_themselves_are_read(samples: list[Path], tmp_path: Path) ->
     assert len(samples) >= 20
     for sample in samples:
         assert try_file(sample, tmp_path / "out.mp4") == "read", sample.name
-
-
-def test_no_mutation_escapes(samples: list[Path], tmp_path: Path) -> None:
-    draw, outcomes = random.Random(16), []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for sample in samples:
-            path, content = tmp_path / f"bad{sample.suffix}", sample.read_bytes()
-            for _ in range(ROUNDS):
-                path.write_bytes(mutate(content, draw) or b"x")
-                before = path.read_bytes()
-                outcomes.append(try_file(path, tmp_path / "out.mp4"))
-                assert path.read_bytes() == before
-    assert outcomes.count("read") > 40 and outcomes.count("refused") > 40, "both are tried"
-    assert {p.stem for p in tmp_path.iterdir()} <= {"bad", "out"}, "nothing is left behind"
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
@@ -59,7 +40,7 @@ def test_audio_without_a_decoder_is_left_out(tmp_path: Path) -> None:
     content = (tmp_path / "b.mkv").read_bytes()
     codec = next(name for name in (b"A_VORBIS", b"A_AC3\x83", b"A_AAC\x83") if name[:-1] in content)[:-1]
     (tmp_path / "b.mkv").write_bytes(content.replace(codec, b"A_" + b"Q" * (len(codec) - 2)))
-    with pytest.warns(MotionkitWarning, match=r"There is no decoder for the audio of b.mkv; it is left out"):
+    with pytest.warns(MotionkitWarning, match=r"The audio of b\.mkv cannot be decoded; it is left out"):
         clip = media.open_clip(tmp_path / "b.mkv")
     assert not clip.info.has_audio and len(list(clip)) == 3
 
@@ -77,6 +58,6 @@ def test_damaged_exif_does_not_hide_the_picture(tmp_path: Path, monkeypatch: pyt
         raise SyntaxError("not a TIFF file")
 
     media.write_image(tmp_path / "a.png", frame(5))
-    monkeypatch.setattr("PIL.ImageOps.exif_transpose", damaged)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.getexif", damaged)
     with pytest.warns(MotionkitWarning, match=r"The EXIF data of a.png is damaged; the picture may lie on its side"):
         np.testing.assert_array_equal(media.read_image(tmp_path / "a.png"), frame(5))
