@@ -29,9 +29,10 @@ test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not colab and not alone and not robustness"
 	$(BIN)/python -m pytest -m "alone and not robustness"
 
-# Everything that people may give it, at length.
+# Everything that people may give it, at length: all faults, more examples of what is drawn at random, mutated files,
+# kills. The table of docs/robustness.md is printed and written into output/robustness.md.
 robustness: $(VENV)/.installed
-	$(BIN)/python -m pytest tests/robustness
+	MOTIONKIT_ROBUSTNESS=output/robustness.md MOTIONKIT_EXAMPLES=1000 $(BIN)/python -m pytest tests/robustness
 
 # Each reader that was written here, under atheris, for so many seconds; what fails is kept in output/fuzz.
 SECONDS ?= 600

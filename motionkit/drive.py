@@ -63,7 +63,7 @@ def find_input(given: str | Path, folder: str | Path, *, sample: str | Path | No
     path = Path(text).expanduser()
     if not _is_on_drive(path):
         return path
-    if not path.exists() and in_colab():
+    if not os.path.exists(path) and in_colab():
         mount()
     return copy_in(path, folder)
 
@@ -190,7 +190,7 @@ def copy_out(path: str | Path, folder: str | Path) -> Path:
         InputError: There is no such file, or the folder cannot be written to.
     """
     source = Path(path)
-    if not source.is_file():
+    if not os.path.isfile(source):
         raise InputError("There is no such file to copy", got=str(source))
     target = prepare_folder(folder) / source.name
     try:

@@ -25,8 +25,17 @@ __all__ = [
     "TrainingError",
     "WeightsError",
     "naming",
-    "one_line",
+    "on_one_line",
 ]
+
+
+def on_one_line(text: str) -> str:
+    """A text as a terminal may be given it: what would break the line or steer the terminal is spelled as in Python.
+
+    Args:
+        text: Any; names of files may hold every character, and bytes that are none.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
 
 class MotionkitError(Exception):
@@ -51,7 +60,7 @@ class MotionkitError(Exception):
         message += "."
         if todo is not None:
             message += f" {todo}" if todo.endswith("?") else f" {todo}."
-        super().__init__(one_line(message))
+        super().__init__(on_one_line(message))
 
 
 class InputError(MotionkitError, ValueError):
@@ -116,11 +125,11 @@ class MotionkitWarning(UserWarning):
     """Something was usable but not as good as hoped (no face found, a truncated clip, HDR tone-mapped).
 
     Args:
-        message: What it was; made one printable line.
+        message: What, in one line.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
+        super().__init__(on_one_line(message))
 
 
 @contextmanager
@@ -140,16 +149,3 @@ def naming(path: Path) -> Iterator[None]:
             raise
         named = type(error)(f"{path.name}: {error.what}", got=error.got, expected=error.expected, todo=error.todo)
         raise named from error
-
-
-def one_line(text: str) -> str:
-    """The text with what is not printable as escapes: names of files and what they hold may be any characters.
-
-    Args:
-        text: Any text.
-    """
-    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")

@@ -6,6 +6,8 @@ Exit status 0, 1 for a mistake that the user can mend (one line on stderr), 130 
 from __future__ import annotations
 
 import argparse
+import io
+import re
 import signal
 import sys
 import threading
@@ -19,11 +21,14 @@ from motionkit.errors import AnimationCancelled, MotionkitError, MotionkitWarnin
 
 __all__ = ["main", "make_parser"]
 
+WORD = 80  # characters of a word that an error repeats
 FAMILIES = (animation, inspection, training, weights, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a result's name may hold bytes that are no characters
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser = make_parser()
     try:
         given = parser.parse_args(arguments)
@@ -82,7 +87,8 @@ class _Parser(argparse.ArgumentParser):
     """Says a mistake in one line, as every other error is said."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"motionkit: {message}. Try: {self.prog} --help", file=sys.stderr)
+        short = re.sub(rf"\S{{{WORD},}}", lambda word: f"{word[0][: WORD // 2]}…", message)
+        print(f"motionkit: {short}. Try: {self.prog} --help", file=sys.stderr)
         raise SystemExit(1)
 
 

@@ -132,7 +132,7 @@ def _configure(given: argparse.Namespace) -> tuple[TrainConfig, str, str | None]
 def _run_there(given: argparse.Namespace) -> Path | None:
     """The folder of the run that is to be resumed, if there is one."""
     folders = [Path(folder) for folder in (given.output, given.second) if folder is not None]
-    return next((folder for folder in folders if (folder / "config.json").is_file()), None)
+    return next((folder for folder in folders if os.path.isfile(folder / "config.json")), None)
 
 
 def _override(config: TrainConfig, given: argparse.Namespace) -> TrainConfig:

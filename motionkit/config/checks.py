@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from motionkit.errors import ConfigError, InputError, MotionkitError
@@ -15,7 +17,9 @@ __all__ = [
     "check_box",
     "check_choice",
     "check_fields",
+    "check_flag",
     "check_number",
+    "check_path",
     "check_whole",
     "shown",
     "take_group",
@@ -91,11 +95,42 @@ def check_box(name: str, box: Box | None) -> None:
     """
     if box is None:
         return
+    if not isinstance(box, Box):
+        raise InputError(f"{name} is no box", got=shown(box), expected="a motionkit.Box, or None")
     for side in ("left", "top", "right", "bottom"):
         check_whole(f"{name} {side}", getattr(box, side), *BOX_RANGE)
     for side in ("width", "height"):
         check_whole(f"{name} {side}", getattr(box, side), 1, MAX_BOX)
     check_number(f"{name} roll", box.roll, -180, 180)
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raise unless a value is True or False.
+
+    Args:
+        name: The option's, for the message.
+        value: What was given; neither a text nor a number is a truth.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if not isinstance(value, bool):
+        raise InputError(f"{name} is neither True nor False", got=shown(value))
+
+
+def check_path(name: str, value: Any) -> Path:
+    """What was given for the path of a file or folder, as one.
+
+    Args:
+        name: What the path is called in the message.
+        value: What was given: a text or a path.
+
+    Raises:
+        InputError: It is something else, such as None.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str):
+        raise InputError(f"The {name} is no path", got=shown(value), expected="a text or a pathlib.Path")
+    return Path(value)
 
 
 def check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: bool = False) -> None:
@@ -111,7 +146,7 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: b
         InputError: It is none of them.
     """
     index = or_index and isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_INDEX
-    if not index and value not in choices:
+    if not index and not (isinstance(value, str) and value in choices):
         expected = ", ".join(repr(c) for c in choices) + (", or an index from 0" if or_index else "")
         raise InputError(f"Unknown {name}", got=shown(value), expected=expected)
 

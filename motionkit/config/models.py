@@ -119,6 +119,9 @@ class ModelConfig:
                 got=f"{len(self.keypoint_names)} names",
                 expected=f"{self.num_kp}",
             )
+        if len(set(self.keypoint_names)) < len(self.keypoint_names):
+            twice = next(name for name in self.keypoint_names if self.keypoint_names.count(name) > 1)
+            raise ConfigError("Two keypoints have one name", got=shown(twice), expected="a name for each")
         for group, names in self.keypoint_groups.items():
             if unknown := set(names) - set(self.keypoint_names):
                 raise ConfigError(f"Group {group!r} names unknown keypoints", got=", ".join(sorted(unknown)))
@@ -210,6 +213,8 @@ class ModelConfig:
             params["keypoint_groups"] = {k: as_tuple(f"keypoint_groups {shown(k)}", v) for k, v in groups.items()}
         top = {**common, **params}
         check_fields(cls, top, "model_params")
+        if twice := sorted(top.keys() & parts.keys()):
+            raise ConfigError("A group of fields has another name", got=shown(twice[0]), expected=f"{twice[0]}_params")
         for name, values in parts.items():
             check_fields(_PARTS[name], values, f"{name}_params")
         return cls(**top, **{name: _PARTS[name](**values) for name, values in parts.items()})

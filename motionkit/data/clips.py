@@ -6,6 +6,7 @@ Legend: T frames of a clip, S side of the pictures that training sees.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from motionkit.config.checks import check_path
 from motionkit.data.config import DataConfig
 from motionkit.errors import InputError, MediaError, MotionkitError
 from motionkit.faces.crops import crop
@@ -78,8 +80,8 @@ def find_clips(folder: str | Path, config: DataConfig | None = None, *, seed: in
         InputError: There is no such folder, or no clip in it.
     """
     config = config or DataConfig()
-    folder = Path(folder)
-    if not folder.is_dir():
+    folder = check_path("folder of clips", folder)
+    if not os.path.isdir(folder):
         raise InputError("There is no such folder of clips", got=str(folder))
     if (folder / "train").is_dir():
         test = list_clips(folder / "test") if (folder / "test").is_dir() else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from motionkit import jsontext
-from motionkit.config.checks import check_choice, check_number, check_whole
+from motionkit.config.checks import check_choice, check_number, check_path, check_whole
 from motionkit.data.clips import list_clips
 from motionkit.data.tracks import FaceClip, Track, holds, nearest, within
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitError, MotionkitWarning
@@ -137,7 +138,7 @@ def prepare(
     check_whole("size", size, 2, 8192)  # before half of it is taken
     settings = _Settings(size, min_seconds, every, size // 2 if min_side is None else min_side, faces)
     videos = _list_videos(inputs)
-    output = Path(output)
+    output = check_path("output", output)
     try:
         (output / STATE_FOLDER).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -159,8 +160,8 @@ def prepare(
 
 def _list_videos(inputs: Sequence[str | Path]) -> list[Path]:
     videos: list[Path] = []
-    for given in map(Path, inputs):
-        if not given.exists():
+    for given in (check_path("input", path) for path in inputs):
+        if not os.path.exists(given):
             raise InputError("There is no such file", got=str(given))
         found = [clip.path for clip in list_clips(given)] if given.is_dir() else [given]
         if not found:

@@ -115,6 +115,9 @@ class TruthFile:
                     got=f"{part.get_dtype()} {'x'.join(map(str, shape))} in {self._path.name}",
                     expected=f"{_TYPES[name]} {expected}" + (f" with {known}" if fits else ""),
                 )
+            if _TYPES[name] == "F32" and not np.isfinite(file.get_tensor(name)).all():
+                got = f"NaN or infinity in {self._path.name}"
+                raise InputError(f"The {name} in the truth of a clip are not all finite", got=got)
         return sizes["T"]
 
     def _reorder(self, metadata: dict[str, str] | None, names: Sequence[str]) -> list[int]:

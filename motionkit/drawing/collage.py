@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from motionkit.config.bounds import SIDE
+from motionkit.config.checks import check_whole
 from motionkit.drawing.captions import write_caption
 from motionkit.errors import InputError
 from motionkit.frames import Frame, check_frame
@@ -27,6 +28,7 @@ GAP = 1 / 64  # of the panels' height
 SHEET_GAP = 1 / 20  # of a moment's height; wider than GAP, so that the panels of one moment stay together
 SHEET_RATIO = 16 / 9  # width to height that a sheet's number of columns aims at
 SHEET_WIDTH = 2560  # pixels; wider sheets are scaled down
+MOMENTS = 1000  # that a sheet may show
 KEPT = 4  # frames kept for each moment while a clip's length is unknown
 
 
@@ -125,12 +127,11 @@ class ContactSheet:
         moments: Number of frames to show; fewer are shown of a shorter clip.
 
     Raises:
-        InputError: ``moments`` is below 1.
+        InputError: ``moments`` is below 1 or above ``MOMENTS``.
     """
 
     def __init__(self, total: int | None = None, moments: int = 6) -> None:
-        if moments < 1:
-            raise InputError("A contact sheet needs moments", got=moments, expected="1 or more")
+        check_whole("moments", moments, 1, MOMENTS)
         self.moments = moments
         self._wanted = None if total is None else set(_spread(total, moments))
         self._stride = 1

@@ -8,6 +8,7 @@ import stat
 from difflib import get_close_matches
 from pathlib import Path
 
+from motionkit.config.checks import check_path
 from motionkit.errors import InputError, MediaError
 
 __all__ = ["check_file", "check_no_address", "check_no_playlist", "ffmpeg_name"]
@@ -44,7 +45,7 @@ def check_file(path: str | Path) -> Path:
         InputError: There is no such file, or it is a folder, a device or an address.
         MediaError: The file is empty, or may not be read.
     """
-    file = Path(path)
+    file = check_path("file", path)
     if not str(path):
         raise InputError("The name of a file is empty", got="''")
     check_no_address(path)

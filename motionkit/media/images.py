@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from motionkit.config.bounds import PICTURE_PIXELS
+from motionkit.config.checks import check_path
 from motionkit.errors import InputError, MediaError, MissingPackageError, MotionkitError
-from motionkit.frames import Frame
+from motionkit.frames import Frame, check_frame
 from motionkit.media.files import check_file
 from motionkit.media.modes import PILLOW_DAMAGE, to_frame
 from motionkit.media.suffixes import IMAGE_SUFFIXES
@@ -136,17 +137,18 @@ def write_image(path: str | Path, frame: Frame, *, metadata: Mapping[str, str] |
         metadata: Name to text; stored as PNG text chunks, or as the EXIF description.
 
     Raises:
-        InputError: The suffix is another one, or the path is there and no regular file.
+        InputError: The frame is none, the suffix is another one, or the path is there and no regular file.
         MediaError: The file cannot be written.
     """
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
-    target = Path(path)
+    target = check_path("target", path)
     suffix = target.suffix.lower()
     if suffix not in IMAGE_SUFFIXES:
         raise InputError("Unknown kind of picture", got=target.name, expected=" ".join(IMAGE_SUFFIXES))
     check_replaceable(target)
+    check_frame(frame, what=f"picture for {target.name}")
     options: dict[str, Any] = {}
     if suffix == ".png":
         info = PngInfo()

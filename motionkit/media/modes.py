@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PILLOW_DAMAGE", "to_frame"]
 
+ORIENTATION, TURNED = 0x0112, range(2, 9)  # of EXIF, and its values other than upright
 # What Pillow's readers raise for damaged files, beside OSError and SyntaxError, which are meant.
 PILLOW_DAMAGE = (
     OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError, EOFError,
@@ -44,7 +45,7 @@ def to_frame(picture: Image.Image, name: str) -> Frame:
     if picture.mode == "F" or picture.mode.startswith("I"):
         picture = _eight_bits(picture, name)
     if picture.mode not in ("RGBA", "LA", "PA", "RGBa", "La") and "transparency" not in picture.info:
-        plain = picture if picture.mode in ("L", "CMYK", "LAB") else picture.convert("RGB")
+        plain = picture if picture.mode in ("RGB", "L", "CMYK", "LAB") else picture.convert("RGB")
         return np.array(to_srgb(plain, profile, name))
     layer = picture.convert("RGBA")
     alpha, colours = layer.getchannel("A"), layer.convert("RGB")
@@ -61,11 +62,12 @@ def _turned(picture: Image.Image, name: str) -> Image.Image:
 
     picture.load()  # damage of the picture is told apart from that of its EXIF data
     try:
-        return ImageOps.exif_transpose(picture)
+        if picture.getexif().get(ORIENTATION, 1) in TURNED:  # else it would be copied
+            return ImageOps.exif_transpose(picture)
     except PILLOW_DAMAGE:
         message = f"The EXIF data of {name} is damaged; the picture may lie on its side"
         warnings.warn(message, MotionkitWarning, stacklevel=4)
-        return picture
+    return picture
 
 
 def _eight_bits(picture: Image.Image, name: str) -> Image.Image:

@@ -42,7 +42,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None, name: str) -> Image.Ima
             warnings.warn(f"{what}; colours may be off", MotionkitWarning, stacklevel=3)
     if picture.mode == "LAB":
         return _from_lab(picture)
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")  # which would copy it
 
 
 def _is_damage(error: Exception) -> bool:
@@ -62,7 +62,7 @@ def _apply(picture: Image.Image, profile: bytes) -> Image.Image:
         raise ValueError(f"it is for {space}, the picture is {picture.mode}")
     transform = _transform(profile, mode)
     if transform is None:
-        return picture.convert("RGB")
+        return picture
     converted = ImageCms.applyTransform(picture, transform)
     assert converted is not None, "it was not asked to work in place"
     return converted

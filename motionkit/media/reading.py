@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
 
 from motionkit.config.bounds import SIDE
+from motionkit.config.checks import check_path
 from motionkit.errors import InputError
 from motionkit.media.clip import Clip, Wish
 from motionkit.media.files import check_file, check_no_address
@@ -49,9 +51,11 @@ def open_clip(
     if last is not None and last <= first:
         got = f"start {shown(start)}, end {shown(end)}"
         raise InputError("The cut is impossible", got=got, expected="0 <= start < end")
-    if size is not None and not (len(size) == 2 and all(0 < side <= SIDE for side in size)):
-        expected = f"width and height above 0, at most {SIDE}"
-        raise InputError("The size is impossible", got=shown(tuple(size)), expected=expected)
+    if size is not None and not (
+        isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(s, int) and 0 < s <= SIDE for s in size)
+    ):
+        expected = f"width and height in whole pixels above 0, at most {SIDE}"
+        raise InputError("The size is impossible", got=shown(size), expected=expected)
     wish = Wish(first, last, as_rate(fps), size)
     files = _pictures(path)
     if files is not None:
@@ -67,14 +71,14 @@ def _pictures(path: str | Path) -> list[Path] | None:
     """The pictures of a folder or glob in natural order; None if the path is neither."""
     if not str(path):
         raise InputError("The name of a file is empty", got="''")
+    place = check_path("clip", path)
     check_no_address(path)
-    place = Path(path)
     try:
-        if place.is_dir():
+        if os.path.isdir(place):
             found = [
                 p for p in place.iterdir() if p.suffix.lower() in READ_IMAGE_SUFFIXES and not p.name.startswith(".")
             ]
-        elif any(c in str(path) for c in "*?[") and not place.exists():
+        elif any(c in str(path) for c in "*?[") and not os.path.exists(place):
             found = [Path(p) for p in glob.glob(str(path))]
         else:
             return None

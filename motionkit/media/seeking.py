@@ -25,6 +25,7 @@ from motionkit.media.streams import (
     open_container,
     own_duration,
     rate_of,
+    shows_out_of_order,
     video_stream,
 )
 from motionkit.media.timing import JITTER
@@ -60,11 +61,11 @@ def read_frames_at(path: str | Path, numbers: Sequence[int]) -> list[Frame]:
     file = check_file(path)
     if picture_kind(file) == "moving":
         return _read_on(open_clip(file), numbers)
-    found: dict[int, Frame] = {}
     with damage(file), _Reader(file) as reader:
-        for number in sorted(set(numbers)):
-            found[number] = reader.picture(number)
-    return [found[number] for number in numbers]
+        if not reader.is_out_of_order:
+            found = {number: reader.picture(number) for number in sorted(set(numbers))}
+            return [found[number] for number in numbers]
+    return _read_on(open_clip(file), numbers)
 
 
 def _read_on(clip: Clip, numbers: Sequence[int]) -> list[Frame]:
@@ -120,6 +121,11 @@ class _Reader:
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
+
+    @property
+    def is_out_of_order(self) -> bool:
+        """Whether a frame's place is known only by reading from the beginning."""
+        return shows_out_of_order(self._stream)
 
     def picture(self, number: int) -> Frame:
         """The frame that is shown at this place, as it is seen; numbers rise from call to call."""

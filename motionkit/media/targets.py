@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import os
+from contextlib import suppress
 from pathlib import Path
 
+from motionkit.config.checks import check_path
 from motionkit.errors import InputError, MediaError
 from motionkit.media.files import check_no_address
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -27,20 +29,22 @@ def check_target(path: str | Path, *inputs: str | Path, any_suffix: bool = False
             an unknown kind, or its name is none or too long.
         MediaError: Its folder is not there or cannot be written to.
     """
-    target = Path(path)
+    target = check_path("target", path)
     check_no_address(path)
+    if not str(path):
+        raise InputError("The target has no name", got="''", expected="a file name")
     if any(_same(target, Path(other)) for other in inputs):
         raise InputError("The target would overwrite an input", got=str(path), todo="Give the output another name")
     suffix = target.suffix.lower()
     if suffix and not any_suffix and suffix not in VIDEO_SUFFIXES + IMAGE_SUFFIXES:
         known = " ".join(VIDEO_SUFFIXES + IMAGE_SUFFIXES)
         raise InputError("Unknown kind of output", got=target.name, expected=f"{known}, or a folder without a suffix")
-    if suffix or any_suffix or not _is_folder(target):
+    if suffix or any_suffix or not os.path.isdir(target):
         check_replaceable(target)
     if not suffix and not any_suffix:
         _check_folder(target)
     folder = target.absolute().parent
-    if not _is_folder(folder):
+    if not os.path.isdir(folder):
         raise MediaError("The target's folder is not there", got=str(folder), todo="Make it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise MediaError("The target's folder cannot be written to", got=str(folder))
@@ -48,7 +52,7 @@ def check_target(path: str | Path, *inputs: str | Path, any_suffix: bool = False
 
 def _check_folder(target: Path) -> None:
     """Raise unless a folder of pictures can be put here."""
-    if _is_folder(target):
+    if os.path.isdir(target):
         if target.name in ("", ".."):
             raise InputError("The target has no name", got=repr(str(target)), expected="a file name")
         if next(target.iterdir(), None) is not None:
@@ -71,19 +75,14 @@ def explain(error: BaseException) -> str:
     return " ".join(str(getattr(error, "strerror", None) or str(error) or type(error).__name__).split())[:200]
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
-
-
 def _same(one: Path, other: Path) -> bool:
     try:
-        if other.is_dir() and one.suffix and one.exists():  # a picture of an input folder
+        if os.path.isdir(other) and one.suffix and one.exists():  # a picture of an input folder
             return other.samefile(one.parent)
         if any(c in str(other) for c in "*?[") and not other.exists():
             return any(_same(one, Path(found)) for found in glob.glob(str(other)))
         return one.samefile(other)
     except (OSError, ValueError):
-        return one.absolute() == other.absolute()
+        with suppress(ValueError):  # a name that no file can have
+            return os.path.realpath(one) == os.path.realpath(other)  # neither need be there
+        return False

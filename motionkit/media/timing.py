@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -10,12 +12,13 @@ from typing import Any, TypeVar
 from motionkit.config.bounds import FRAMES, GAP, RATES, SECONDS
 from motionkit.errors import InputError, MediaError
 
-__all__ = ["JITTER", "MAX_DENOMINATOR", "as_rate", "as_seconds", "at_constant_rate", "check_count", "shown"]
+__all__ = ["JITTER", "MAX_DENOMINATOR", "as_rate", "as_seconds", "at_constant_rate", "check_count", "in_order", "shown"]
 
 # 30000/1001 and its like stay exact; the averages of variable rates, and floats, become what containers can hold.
 MAX_DENOMINATOR = 1001
 # Containers round times: a frame counts as there this part of a frame before its time.
 JITTER = Fraction(1, 4)
+REORDERED = 16  # frames that H.264 and HEVC may hold back until their turn comes
 
 _Picture = TypeVar("_Picture")
 
@@ -68,6 +71,23 @@ def at_constant_rate(
     _check_gap(due - slot, due, fps, name)
     for _ in range(slot, due):
         yield held
+
+
+def in_order(timed: Iterable[tuple[Fraction, _Picture]]) -> Iterator[tuple[Fraction, _Picture]]:
+    """The pictures as they come, each with the earliest time of those that are left.
+
+    Args:
+        timed: Seconds and pictures; a time is at most ``REORDERED`` places away from its own.
+    """
+    times: list[Fraction] = []
+    pictures: deque[_Picture] = deque()
+    for time, picture in timed:
+        heapq.heappush(times, time)
+        pictures.append(picture)
+        if len(pictures) > REORDERED:
+            yield heapq.heappop(times), pictures.popleft()
+    while pictures:
+        yield heapq.heappop(times), pictures.popleft()
 
 
 def check_count(frames: int, name: str) -> None:

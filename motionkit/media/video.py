@@ -24,13 +24,15 @@ from motionkit.media.streams import (
     open_container,
     own_duration,
     rate_of,
+    shows_out_of_order,
     video_stream,
 )
 from motionkit.media.targets import explain
-from motionkit.media.timing import at_constant_rate, check_count
+from motionkit.media.timing import at_constant_rate, check_count, in_order
 from motionkit.structures import VideoInfo
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
@@ -56,7 +58,7 @@ class VideoClip(Clip):
             to_array(frame, self.own_size, self._lay)  # what cannot be converted is no video either
             sounds = has_audio(container)
             if container.streams.audio and not sounds:
-                self.warn(f"There is no decoder for the audio of {path.name}; it is left out")
+                self.warn(f"The audio of {path.name} cannot be decoded; it is left out")
             duration = duration_of(container, stream)
         fps = wish.fps or self.rate
         duration = None if duration is None else wish.part_of(duration)
@@ -85,8 +87,7 @@ class VideoClip(Clip):
             first: Fraction | None = None
             count, end = 0, Fraction(0)
             try:
-                for frame in decoded(container.demux(stream)):
-                    time = _time(frame, stream, count, self.rate)
+                for time, frame in self._decoded(container, stream):
                     first = time if first is None else first
                     lasts = shown_for(frame, time - first, whole, self.rate)
                     end = time - first + (lasts or 1 / self.rate)
@@ -103,6 +104,12 @@ class VideoClip(Clip):
             if missing_end(container, stream, self.path, end, 1 / self.rate):
                 of = f" of {stream.frames}" if stream.frames > count else ""
                 self.warn(f"{self.path.name} is cut off: {count}{of} frames are there and are used")
+
+    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[Fraction, VideoFrame]]:
+        """Second of the container's clock, and frame."""
+        frames = enumerate(decoded(container.demux(stream)))
+        timed = ((_time(frame, stream, count, self.rate), frame) for count, frame in frames)
+        return in_order(timed) if shows_out_of_order(stream) else timed
 
     def _picture(self, frame: VideoFrame) -> Frame:
         curve = hdr_curve(int(getattr(frame, "color_trc", 0) or 0))

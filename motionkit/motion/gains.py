@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from motionkit.config import ModelConfig
+from motionkit.config.bounds import TEXT
+from motionkit.config.checks import shown
 from motionkit.errors import InputError
 from motionkit.motion import affine
 from motionkit.structures import Keypoints
@@ -150,7 +152,7 @@ def _keypoints_named(name: str | int, config: ModelConfig) -> tuple[bool, list[i
     if isinstance(name, str) and name in groups:
         return True, [names.index(member) for member in groups[name]]
     digits = str(name)
-    if digits.isdecimal() and int(digits) < config.num_kp:
+    if digits.isdecimal() and len(digits) <= TEXT and int(digits) < config.num_kp:
         return False, [int(digits)]
     expected, todo = f"an index from 0 to {config.num_kp - 1}", None
     if names:
@@ -160,4 +162,4 @@ def _keypoints_named(name: str | int, config: ModelConfig) -> tuple[bool, list[i
             todo = f"Did you mean {close[0]!r}?"
     else:
         todo = f"The keypoints of model {config.name!r} have no names; give indices"
-    raise InputError("Unknown keypoint or group in gains", got=repr(name), expected=expected, todo=todo)
+    raise InputError("Unknown keypoint or group in gains", got=shown(name), expected=expected, todo=todo)

@@ -11,6 +11,7 @@ import mmap
 import pickle
 import re
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ import torch
 from motionkit import jsontext
 from motionkit.config import ModelConfig
 from motionkit.errors import ConfigError, WeightsError, naming
-from motionkit.weights.integrity import check_data, check_header, check_numbers, check_plain, check_zip, data_checksum
+from motionkit.weights.integrity import as_numbers, check_data, check_header, check_plain, check_zip, data_checksum
 from motionkit.weights.shapes import Shapes, expected_shapes, recognise_shapes
 from motionkit.wholefile import write_whole
 
@@ -235,7 +236,9 @@ def sniff(start: bytes, *, name: str = "the file") -> Literal["stacked", "zip", 
 def _read_torch(path: Path, kind: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     _check_container(path, kind)
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of PyTorch, about pickles that are refused in any case
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         raise
     except pickle.UnpicklingError as error:
@@ -264,13 +267,14 @@ def _check_container(path: Path, kind: str) -> None:
         try:
             with zipfile.ZipFile(path) as archive:
                 names = [name.rsplit("/", 1)[-1] for name in archive.namelist()]
-                if "data.pkl" in names:
+                is_ours = "data.pkl" in names and "constants.pkl" not in names  # the latter is TorchScript, code
+                if is_ours:
                     check_zip(archive, path.stat().st_size)
         except MemoryError:
             raise
         except Exception as error:  # a damaged archive fails in whatever way its bytes happen to suggest
             raise _damaged(path, error) from error
-        if "data.pkl" not in names or "constants.pkl" in names:  # the latter is TorchScript, which is code
+        if not is_ours:
             raise WeightsError(f"{path.name} is a zip archive, but no PyTorch checkpoint", got=", ".join(names[:4]))
     # torch before 2.6 could be made to run code by a real tar, even with weights_only (CVE-2025-32434), and old
     # tars have no mark of their own
@@ -327,8 +331,7 @@ def _normalise(state: Mapping[str, Any], network: str, path: Path) -> dict[str, 
             raise WeightsError(f"{path.name} holds {network}.{name} twice, with and without module. in front")
         try:
             check_plain(value)
-            clean[name] = value.float() if value.is_floating_point() else value
-            check_numbers(name, clean[name])
+            clean[name] = as_numbers(name, value)
         except ValueError as error:
             raise WeightsError(f"{path.name} is damaged: {network}.{name} {error}", todo="Fetch it again") from error
     for name in [name for name in clean if name.endswith(".running_mean")]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["MAX_HEADER", "check_data", "check_header", "check_numbers", "check_plain", "check_zip", "data_checksum"]
+__all__ = ["MAX_HEADER", "as_numbers", "check_data", "check_header", "check_plain", "check_zip", "data_checksum"]
 
 MAX_HEADER = 1 << 22  # bytes of a safetensors header; a model of ours has some 30 thousand
 PIECE = 1 << 20
@@ -100,20 +100,26 @@ def check_plain(value: torch.Tensor) -> None:
         raise ValueError(f"claims {value.numel()} numbers that are not there")
 
 
-def check_numbers(name: str, value: torch.Tensor) -> None:
-    """Check that a tensor can be computed with.
+def as_numbers(name: str, value: torch.Tensor) -> torch.Tensor:
+    """A tensor in the type that networks compute with: float32, a batch norm's counter int64.
 
     Args:
         name: The tensor's; a ``running_var`` must not be below 0.
-        value: The tensor, as float32 if it is of floats.
+        value: As read.
 
     Raises:
-        ValueError: It has a number that is not finite, or a variance below 0.
+        ValueError: It holds whole numbers where fractions belong, one that is not finite, or a variance below 0.
     """
-    if not value.numel() or not value.is_floating_point():
-        return
+    if name.endswith("num_batches_tracked"):
+        return value.long()
+    if not value.is_floating_point():
+        raise ValueError(f"holds whole numbers ({value.dtype}) where fractions belong")
+    value = value.float()
+    if not value.numel():
+        return value
     low, high = value.aminmax()  # both are NaN where any number is
     if not (torch.isfinite(low) and torch.isfinite(high)):
         raise ValueError("holds NaN or infinity")
     if name.endswith("running_var") and low < 0:
         raise ValueError("holds a variance below 0")
+    return value

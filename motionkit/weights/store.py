@@ -11,9 +11,11 @@ from importlib import resources
 from pathlib import Path
 
 from motionkit.config import PUBLISHED, ModelConfig
+from motionkit.config.checks import check_path
 from motionkit.errors import WeightsError, naming
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
+from motionkit.weights.folder import cache_folder, check_private
 from motionkit.weights.pins import pin, read_pins
 from motionkit.weights.registry import WEIGHTS, PublishedWeights
 
@@ -53,15 +55,6 @@ class WeightsStatus:
     path: Path | None
 
 
-def cache_folder() -> Path:
-    """Where fetched weights are kept: ``MOTIONKIT_CACHE`` if set, otherwise the user's cache folder. Not made here."""
-    if chosen := os.environ.get("MOTIONKIT_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("motionkit", appauthor=False))
-
-
 def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progress: bool = True) -> Path:
     """The file that a name or path stands for; published weights are fetched on first use.
 
@@ -78,10 +71,10 @@ def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progres
     """
     if str(name_or_path) in WEIGHTS:
         return fetch(str(name_or_path), allow_unverified=allow_unverified, progress=progress)
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
+    path = check_path("model", name_or_path).expanduser()
+    if os.path.isfile(path):
         return path
-    if path.is_dir():
+    if os.path.isdir(path):
         raise WeightsError(
             "A directory cannot be loaded", got=path, expected="a .pth.tar or .safetensors file, or a name"
         )
@@ -105,13 +98,15 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
         force: Fetch even if the file is there.
 
     Raises:
-        WeightsError: Unknown name, no hash to check against, or a cached file that is not the right one.
+        WeightsError: Unknown name, no hash to check against, a cached file that is not the right one, or a cache folder
+            in which others can exchange files.
         DownloadError: No mirror gave the right file.
     """
     entry = _entry(name)
     if entry.embedded:
         return embedded_file(entry.file)
     folder = cache_folder()
+    check_private(folder)
     target, pins = folder / entry.file, folder / "pinned.json"
     trusted = entry.sha256 or read_pins(pins).get(entry.file)
     if trusted is None and not allow_unverified:
@@ -121,8 +116,10 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
             "is then remembered and required from then on",
         )
     if fresh := force or not target.is_file():
-        size = entry.bytes if entry.sha256 else None
-        digest = download(entry.mirrors, target, size=size, sha256=trusted, check=_check_start, progress=progress)
+        size, most = (entry.bytes, None) if entry.sha256 else (None, entry.bytes + entry.bytes // 4)
+        digest = download(
+            entry.mirrors, target, size=size, most=most, sha256=trusted, check=_check_start, progress=progress
+        )
     elif (digest := sha256_of(target)) != (trusted or digest):
         raise WeightsError(
             f"The cached {target} is not the file that it should be",
@@ -159,12 +156,12 @@ def load(
         DownloadError: The weights could not be fetched.
     """
     path = resolve(name_or_path, allow_unverified=allow_unverified, progress=progress)
-    checkpoint = checkpoints.read(path)
     entry = WEIGHTS.get(str(name_or_path))
-    # Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read.
-    if entry is not None and entry.embedded and checkpoint.sha256 != entry.sha256:
-        raise WeightsError(f"The embedded weights {path} are damaged", todo="Install motionkit again")
     with naming(path):
+        checkpoint = checkpoints.read(path)
+        # Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read.
+        if entry is not None and entry.embedded and checkpoint.sha256 != entry.sha256:
+            raise WeightsError(f"The embedded weights {path} are damaged", todo="Install motionkit again")
         if config is None:
             config = _configuration(checkpoint, entry or _identify(checkpoint, path))
         _check(checkpoint, config)
@@ -194,11 +191,11 @@ def convert(
     source, target = resolve(Path(source)), Path(target)
     if target.suffix != ".safetensors":
         raise WeightsError("Weights are converted to safetensors", got=target.name, expected="a name in .safetensors")
-    if target.exists() and target.samefile(source):
+    if os.path.exists(target) and target.samefile(source):
         raise WeightsError("Source and target are the same file", got=target)
-    checkpoint = checkpoints.read(source)
-    entry = _identify(checkpoint, source) if name is None else _entry(name)
     with naming(source):
+        checkpoint = checkpoints.read(source)
+        entry = _identify(checkpoint, source) if name is None else _entry(name)
         config = config or _configuration(checkpoint, entry)
     verified = entry is not None and entry.sha256 == checkpoint.sha256
     metadata = {

@@ -41,7 +41,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 MISTAKES = {
     "animat photo.png drive.mp4": "invalid choice",
-    "animate photo.png": "the following arguments are required: driving",
+    "animate photo.png": "There is no driving; expected SOURCE DRIVING",
     "animate foto.png drive.mp4": "There is no such file; got foto.png. Did you mean photo.png",
     "animate drive.mp4 photo.png": "Source and driving look swapped",
     "animate photo.png drive.mp4 -o drive.mp4": "The target would overwrite an input",
@@ -61,7 +61,7 @@ MISTAKES = {
     "collage photo.png nothing.mp4 -o c.mp4": "There is no such file; got nothing.mp4",
     "collage photo.png drive.mp4 -o photo.png": "The target would overwrite an input",
     "collage photo.png drive.mp4 -o c.mp4 --height 0": "The height of a picture is too small; got 0",
-    "collage photo.png drive.mp4 -o c.png --moments 0": "A contact sheet needs moments; got 0",
+    "collage photo.png drive.mp4 -o c.png --moments 0": "moments is out of range; got 0",
     "keypoints drive.mp4 -o drive.mp4": "The target would overwrite an input",
     "keypoints drive.mp4 -o drive.png": "A clip cannot be written as a picture",
     "fetch voks": "vox",

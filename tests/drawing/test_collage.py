@@ -211,7 +211,7 @@ def test_laying_out_costs_little():
         (lambda: lay_out([Panel("source", flat(4, 4))], height=0), "at least 1 pixel"),
         (lambda: lay_out([Panel("source", flat(4, 4))], gap=-1), "gap between panels is negative; got -1"),
         (lambda: contact_sheet([]), "needs frames"),
-        (lambda: contact_sheet(numbered(3), moments=0), "needs moments; got 0"),
+        (lambda: contact_sheet(numbered(3), moments=0), "moments is out of range; got 0"),
         (lambda: contact_sheet(numbered(3), columns=0), "needs columns; got 0"),
         (lambda: contact_sheet([flat(4, 4), flat(6, 4)]), "differ in size; got 6×4 at frame 1; expected 4×4"),
     ],
