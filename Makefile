@@ -12,7 +12,7 @@ if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/b
 else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
 endef
 
-.PHONY: demo test robustness pythons browser colab notebooks docs lint format clean
+.PHONY: demo test robustness fuzz soak audit pythons browser colab notebooks docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: pyproject.toml setup.py requirements.txt
@@ -29,10 +29,24 @@ test: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m "not colab and not alone and not robustness"
 	$(BIN)/python -m pytest -m "alone and not robustness"
 
-# All faults that were thought of, and more examples of what is drawn at random; the table of docs/robustness.md is
-# printed and written into output/robustness.md.
+# Everything that people may give it, at length: all faults, more examples of what is drawn at random, mutated files,
+# kills. The table of docs/robustness.md is printed and written into output/robustness.md.
 robustness: $(VENV)/.installed
-	MOTIONKIT_ROBUSTNESS=output/robustness.md $(BIN)/python -m pytest tests/robustness
+	MOTIONKIT_ROBUSTNESS=output/robustness.md MOTIONKIT_EXAMPLES=1000 $(BIN)/python -m pytest tests/robustness
+
+# Each reader that was written here, under atheris, for so many seconds; what fails is kept in output/fuzz.
+SECONDS ?= 600
+fuzz: $(VENV)/.installed
+	$(BIN)/python -m tests.robustness.fuzz --seconds $(SECONDS)
+
+# Memory, handles and threads over 2,000 animations, and over as many live frames as a camera sends in two hours.
+soak: $(VENV)/.installed
+	$(BIN)/python -m tests.robustness.soak
+
+# Known weaknesses of the packages that are installed; an error too where their list cannot be reached.
+audit: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(BIN)/python -m pip_audit --strict --local --skip-editable
 
 # The quick suite on each of these Pythons that is here; for each the outcome is printed: passed, failed or not here.
 # The first run installs each into a .venv-3.X of its own: a download of up to 3 GB a version (torch), 7 GB on the disk.

@@ -5,6 +5,10 @@ Anything else that escapes motionkit is a bug.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 __all__ = [
     "AnimationCancelled",
     "ConfigError",
@@ -20,6 +24,7 @@ __all__ = [
     "TemplateError",
     "TrainingError",
     "WeightsError",
+    "naming",
     "on_one_line",
 ]
 
@@ -36,7 +41,7 @@ def on_one_line(text: str) -> str:
 class MotionkitError(Exception):
     """Base of every error that a user can cause and mend.
 
-    The message is one line: ``what; got …; expected …. todo.``
+    The message is one printable line: ``what; got …; expected …. todo.``
 
     Args:
         what: What happened, a clause without a final full stop.
@@ -125,3 +130,22 @@ class MotionkitWarning(UserWarning):
 
     def __init__(self, message: str) -> None:
         super().__init__(on_one_line(message))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put a file's name into the errors about what is in it, where they lack it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        MotionkitError: What was raised inside, with the name.
+    """
+    try:
+        yield
+    except MotionkitError as error:
+        if path.name in str(error):
+            raise
+        named = type(error)(f"{path.name}: {error.what}", got=error.got, expected=error.expected, todo=error.todo)
+        raise named from error

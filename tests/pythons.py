@@ -37,7 +37,7 @@ QUICK = (
 
 def main(arguments: list[str]) -> int:
     split = arguments.index("--") if "--" in arguments else len(arguments)
-    versions, suite = arguments[:split], arguments[split + 1 :] or [*QUICK, "-m", "not slow"]
+    versions, suite = arguments[:split], arguments[split + 1 :] or [*QUICK, "-m", "not slow and not robustness"]
     logs = ROOT / "output" / "pythons"
     logs.mkdir(parents=True, exist_ok=True)
     outcomes = {}

@@ -17,7 +17,7 @@ LAYERS = [
     "errors",
     "frames",
     "structures",
-    "config wholefile progress samples frontend",
+    "config wholefile progress samples frontend jsontext",
     "media tensors motion drawing trust weights modules drive",
     "faces fast",
     "model",

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from motionkit import jsontext
 from motionkit.bench.machine import Machine
 from motionkit.errors import InputError
 
@@ -193,7 +194,7 @@ class Report:
             InputError: It is another file.
         """
         try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
+            values = jsontext.parse(Path(path).read_text(encoding="utf-8"))
             machine = {**values["machine"], "flags": tuple(values["machine"]["flags"])}
             return Report(
                 machine=Machine(**machine),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motionkit import jsontext
 from motionkit.cli.shared import AddCommand
 from motionkit.errors import InputError, MotionkitError
 
@@ -173,7 +173,7 @@ def _value(text: str) -> Any:
     """A JSON value, numbers with commas between them, or the text itself."""
     for attempt in (text, f"[{text}]" if "," in text else text):
         try:
-            return json.loads(attempt)
+            return jsontext.parse(attempt)
         except ValueError:
             continue
     return text

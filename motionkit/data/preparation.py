@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
+from motionkit import jsontext
 from motionkit.config.checks import check_choice, check_number, check_path, check_whole
 from motionkit.data.clips import list_clips
 from motionkit.data.tracks import FaceClip, Track, holds, nearest, within
@@ -36,6 +37,7 @@ NEAR, NEAR_SIDE = 1.25, 224
 # Two boxes whose overlap is a larger share of both together are one face's.
 SAME = 0.2
 MOST_FACES = 16  # that are followed at once
+MAX_FRAMES = 10**9  # of a video, in what was written down about it
 FACES = ("all", "largest")
 
 
@@ -77,6 +79,12 @@ class _State:
     frame: int = 0  # the next to look at
     clips: int = 0
     done: bool = False
+
+    def __post_init__(self) -> None:
+        check_whole("frame", self.frame, 0, MAX_FRAMES)
+        check_whole("clips", self.clips, 0, MAX_FRAMES)
+        if not isinstance(self.done, bool):
+            raise TypeError("done is neither true nor false")
 
 
 @dataclass
@@ -301,7 +309,7 @@ class _Job:
         except OSError as error:
             raise MediaError(f"The video cannot be read ({error.strerror})", got=str(self._path)) from error
         try:
-            state = _State(**json.loads(self._state_file.read_text(encoding="utf-8")))
+            state = _State(**jsontext.parse(self._state_file.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return _State(settings)
         except (OSError, ValueError, TypeError) as error:

@@ -10,7 +10,6 @@ Legend: T frames, K keypoints, h w size of the stored flow.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 
+from motionkit import jsontext
 from motionkit.data.batch import Truth
 from motionkit.errors import InputError
 from motionkit.structures import Keypoints
@@ -123,8 +123,8 @@ class TruthFile:
     def _reorder(self, metadata: dict[str, str] | None, names: Sequence[str]) -> list[int]:
         """Where in the file each of the model's keypoints stands."""
         try:
-            known = [str(name) for name in json.loads((metadata or {})["keypoint_names"])]
-        except (KeyError, ValueError, TypeError, RecursionError):
+            known = [str(name) for name in jsontext.parse((metadata or {})["keypoint_names"])]
+        except (KeyError, ValueError, TypeError):
             raise InputError(
                 "The truth of a clip does not name its keypoints",
                 got=self._path.name,

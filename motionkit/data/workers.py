@@ -7,6 +7,7 @@ workers are forked from a server that was started for that alone and never has t
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -51,6 +52,8 @@ def clean_start() -> Iterator[None]:
 
 def begin_worker(_: int) -> None:
     """Prepare a worker: its main process ends it, no signal to both; what it warns of is kept for ``heard``."""
+    # One that is killed tells nobody, and the server lives for as long as a worker does.
+    threading.Thread(target=_end_with_main, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     warnings.simplefilter("always", MotionkitWarning)
@@ -63,6 +66,14 @@ def begin_worker(_: int) -> None:
             other(message, category, *where, **more)
 
     warnings.showwarning = show
+
+
+def _end_with_main() -> None:
+    """Wait until the process is gone that the worker works for, and end."""
+    main = multiprocessing.parent_process()
+    assert main is not None, "this is a worker"
+    main.join()
+    os._exit(1)
 
 
 def heard() -> tuple[str, ...]:

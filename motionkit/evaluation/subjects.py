@@ -5,7 +5,6 @@ Legend: T frames, S side of the pictures in pixels, P = 468 points of the mesh, 
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
-from motionkit import faces, media, pipeline
+from motionkit import faces, jsontext, media, pipeline
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError, MotionkitWarning
 from motionkit.evaluation.signals import Signals, measure
@@ -120,7 +119,7 @@ class RenderedTruth:
         if not path.is_file():
             return None
         with safe_open(str(path), "np") as file:
-            names = tuple(json.loads((file.metadata() or {}).get("keypoint_names", "[]")))
+            names = tuple(jsontext.parse((file.metadata() or {}).get("keypoint_names", "[]")))
             pose = file.get_tensor("pose").astype(np.float64) if "pose" in file.keys() else None  # noqa: SIM118
             return RenderedTruth(file.get_tensor("keypoints").astype(np.float64), names, pose)
 

@@ -29,10 +29,12 @@ from motionkit.media.streams import (
     video_stream,
 )
 from motionkit.media.timing import JITTER
-from motionkit.media.video import shown_for
+from motionkit.media.video import decoded, shown_for
 
 if TYPE_CHECKING:
+    from av.packet import Packet
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 __all__ = ["read_frames_at", "spread_frames"]
 
@@ -188,16 +190,17 @@ class _Reader:
 
     def _decode(self, sought: bool) -> Iterator[tuple[Fraction, Fraction, VideoFrame]]:
         """Frames with their times in seconds of the container's clock."""
+        base = clock_of(self._stream)
+        for count, frame in enumerate(decoded(self._packets())):
+            if frame.pts is None and sought:
+                return  # its place is known only by counting from the beginning
+            time = count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base)
+            yield time, shown_for(frame, time - self._origin, own_duration(self._stream), self._rate), frame
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """The packets from here on; of those that come early, only what later ones need is decoded."""
         codec, base = self._stream.codec_context, clock_of(self._stream)
-        count = 0
         for packet in self._container.demux(self._stream):
             early = packet.pts is not None and packet.pts * base < self._wanted - SURE
             codec.skip_frame = "NONREF" if early and self._skipping else "DEFAULT"
-            for frame in packet.decode():
-                if frame.is_corrupt:
-                    continue
-                if frame.pts is None and sought:
-                    return  # its place is known only by counting from the beginning
-                time = count / self._rate if frame.pts is None else frame.pts * Fraction(frame.time_base or base)
-                yield time, shown_for(frame, time - self._origin, own_duration(self._stream), self._rate), frame
-                count += 1
+            yield packet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -33,10 +33,11 @@ from motionkit.structures import VideoInfo
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-__all__ = ["VideoClip", "shown_for"]
+__all__ = ["VideoClip", "decoded", "shown_for"]
 
 
 class VideoClip(Clip):
@@ -47,7 +48,7 @@ class VideoClip(Clip):
         self.path = path
         with damage(path), open_container(path) as container:
             stream = video_stream(container, path)
-            frame = next(_decode(container, stream), None)
+            frame = next(decoded(container.demux(stream)), None)
             if frame is None:
                 raise MediaError("No frame of the video can be read", got=str(path))
             self.rate = rate_of(container, stream)
@@ -95,6 +96,9 @@ class VideoClip(Clip):
             except Exception as error:
                 if not is_damage(error):
                     raise
+                if count == 0:
+                    got = f"{self.path} ({explain(error)})"
+                    raise MediaError("No frame of the video can be read", got=got) from None
                 self.warn(f"{self.path.name} is damaged after {count} frames ({explain(error)}); these are used")
                 return
             if missing_end(container, stream, self.path, end, 1 / self.rate):
@@ -103,7 +107,7 @@ class VideoClip(Clip):
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[tuple[Fraction, VideoFrame]]:
         """Second of the container's clock, and frame."""
-        frames = enumerate(_decode(container, stream))
+        frames = enumerate(decoded(container.demux(stream)))
         timed = ((_time(frame, stream, count, self.rate), frame) for count, frame in frames)
         return in_order(timed) if shows_out_of_order(stream) else timed
 
@@ -115,10 +119,28 @@ class VideoClip(Clip):
         return to_array(frame, self.wish.size or self.own_size, self._lay)
 
 
-def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    for frame in container.decode(stream):
-        if not frame.is_corrupt:
-            yield frame
+def decoded(packets: Iterable[Packet[VideoStream]]) -> Iterator[VideoFrame]:
+    """The whole frames in a video's packets.
+
+    An empty packet stands for the frame before once more, as Theora and AVI store it; FFmpeg decodes none. Only the
+    last one's time is needed, for each frame is shown until the next one comes.
+
+    Args:
+        packets: In the order of the file.
+    """
+    last: VideoFrame | None = None
+    again: int | None = None
+    for packet in packets:
+        if packet.size == 0 and packet.pts is not None:
+            again = packet.pts
+            continue
+        for frame in packet.decode():
+            if not frame.is_corrupt:
+                last = frame
+                yield frame
+    if last is not None and last.pts is not None and again is not None and again > last.pts:
+        last.pts = again
+        yield last
 
 
 def _time(frame: VideoFrame, stream: VideoStream, count: int, fps: Fraction) -> Fraction:

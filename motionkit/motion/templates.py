@@ -7,7 +7,6 @@ exact fps, the model's name and hash, and the size of the picture seen.
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from motionkit import jsontext
 from motionkit.config import ModelConfig
 from motionkit.config.bounds import FRAMES, RATES, SIDE
 from motionkit.errors import InputError, TemplateError
@@ -268,10 +268,7 @@ def _metadata(path: Path) -> dict[str, str]:
         (length,) = struct.unpack("<Q", start)
         if not 2 <= length <= MAX_HEADER:
             raise ValueError("no safetensors header")
-        try:
-            header = json.loads(file.read(length))
-        except RecursionError as error:
-            raise ValueError("no safetensors header") from error
+        header = jsontext.parse(file.read(length))
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
     return metadata if isinstance(metadata, dict) else {}
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from motionkit import jsontext
 from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarning, TrainingError, WeightsError
 from motionkit.training.config import TrainConfig
 from motionkit.wholefile import leftovers, write_whole
@@ -215,7 +216,7 @@ def read_config(path: Path) -> tuple[TrainConfig, dict[str, Any]]:
     """
     file = path / CONFIG if path.is_dir() else path
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = jsontext.parse(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"Cannot read a training configuration: {error}", got=file) from error
     if not isinstance(values, dict):

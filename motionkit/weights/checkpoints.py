@@ -20,8 +20,9 @@ from typing import Any, Literal
 
 import torch
 
+from motionkit import jsontext
 from motionkit.config import ModelConfig
-from motionkit.errors import ConfigError, WeightsError
+from motionkit.errors import ConfigError, WeightsError, naming
 from motionkit.weights.integrity import as_numbers, check_data, check_header, check_plain, check_zip, data_checksum
 from motionkit.weights.shapes import Shapes, expected_shapes, recognise_shapes
 from motionkit.wholefile import write_whole
@@ -83,10 +84,11 @@ def read(path: Path) -> Checkpoint:
     config = None
     if (text := metadata.pop("config", None)) is not None:
         try:
-            config = ModelConfig.from_dict(json.loads(text))
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            config = ModelConfig.from_dict(jsontext.parse(text))
+        except (ValueError, TypeError, AttributeError) as error:
             raise WeightsError(f"{path.name} stores a configuration that cannot be read: {error}") from error
-        check_shapes(config, generator=states["generator"], kp_detector=states["kp_detector"])
+        with naming(path):
+            check_shapes(config, generator=states["generator"], kp_detector=states["kp_detector"])
     return Checkpoint(states["generator"], states["kp_detector"], states.get("discriminator"), config, metadata, digest)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import ipaddress
-import json
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from motionkit import jsontext
 from motionkit.errors import DownloadError
 from motionkit.weights.partfile import CHUNK, MirrorError, PartFile, sound_validator
 
@@ -178,7 +178,7 @@ def _by_http(url: str, part: PartFile, timeout: float) -> None:
             _reason(error, timeout, None if start is None else part.count),
             again=start is not None and part.count > start,
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise MirrorError(f"sent an answer that cannot be followed ({str(error)[:120]})") from error
     if total is not None and part.count < total:
         raise MirrorError(f"broke off after {part.count} of {total} bytes", again=part.count > start)
@@ -196,7 +196,7 @@ def _get(session: requests.Session, url: str, headers: dict[str, str], timeout: 
             url = urljoin(url, response.headers["Location"])
         elif response.ok and urlsplit(url).path.endswith("/disk/public/resources/download"):
             with response:
-                answer = json.loads(response.raw.read(ANSWER_BYTES, decode_content=True))
+                answer = jsontext.parse(response.raw.read(ANSWER_BYTES, decode_content=True))
             if not isinstance(answer, dict) or not isinstance(answer.get("href"), str):
                 raise MirrorError("answered without an address to follow")
             url = answer["href"]

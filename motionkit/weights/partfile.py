@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from motionkit import jsontext
 from motionkit.errors import DownloadError, MotionkitError
 
 __all__ = ["CHUNK", "MirrorError", "PartFile", "is_own", "sound_validator"]
@@ -101,8 +102,8 @@ class PartFile:
         if not is_own(self.note) or self.note.lstat().st_size > NOTE_BYTES:
             return None
         try:
-            note = json.loads(self.note.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
+            note = jsontext.parse(self.note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return None
         if not isinstance(note, dict) or note.get("url") != url:
             return None

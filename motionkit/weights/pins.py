@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from motionkit import jsontext
 from motionkit.errors import WeightsError
 from motionkit.weights.partfile import is_own
 from motionkit.wholefile import write_whole
@@ -24,10 +25,10 @@ def read_pins(path: Path) -> dict[str, str]:
     if path.exists() and not is_own(path):  # whoever writes it decides what is trusted
         raise WeightsError("The pinned hashes are not this user's", got=path, todo="Look at it, and delete it")
     try:
-        pins = json.loads(path.read_text(encoding="utf-8"))
+        pins = jsontext.parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise WeightsError(f"Cannot read the pinned hashes in {path}: {error}", todo="Mend or delete it") from error
     if not isinstance(pins, dict) or not all(isinstance(pin, str) for pin in pins.values()):
         raise WeightsError(f"Cannot read the pinned hashes in {path}", todo="Mend or delete it")

@@ -6,14 +6,13 @@ import contextlib
 import difflib
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from motionkit.config import PUBLISHED, ModelConfig
 from motionkit.config.checks import check_path
-from motionkit.errors import WeightsError
+from motionkit.errors import WeightsError, naming
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
 from motionkit.weights.pins import pin, read_pins
@@ -162,7 +161,7 @@ def load(
     """
     path = resolve(name_or_path, allow_unverified=allow_unverified, progress=progress)
     entry = WEIGHTS.get(str(name_or_path))
-    with _about(path):
+    with naming(path):
         checkpoint = checkpoints.read(path)
         # Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read.
         if entry is not None and entry.embedded and checkpoint.sha256 != entry.sha256:
@@ -198,7 +197,7 @@ def convert(
         raise WeightsError("Weights are converted to safetensors", got=target.name, expected="a name in .safetensors")
     if os.path.exists(target) and target.samefile(source):
         raise WeightsError("Source and target are the same file", got=target)
-    with _about(source):
+    with naming(source):
         checkpoint = checkpoints.read(source)
         entry = _identify(checkpoint, source) if name is None else _entry(name)
         config = config or _configuration(checkpoint, entry)
@@ -326,18 +325,6 @@ def _trust(entry: PublishedWeights, target: Path, digest: str, pins: Path, *, fr
         raise
     pin(pins, entry.file, digest)
     print(f"{entry.file}: unverified; sha256 {digest} is now pinned in {pins}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _about(path: Path) -> Iterator[None]:
-    """Name the file in errors of networks, which know none."""
-    try:
-        yield
-    except WeightsError as error:
-        if path.name in str(error):
-            raise
-        what = f"{path.name}: {error.what}"
-        raise WeightsError(what, got=error.got, expected=error.expected, todo=error.todo) from error
 
 
 def _check(checkpoint: checkpoints.Checkpoint, config: ModelConfig) -> None:

@@ -1,17 +1,9 @@
-"""Files of every kind that is read, and their mutations, for the test of damage and for longer runs by hand.
-
-By hand: ``python -m tests.media.damage COUNT [SEED]`` tries so many mutations and prints what escaped.
-"""
+"""Files of every kind that is read, the simplest mutations of them, and every way to read one."""
 
 from __future__ import annotations
 
 import random
-import sys
-import tempfile
-import time
-import traceback
-import warnings
-from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +12,7 @@ from PIL import Image
 from motionkit import media
 from motionkit.errors import MotionkitError
 from motionkit.media.seeking import read_frames_at, spread_frames
-from tests.support.clips import copy, ffmpeg, frame, make
+from tests.support.clips import ffmpeg, frame, make
 
 __all__ = ["make_samples", "mutate", "try_file"]
 
@@ -105,15 +97,15 @@ def try_file(path: Path, target: Path) -> str:
         except MotionkitError as error:
             outcome = "refused"
             named = path.name in str(error) or target.name in str(error)
-            if not named or "\n" in str(error):
-                raise AssertionError("not one line that names the file") from error
+            if not named or not str(error).isprintable():
+                raise AssertionError(f"not one printable line that names the file: {str(error)!r}") from error
     return outcome
 
 
 def _read(path: Path) -> None:
     clip = media.open_clip(path, end=3)
     sizes = {picture.shape[:2] for picture in clip}
-    assert sizes <= {(clip.info.height, clip.info.width)}, sizes
+    assert sizes == {(clip.info.height, clip.info.width)}, sizes
 
 
 def _sample(path: Path) -> None:
@@ -124,34 +116,9 @@ def _sample(path: Path) -> None:
 
 
 def _carry(path: Path, target: Path) -> None:
-    copy(media.open_clip(path, end=1), target)
-
-
-def main(count: int, seed: int) -> None:
-    """Try so many mutations; prints outcomes, and every traceback once."""
-    warnings.simplefilter("ignore")
-    draw = random.Random(seed)
-    seen: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "whole").mkdir()
-        samples = make_samples(Path(folder) / "whole")
-        for n in range(count):
-            sample = samples[n % len(samples)]
-            path = Path(folder) / f"bad{sample.suffix}"
-            path.write_bytes(mutate(sample.read_bytes(), draw))
-            begun = time.monotonic()
-            try:
-                seen[try_file(path, Path(folder) / "out.mp4") if path.stat().st_size else "empty"] += 1
-            except Exception:  # what escapes is what is looked for
-                text = traceback.format_exc()
-                place = "".join(text.splitlines()[-3:])
-                if place not in seen:
-                    print(f"{sample.name} mutation {n}:\n{text}", flush=True)
-                seen[place] += 1
-            if time.monotonic() - begun > 20:
-                print(f"{sample.name} mutation {n}: {time.monotonic() - begun:.0f} s", flush=True)
-    print(dict(seen))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    """Carry the sound over to black frames: that the pictures can be read is seen elsewhere."""
+    clip = media.open_clip(path, end=1)
+    if clip.info.has_audio:
+        with media.VideoWriter(target, fps=Fraction(25), audio=clip) as writer:
+            for _ in range(10):
+                writer.write(np.zeros((16, 16, 3), np.uint8))

@@ -12,6 +12,7 @@ from PIL import Image
 
 from motionkit import media
 from motionkit.errors import InputError, MediaError, MotionkitWarning
+from motionkit.media.seeking import read_frames_at
 from tests.support.clips import ffmpeg, frame, make, number, run
 
 NTSC = Fraction(30000, 1001)
@@ -186,3 +187,18 @@ def test_memory_does_not_grow_with_length(tmp_path: Path) -> None:
         assert count == 25 * seconds
         peaks.append(peak / 1024)
     assert peaks[1] - peaks[0] < 25, f"MiB: {peaks}"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("a.ogv", ("-c:v", "libtheora", "-q:v", 9)), ("a.avi", ("-c:v", "mpeg4")), ("a.mp4", ())]
+)
+def test_a_frame_that_is_stored_as_the_one_before_is_shown_again(
+    tmp_path: Path, name: str, options: tuple[object, ...]
+) -> None:
+    shown = [5, 5, 6, 6, 6, 7, 7]
+    for place, n in enumerate(shown):
+        media.write_image(tmp_path / f"{place}.png", frame(n, (128, 96)))
+    ffmpeg("-framerate", 25, "-i", tmp_path / "%d.png", *options, tmp_path / name)
+    clip = media.open_clip(tmp_path / name)  # a warning that it is cut off would be an error
+    assert [number(picture) for picture in clip] == shown
+    assert [number(picture) for picture in read_frames_at(tmp_path / name, range(7))] == shown
