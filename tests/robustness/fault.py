@@ -11,7 +11,7 @@ from typing import Any
 from motionkit import errors
 from motionkit.errors import MotionkitError
 
-__all__ = ["Call", "Category", "Fault", "NOTHING", "Place", "Refused", "Skipped", "UsageError", "Works"]
+__all__ = ["NOTHING", "Call", "Category", "Fault", "Place", "Refused", "Skipped", "UsageError", "Works"]
 
 Call = Callable[[], Any]
 """Gives what was made to motionkit; returns what came of it, or raises."""

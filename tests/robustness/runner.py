@@ -1,4 +1,4 @@
-"""Tries faults in a child process, and ends it where one takes too long: a hang or a crash is an outcome like others."""
+"""Tries faults in a child process, and ends it where one takes too long: a hang or a crash is an outcome too."""
 
 from __future__ import annotations
 

@@ -46,7 +46,9 @@ TEXTS = st.text(max_size=30)
 # What people and programs give for a value: numbers of every kind, texts, nothing, lists of them.
 PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | st.integers(-(10**400), 10**400)
 VALUES = PLAIN | st.lists(PLAIN, max_size=4) | st.dictionaries(TEXTS, PLAIN, max_size=3)
-JSON = st.recursive(PLAIN, lambda part: st.lists(part, max_size=4) | st.dictionaries(TEXTS, part, max_size=4), max_leaves=12)
+JSON = st.recursive(
+    PLAIN, lambda part: st.lists(part, max_size=4) | st.dictionaries(TEXTS, part, max_size=4), max_leaves=12
+)
 WHOLE = st.integers(-(10**6), 10**6)
 NUMBERS = st.builds("{}{}{}".format, WHOLE, st.sampled_from(["", ".", "/", "e"]), st.integers(0, 9999))
 
@@ -120,7 +122,9 @@ def test_any_box_cuts_out_a_square_and_goes_back(box: Box, width: int, height: i
     with refused_as(InputError):
         square = crop(picture, box, size=16)
         assert square.shape == (16, 16, 3) and square.dtype == np.uint8
-        assert np.abs(square.astype(int) - 90).max() <= 1, "nothing but the picture is in it, however far outside it lies"
+        assert np.abs(square.astype(int) - 90).max() <= 1, (
+            "nothing but the picture is in it, however far outside it lies"
+        )
         back = paste_back(picture, square, box)
         assert back.shape == picture.shape and np.abs(back.astype(int) - 90).max() <= 1
 
@@ -205,7 +209,12 @@ def test_configurations_of_training(values: dict[str, Any]) -> None:
 
 
 def test_a_refusal_of_many_lines_would_be_noticed() -> None:
-    with pytest.raises(AssertionError), refused_as(InputError):
-        error = InputError("x")
-        error.args = ("two\nlines",)
-        raise error
+    error = InputError("x")
+    error.args = ("two\nlines",)
+
+    def refuse() -> None:
+        with refused_as(InputError):
+            raise error
+
+    with pytest.raises(AssertionError):
+        refuse()

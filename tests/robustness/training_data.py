@@ -95,12 +95,31 @@ def cut(name: str, share: float) -> Fill:
 # Folders.
 add("a folder of clips", trained(among()), trains())
 add("one clip alone, seen again and again", trained(lambda folder: clips(folder, 1), data={"repeats": 4}), trains())
-add("fewer clips than a batch", trained(lambda folder: clips(folder, 1)), refused(InputError, "1 pairs", r"The clips do not fill a batch.*Raise repeats"))
-add("clips of one identity", trained(lambda folder: [film(folder / f"me#{n}.mp4", *H264, frames=6) for n in range(3)]), trains())
-add("folders of pictures and clips", trained(among(lambda f: pictures(f / "me#1"), lambda f: pictures(f / "you#1"))), trains())
-add("train and test as folders", trained(lambda f: [(f / name).mkdir() or clips(f / name, 3) for name in ("train", "test")]), trains())  # type: ignore[func-returns-value]
+add(
+    "fewer clips than a batch",
+    trained(lambda folder: clips(folder, 1)),
+    refused(InputError, "1 pairs", r"The clips do not fill a batch.*Raise repeats"),
+)
+add(
+    "clips of one identity",
+    trained(lambda folder: [film(folder / f"me#{n}.mp4", *H264, frames=6) for n in range(3)]),
+    trains(),
+)
+add(
+    "folders of pictures and clips",
+    trained(among(lambda f: pictures(f / "me#1"), lambda f: pictures(f / "you#1"))),
+    trains(),
+)
+add(
+    "train and test as folders",
+    trained(lambda f: [(f / name).mkdir() or clips(f / name, 3) for name in ("train", "test")]),
+    trains(),
+)  # type: ignore[func-returns-value]
 for name, fill in [
-    ("texts, hidden files and thumbnails beside the clips", among(put("notes.txt"), put("Thumbs.db"), put(".DS_Store"), put("._person0#1.mp4"))),
+    (
+        "texts, hidden files and thumbnails beside the clips",
+        among(put("notes.txt"), put("Thumbs.db"), put(".DS_Store"), put("._person0#1.mp4")),
+    ),
     ("an empty folder beside the clips", among(lambda f: (f / "empty").mkdir())),
     ("a folder of texts beside the clips", among(lambda f: ((f / "texts").mkdir(), put("texts/a.txt")(f)))),
     ("a folder of folders beside the clips", among(lambda f: pictures(f / "deep" / "deeper"))),
@@ -157,14 +176,21 @@ def spoilt(folder: Path) -> None:
 # The run's folder and configuration are there by then, for a second try.
 NOT_ONE = Refused(InputError, "bad0#1.mp4", r"No clip of the data set can be read; got 3 clips", leaves=("out/run",))
 add("broken clips alone", trained(spoilt), NOT_ONE)
-add("clips of one frame alone", trained(lambda f: [film(f / f"bad{n}#1.mp4", *H264, frames=1) for n in range(3)]), NOT_ONE)
+add(
+    "clips of one frame alone",
+    trained(lambda f: [film(f / f"bad{n}#1.mp4", *H264, frames=1) for n in range(3)]),
+    NOT_ONE,
+)
 
 
 # Truth beside clips.
 def truth(**changes: Any) -> Fill:
     def fill(folder: Path) -> None:
         for path in sorted(folder.glob("*.mp4")):
-            arrays = {"keypoints": np.zeros((6, 3, 2), np.float32), "jacobians": np.tile(np.eye(2, dtype=np.float32), (6, 3, 1, 1))}
+            arrays = {
+                "keypoints": np.zeros((6, 3, 2), np.float32),
+                "jacobians": np.tile(np.eye(2, dtype=np.float32), (6, 3, 1, 1)),
+            }
             arrays = {name: array for name, array in {**arrays, **changes}.items() if array is not None}
             write_truth(path.with_name(path.stem), arrays, ("nose", "eye_left", "eye_right"))
 
@@ -178,7 +204,10 @@ NAMED = {
 add("truth beside the clips", trained(among(truth()), **NAMED), trains())
 for name, fill in [
     ("truth of other frames", truth(keypoints=np.zeros((2, 3, 2), np.float32))),
-    ("truth that is no safetensors", lambda f: [put(f"{p.stem}.truth.safetensors", b"x")(f) for p in sorted(f.glob("*.mp4"))]),
+    (
+        "truth that is no safetensors",
+        lambda f: [put(f"{p.stem}.truth.safetensors", b"x")(f) for p in sorted(f.glob("*.mp4"))],
+    ),
     ("truth of no numbers", truth(keypoints=np.full((6, 3, 2), np.nan, np.float32))),
 ]:
     add(name, trained(among(fill), **NAMED), refused(InputError, "truth.safetensors", r"(The|the) truth of a clip"))
@@ -195,7 +224,18 @@ def command(*words: object, fill: Fill = clips) -> Callable[[Place], Call]:
     return make
 
 
-FROM = ("--from", "tiny.safetensors", "--device", "cpu", "--workers", "0", "--set", "loss.network=none", "--set", "loss.pixel=1")
+FROM = (
+    "--from",
+    "tiny.safetensors",
+    "--device",
+    "cpu",
+    "--workers",
+    "0",
+    "--set",
+    "loss.network=none",
+    "--set",
+    "loss.pixel=1",
+)
 for name, words, error, names, says in [
     ("nothing that says what to train", (), InputError, "--preset", r"Nothing says what to train"),
     ("an unknown preset", ("--preset", "voks"), InputError, "'voks'", r"Unknown preset; got 'voks'; expected one of"),
