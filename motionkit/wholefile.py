@@ -9,9 +9,9 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from motionkit.errors import InputError
+from motionkit.errors import InputError, MediaError
 
-__all__ = ["check_replaceable", "leftovers", "part_path", "replace", "write_whole"]
+__all__ = ["check_replaceable", "leftovers", "part_path", "replace", "write_text", "write_whole"]
 
 NAME_BYTES = 255  # of a file's name, on every file system that is met
 _KEPT = 40  # characters of a target's name in its temporary one, which must not become too long
@@ -107,6 +107,23 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text in UTF-8, with ``write_whole``.
+
+    Args:
+        path: The file.
+        text: What it holds.
+
+    Raises:
+        InputError: The path is there and no regular file, or its name is too long.
+        MediaError: The file cannot be written.
+    """
+    try:
+        write_whole(path, lambda part: part.write_bytes(text.encode()))
+    except OSError as error:
+        raise MediaError("The file cannot be written", got=f"{path} ({error.strerror or error})") from error
 
 
 def _is_alive(process: int) -> bool:

@@ -91,6 +91,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nod = [faces.crop(f, Box(0, 0, 256, 256), size=160) for f in media.open_clip(samples.driving_clip("nod"), fps=2)]
     write_clip(folder / "driving.mp4", nod[:3], Fraction(1))
     write_clip(folder / "other.mp4", nod[2::-1], Fraction(1))
+    two = np.concatenate([portrait, portrait[:, ::-1]], axis=1)[::2, ::2]
+    write_clip(folder / "two.mp4", [np.roll(two, 2 * n, axis=0) for n in range(3)], Fraction(1))
     write_clip(folder / "film.mp4", [np.roll(portrait, 2 * n, axis=1) for n in range(12)], Fraction(10))
     (folder / "films").mkdir()
     shutil.copy(folder / "film.mp4", folder / "films" / "second.mp4")

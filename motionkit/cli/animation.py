@@ -5,9 +5,16 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
+from motionkit.cli.shared import (
+    AddCommand,
+    add_cut_options,
+    add_driving_face,
+    add_model_options,
+    index,
+    load_model,
+    open_driving,
+)
 from motionkit.config import AUDIO, FINDERS, LOST, OVERLAYS, AnimateOptions
 from motionkit.config.bounds import TEXT
 from motionkit.errors import InputError
@@ -27,7 +34,12 @@ def add_commands(command: AddCommand) -> None:
 def _add_animate(command: AddCommand) -> None:
     parser = command("animate", "animate a picture with a driving clip", _animate)
     parser.add_argument("source", help="picture (or clip) to animate")
-    parser.add_argument("driving", help="clip whose motion is used, or a .motion template")
+    parser.add_argument("driving", nargs="?", help="clip whose motion is used, or a .motion template")
+    parser.add_argument(
+        "--driving", action="append", default=[], dest="drivings", metavar="DRIVING",
+        help="the same; with --face all it can be repeated, one for each face from left to right: the first gives "
+        "length, rate and sound, the others are looped",
+    )  # fmt: skip
     parser.add_argument("-o", "--output", default="result.mp4", help="result: .mp4, .webm, .gif or a folder of PNGs")
     parser.add_argument("--collage", help="also write source | driving | result side by side here")
     parser.add_argument("--still", help="also write a contact sheet of moments here (a picture)")
@@ -52,12 +64,16 @@ def _add_animate(command: AddCommand) -> None:
     picture.add_argument("--source-box", metavar="L,T,R,B[,ROLL]", help="manual square of the source, in pixels")
     picture.add_argument("--driving-box", metavar="L,T,R,B[,ROLL]", help="manual square of the driving clip, in pixels")
     picture.add_argument("--face", default=DEFAULTS.face, help="largest, all, or a number counted from the left")
+    add_driving_face(picture)
     picture.add_argument("--finder", default=DEFAULTS.finder, choices=FINDERS, help="how faces are found")
     picture.add_argument("--paste-back", action="store_true", help="blend the result into the whole source picture")
     picture.add_argument("--size", type=int, default=DEFAULTS.size, help="side of the result in pixels")
     picture.add_argument("--batch-size", type=int, default=DEFAULTS.batch_size, help="frames computed at once")
     picture.add_argument(
-        "--audio", default=DEFAULTS.audio, choices=AUDIO, help="whose sound: auto is the driving's, else the source's"
+        "--audio",
+        default=DEFAULTS.audio,
+        metavar=f"{{{','.join(AUDIO)}}} or FILE",
+        help="whose sound: auto is the driving's, else the source's; or a file with sound",
     )
     picture.add_argument("--audio-track", type=int, metavar="N", help="which of its audio tracks, from 0")
     picture.add_argument("--no-label", action="store_true", help="leave the visible badge out (metadata stays)")
@@ -70,6 +86,7 @@ def _add_extract(command: AddCommand) -> None:
     parser = command("extract", "save a clip's motion, without its pixels, as a template", _extract)
     parser.add_argument("driving", help="clip whose motion is kept")
     parser.add_argument("-o", "--output", required=True, help="template to write, for instance smile.motion")
+    add_driving_face(parser)
     add_model_options(parser)
     add_cut_options(parser)
 
@@ -82,8 +99,9 @@ def options(given: argparse.Namespace) -> AnimateOptions:
         "adapt_scale": not given.no_adapt_scale,
         "gains": dict(_gain(text) for text in given.gain),
         "motion_limit": given.motion_limit or None,
-        "reference": _index(given.reference),
-        "face": _index(given.face),
+        "reference": index(given.reference),
+        "face": index(given.face),
+        "driving_face": index(given.driving_face),
         "source_box": _box(given.source_box),
         "driving_box": _box(given.driving_box),
         "label": not given.no_label,
@@ -95,14 +113,9 @@ def options(given: argparse.Namespace) -> AnimateOptions:
 def _gain(text: str) -> tuple[str | int, float]:
     name, _, factor = text.partition("=")
     try:
-        return _index(name), float(factor)
+        return index(name), float(factor)
     except ValueError:
         raise InputError("This is not a gain", got=repr(text), expected="NAME=FACTOR, such as mouth=1.5") from None
-
-
-def _index(text: str) -> Any:
-    """A number if the text is one, else the text."""
-    return int(text) if text.isdecimal() and len(text) <= TEXT else text
 
 
 def _box(text: str | None) -> Box | None:
@@ -124,7 +137,7 @@ def _animate(given: argparse.Namespace) -> None:
     from motionkit.pipeline.run import animate_file
 
     wanted = options(given)  # a mistake here is an error before the model loads
-    driving = open_driving(given, given.driving, beside=given.source)
+    driving = [open_driving(given, path, beside=given.source) for path in _drivings(given)]
     model = load_model(given)
     result = animate_file(
         given.source, driving, given.output, model=model, options=wanted,
@@ -136,6 +149,17 @@ def _animate(given: argparse.Namespace) -> None:
         print(result.collage)
 
 
+def _drivings(given: argparse.Namespace) -> list[str]:
+    """The paths of the drivings: the one after the source, or those of --driving."""
+    if given.driving is not None and given.drivings:
+        raise InputError(
+            "A driving is named in two ways", got=f"{given.driving} and --driving", todo="Name all with --driving"
+        )
+    if given.driving is None and not given.drivings:
+        raise InputError("There is no driving", expected="SOURCE DRIVING, or SOURCE --driving DRIVING")
+    return given.drivings or [given.driving]
+
+
 def _extract(given: argparse.Namespace) -> None:
     from motionkit.media import check_target
     from motionkit.motion.templates import SUFFIX, save_template
@@ -144,6 +168,8 @@ def _extract(given: argparse.Namespace) -> None:
     if Path(given.output).suffix.lower() != SUFFIX:  # before any work
         raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")
     check_target(given.output, given.driving, any_suffix=True)
-    template = extract(open_driving(given, given.driving), model=load_model(given), progress=True)
+    wanted = AnimateOptions(driving_face=index(given.driving_face))
+    driving = open_driving(given, given.driving)
+    template = extract(driving, model=load_model(given), options=wanted, progress=True)
     save_template(given.output, template)
     print(f"{given.output}: {len(template.keypoints)} frames of motion")

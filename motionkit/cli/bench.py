@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from motionkit.bench import BenchOptions
 from motionkit.cli.shared import AddCommand
 from motionkit.errors import InputError
+from motionkit.wholefile import write_text
 
 if TYPE_CHECKING:
     from motionkit.bench.report import Report
@@ -82,7 +83,7 @@ def _bench(given: argparse.Namespace) -> None:
         reports = [bench(options, progress=not given.quiet)]
     print("\n".join(text(report) for report in reports), end="")
     if given.output and not given.read:
-        Path(given.output).write_text(reports[0].to_json(), encoding="utf-8")
+        write_text(Path(given.output), reports[0].to_json())
     if given.page:
         _page(reports, Path(given.page))
     if not all(report.complete for report in reports) and not given.read:
@@ -91,11 +92,13 @@ def _bench(given: argparse.Namespace) -> None:
 
 def _check(given: argparse.Namespace) -> None:
     """Refuse what cannot be written before minutes of measuring."""
+    from motionkit.media import check_target
+
     if given.read and given.output:
         raise InputError("Nothing new is measured", got="--read and --output", todo="Leave one of them out")
     for path in (given.output, given.page):
-        if path is not None and not Path(path).absolute().parent.is_dir():
-            raise InputError("There is no such folder", got=str(Path(path).parent))
+        if path is not None:
+            check_target(path, *(given.read or ()), any_suffix=True)
 
 
 def _page(reports: Sequence[Report], path: Path) -> None:
@@ -107,5 +110,5 @@ def _page(reports: Sequence[Report], path: Path) -> None:
     if rows:
         picture = path.with_name(f"{path.stem}-scale.png")
         plot(rows, picture)
-    path.write_text(page(reports, picture=None if picture is None else picture.name), encoding="utf-8")
+    write_text(path, page(reports, picture=None if picture is None else picture.name))
     print(path)

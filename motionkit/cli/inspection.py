@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from motionkit.cli.shared import AddCommand, add_cut_options, add_model_options, load_model, open_driving
+from motionkit.cli.shared import (
+    AddCommand,
+    add_cut_options,
+    add_driving_face,
+    add_model_options,
+    index,
+    load_model,
+    open_driving,
+)
+from motionkit.config import AnimateOptions
 
 __all__ = ["add_commands"]
 
@@ -28,6 +37,7 @@ def _add_keypoints(command: AddCommand) -> None:
     parser = command("keypoints", "show where the model sees keypoints in a clip or picture", _keypoints)
     parser.add_argument("input", help="clip or picture")
     parser.add_argument("-o", "--output", default="keypoints.mp4", help="clip with the keypoints drawn")
+    add_driving_face(parser)
     parser.add_argument("--table", help="also write frame, keypoint, x, y and the Jacobian as CSV here")
     add_model_options(parser)
     add_cut_options(parser)
@@ -46,5 +56,7 @@ def _collage(given: argparse.Namespace) -> None:
 def _keypoints(given: argparse.Namespace) -> None:
     from motionkit.pipeline.inspection import keypoint_files
 
-    count = keypoint_files(open_driving(given, given.input), given.output, model=load_model(given), table=given.table)
+    wanted = AnimateOptions(driving_face=index(given.driving_face))
+    driving = open_driving(given, given.input)
+    count = keypoint_files(driving, given.output, model=load_model(given), options=wanted, table=given.table)
     print(f"{given.output}: {count} frames" + (f"; points in {given.table}" if given.table else ""))

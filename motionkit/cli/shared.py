@@ -7,16 +7,25 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from motionkit.config import PRECISIONS
+from motionkit.config import PRECISIONS, AnimateOptions
 from motionkit.config.bounds import TEXT
 
 if TYPE_CHECKING:
     from motionkit.model import Model
     from motionkit.pipeline.driving import OpenDriving
 
-__all__ = ["AddCommand", "add_cut_options", "add_model_options", "load_model", "number", "open_driving"]
+__all__ = [
+    "AddCommand",
+    "add_cut_options",
+    "add_driving_face",
+    "add_model_options",
+    "index",
+    "load_model",
+    "number",
+    "open_driving",
+]
 
 AddCommand = Callable[[str, str, Callable[[argparse.Namespace], None]], argparse.ArgumentParser]
 """Makes a command's parser from its name, a help text and what to run."""
@@ -52,6 +61,19 @@ def number(text: str) -> Fraction:
             return Fraction(text)
     short = text if len(text) <= TEXT else f"{text[:TEXT]}…"
     raise argparse.ArgumentTypeError(f"{short!r} is not a number such as 25, 1.5 or 30000/1001")
+
+
+def add_driving_face(parser: argparse._ActionsContainer) -> None:
+    """Add the option by which a face of a clip is chosen."""
+    default = AnimateOptions().driving_face
+    parser.add_argument(
+        "--driving-face", default=default, help="of the clip: largest, or a number counted from the left"
+    )
+
+
+def index(text: str) -> Any:
+    """A number if the text is one, else the text."""
+    return int(text) if text.isdecimal() and len(text) <= TEXT else text
 
 
 def load_model(given: argparse.Namespace) -> Model:

@@ -12,10 +12,12 @@ from fractions import Fraction
 from motionkit.errors import InputError
 
 __all__ = [
+    "DOWNLOAD",
     "FRAMES",
     "GAP",
     "PICTURE_PIXELS",
     "RATES",
+    "SAMPLE_RATES",
     "SECONDS",
     "SIDE",
     "TEXT",
@@ -71,8 +73,12 @@ FRAMES = Bound("MOTIONKIT_FRAMES", 1_000_000, "frames")
 """Of a clip at the rate that it is read at; 11 hours at 25 a second."""
 GAP = Bound("MOTIONKIT_GAP", 600, "seconds")
 """For which one frame of a clip is shown."""
+DOWNLOAD = Bound("MOTIONKIT_DOWNLOAD", 8 << 30, "bytes")
+"""Of a download whose size nobody knows beforehand."""
 RATES = (Fraction(1, 100), Fraction(1000))
 """Lowest and highest frames a second."""
+SAMPLE_RATES = (1000, 1_000_000)
+"""Lowest and highest samples of sound a second: a packet of fewer would become hours."""
 SECONDS = 10**7
 """Of a cut's start and end, in seconds."""
 SIDE = 16384

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from motionkit.config.checks import check_box, check_choice, check_flag, check_number, check_whole, shown
@@ -51,12 +52,14 @@ class AnimateOptions:
             "centre" is the centred square; "none" uses the whole picture, which must be square.
         source_box: The square of the source to animate, in pixels; overrides ``crop``.
         driving_box: The square of the driving frames to read, in pixels; overrides ``crop``.
-        face: Which face of the source: "largest", an index from the left, or "all" (needs paste_back).
-        finder: How faces are found, one of ``FINDERS``: "cascade" upright ones only; "blazeface" at any turn; "auto" is
-            the cascade and, where it finds none, BlazeFace; "mtcnn" needs facenet-pytorch.
-        paste_back: Blend the animated square into the full source picture.
-        audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none".
-        audio_track: Which of the clip's audio tracks, from 0; None is the one marked as the default, else the first.
+        face: Which face of the source: "largest", an index from the left, or "all", pasted back into the whole.
+        driving_face: Which face of the driving clip: "largest", or an index from the left.
+        finder: How faces are found, one of ``FINDERS``: "cascade" upright ones only; "blazeface" at any turn; "auto" by
+            both; "mtcnn" needs facenet-pytorch.
+        paste_back: Blend the animated square into the full source picture; always so with ``face="all"``.
+        audio: Whose sound the result gets: "auto" is the driving's, else the source's; "driving", "source" or "none";
+            any other text, and any Path, is a file with sound, used from its start to the result's end.
+        audio_track: Which of the file's audio tracks, from 0; None is the one marked as the default, else the first.
         overlays: Extra collage panels, any of ``OVERLAYS``.
         label: Put the visible "AI" badge on what is written. Metadata says so in any case.
 
@@ -78,9 +81,10 @@ class AnimateOptions:
     source_box: Box | None = None
     driving_box: Box | None = None
     face: Literal["largest", "all"] | int = "largest"
+    driving_face: Literal["largest"] | int = "largest"
     finder: Literal["auto", "blazeface", "cascade", "mtcnn"] = "auto"
     paste_back: bool = False
-    audio: Literal["auto", "driving", "source", "none"] = "auto"
+    audio: str | Path = "auto"
     audio_track: int | None = None
     overlays: tuple[str, ...] = ()
     label: bool = True
@@ -93,9 +97,14 @@ class AnimateOptions:
             check_number("motion_limit", self.motion_limit, 0, 1000, above=True)
         check_choice("reference", self.reference, ("first", "best"), or_index=True)
         check_choice("lost", self.lost, LOST)
-        check_choice("audio", self.audio, AUDIO)
+        _check_audio(self.audio)
         check_choice("crop", self.crop, ("auto", "face", "centre", "none"))
         check_choice("face", self.face, ("largest", "all"), or_index=True)
+        check_choice("driving_face", self.driving_face, ("largest",), or_index=True)
+        for name in ("face", "driving_face"):
+            if self.crop in ("centre", "none") and getattr(self, name) != "largest":
+                got = f"{name}={getattr(self, name)!r}"
+                raise InputError(f'With crop="{self.crop}" no face is looked for', got=got, todo='Set crop="auto"')
         check_choice("finder", self.finder, FINDERS)
         _check_overlays(self.overlays)
         if self.batch_size is not None:
@@ -109,6 +118,11 @@ class AnimateOptions:
         for name in ("source_box", "driving_box"):
             check_box(name, getattr(self, name))
 
+    @property
+    def pasted(self) -> bool:
+        """Whether results go back into the whole picture: several faces make one picture in no other way."""
+        return self.paste_back or self.face == "all"
+
     def replace(self, **changes: Any) -> AnimateOptions:
         """Return a copy with some fields changed, checked again.
 
@@ -119,6 +133,11 @@ class AnimateOptions:
             InputError: A value is out of its range, or not one of the choices.
         """
         return replace(self, **changes)
+
+
+def _check_audio(audio: object) -> None:
+    if not (isinstance(audio, Path) or (isinstance(audio, str) and audio)):
+        raise InputError("Unknown audio", got=shown(audio), expected=f"{', '.join(AUDIO)}, or a file with sound")
 
 
 def _check_gains(gains: Any) -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torchvision.transforms.v2 import functional as transforms
 
+from motionkit.data import colours
 from motionkit.data.batch import Truth
 from motionkit.data.config import AugmentationConfig
 from motionkit.errors import ConfigError
@@ -223,9 +223,9 @@ class Augmentation:
         """Brightness, contrast, saturation and hue by one set of factors, in random order."""
         config = self._config
         changes = [
-            (transforms.adjust_brightness, config.brightness),
-            (transforms.adjust_contrast, config.contrast),
-            (transforms.adjust_saturation, config.saturation),
+            (colours.brighten, config.brightness),
+            (colours.contrast, config.contrast),
+            (colours.saturate, config.saturation),
             (_turn_hue, config.hue),
         ]
         for which in rng.permutation(len(changes)):
@@ -269,7 +269,7 @@ def _degrade(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     if blur:
         sigma = rng.uniform(*_BLUR) * pictures.shape[-1]
         size = 2 * int(np.ceil(2 * sigma)) + 1
-        pictures = transforms.gaussian_blur(pictures, [size, size], [sigma, sigma])
+        pictures = colours.blur(pictures, size, sigma)
     if noise:
         grain = rng.standard_normal(pictures.shape, dtype=np.float32) * np.float32(rng.uniform(*_NOISE))
         pictures = pictures + torch.from_numpy(grain)

@@ -14,8 +14,10 @@ import numpy as np
 
 from motionkit import media
 from motionkit.drawing.collage import Panel, lay_out
+from motionkit.errors import MediaError
 from motionkit.evaluation.figures import Pair
 from motionkit.evaluation.verdict import Judgement, summary
+from motionkit.wholefile import write_text
 
 __all__ = ["sheet", "write"]
 
@@ -33,13 +35,15 @@ def write(folder: Path, judgements: Sequence[Judgement], pairs: Sequence[Sequenc
         text: What ``judge.md`` says, in Markdown.
 
     Raises:
-        MediaError: A contact sheet cannot be written.
-        OSError: Another file or the folder cannot be written.
+        MediaError: A file or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError("The folder cannot be made", got=f"{folder} ({error.strerror or error})") from error
     content = [{**asdict(j), "summary": {figure.name: figure.value for figure in summary(j)}} for j in judgements]
-    (folder / "judge.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    (folder / "judge.md").write_text(text + "\n", encoding="utf-8")
+    write_text(folder / "judge.json", json.dumps(content, indent=1))
+    write_text(folder / "judge.md", text + "\n")
     names = [judgement.name for judgement in judgements]
     for group in zip(*pairs, strict=True):
         figures = group[0].figures

@@ -1,11 +1,13 @@
+from .crops import check_reach as check_reach
 from .crops import crop as crop
 from .crops import paste_back as paste_back
 from .finders import Finder as Finder
 from .finders import find_faces as find_faces
 from .finders import overlap as overlap
 from .squares import centred_square as centred_square
-from .squares import choose_clip_square as choose_clip_square
+from .squares import choose_clip_squares as choose_clip_squares
 from .squares import choose_square as choose_square
 from .squares import face_square as face_square
 from .squares import held_inside as held_inside
 from .squares import steady_box as steady_box
+from .squares import steady_boxes as steady_boxes

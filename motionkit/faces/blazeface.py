@@ -8,7 +8,8 @@ Legend: B batch, H W picture size (multiples of ``STRIDE``), A = H/16 · W/16 ·
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -27,7 +28,10 @@ VALUES = 16  # of an anchor: centre x y, width, height, and x y of six points
 
 
 class _Block(nn.Module):
-    """ReLU(shortcut + 1×1(3×3 depthwise)); with stride 2 the shortcut is pooled, with more channels zeros are added."""
+    """ReLU(shortcut + 1×1(3×3 depthwise)); with stride 2 the shortcut is pooled, with more channels zeros are added.
+
+    Without gradients the result may take the input's place.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -42,7 +46,10 @@ class _Block(nn.Module):
             x = functional.pad(x, (0, 1, 0, 1))  # TensorFlow's "same": the odd pixel comes last
         if self.more:
             shortcut = functional.pad(shortcut, (0, 0, 0, 0, 0, self.more))
-        result: torch.Tensor = self.pointwise(self.depthwise(x))
+        x = self.depthwise(x)
+        if not self.pointwise.weight.requires_grad and _can_fuse():
+            return _fused(self.pointwise, x, shortcut)
+        result: torch.Tensor = self.pointwise(x)
         return result.add_(shortcut).relu_()
 
 
@@ -74,7 +81,7 @@ class BlazeFace(nn.Module):
             B A logits, above 0 where a face is likely; and B A 8 2: the box's centre, its width and height, and, each
             as (x, y), the person's right and left eye, nose tip, mouth, right and left ear; all in pixels.
         """
-        fine = self.trunk(functional.relu(self.first(functional.pad(pictures, (1, 2, 1, 2)))))
+        fine = self.trunk(functional.relu_(self.first(functional.pad(pictures, (1, 2, 1, 2)))))
         coarse = functional.relu(self.pointwise(self.depthwise(functional.pad(fine, (0, 1, 0, 1)))))
         scores, boxes = [], []
         for maps, (stride, count), score, box in zip((fine, coarse), ANCHORS, self.scores, self.boxes, strict=True):
@@ -83,6 +90,28 @@ class BlazeFace(nn.Module):
             values = values + _places(maps.shape[2], maps.shape[3], stride)
             boxes.append(values.flatten(1, 3))
         return torch.cat(scores, 1), torch.cat(boxes, 1)
+
+
+def _fused(conv: nn.Conv2d, x: torch.Tensor, shortcut: torch.Tensor) -> torch.Tensor:
+    """ReLU(shortcut + conv(x)) in the shortcut's place: maps of many megabytes are not made and filled thrice."""
+    where: list[Any] = [conv.weight, conv.bias, [0, 0], [1, 1], [1, 1], 1]
+    result: torch.Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
+        shortcut, x, *where, "add", 1.0, "relu", [], ""
+    )
+    return result
+
+
+@cache
+@torch.inference_mode()
+def _can_fuse() -> bool:
+    """Whether a function under PyTorch's own compiler, which is not public, is there and does what it did."""
+    conv = nn.Conv2d(24, 24, 1)
+    x, shortcut = (torch.rand(1, 24, 5, 5).to(memory_format=torch.channels_last) - 0.5 for _ in range(2))
+    expected = functional.relu(shortcut + conv(x))
+    try:
+        return torch.allclose(_fused(conv, x, shortcut), expected, atol=1e-4)
+    except (AttributeError, NotImplementedError, RuntimeError):
+        return False
 
 
 @lru_cache(maxsize=64)

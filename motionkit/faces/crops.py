@@ -16,7 +16,7 @@ from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.structures import Box
 
-__all__ = ["crop", "paste_back"]
+__all__ = ["check_reach", "crop", "paste_back"]
 
 REACH = 8  # sides of the picture that a box may have
 FEATHER = 0.08  # width of the soft edge, as a share of the box
@@ -43,12 +43,7 @@ def crop(image: Frame, box: Box, *, size: int | None = None) -> Frame:
     if box.roll:
         return _turned_crop(image, box, box.width if size is None else size)
     height, width = image.shape[:2]
-    if max(box.width, box.height) > REACH * max(height, width):
-        raise InputError(
-            "The box is far larger than the picture",
-            got=f"{box.width}x{box.height} pixels of {width}x{height}",
-            expected=f"sides of at most {REACH * max(height, width)} pixels",
-        )
+    check_reach(box, width, height)
     if box.left >= 0 and box.top >= 0 and box.right <= width and box.bottom <= height:
         part = image[box.top : box.bottom, box.left : box.right]
     else:
@@ -58,6 +53,26 @@ def crop(image: Frame, box: Box, *, size: int | None = None) -> Frame:
     if size is None or part.shape[0] == size:
         return np.ascontiguousarray(part)
     return _resize(part, size, size)
+
+
+def check_reach(box: Box, width: int, height: int, *, name: str = "") -> None:
+    """Raise where a box is far larger than the picture that it is cut out of.
+
+    Args:
+        box: Of any turn.
+        width: The picture's, in pixels.
+        height: The same.
+        name: What the message calls the picture, such as "the source face.jpg".
+
+    Raises:
+        InputError: It is.
+    """
+    if max(box.width, box.height) > REACH * max(height, width):
+        raise InputError(
+            f"The box is far larger than {name or 'the picture'}",
+            got=f"{box.width}x{box.height} pixels of {width}x{height}",
+            expected=f"sides of at most {REACH * max(height, width)} pixels",
+        )
 
 
 def paste_back(picture: Frame, patch: Frame, box: Box, *, feather: float = FEATHER) -> Frame:

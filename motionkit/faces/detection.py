@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,7 @@ MARGIN = 16
 SMALL = 0.2
 # A logit above which a find gets a second look, and above which the second look makes it a face.
 LIKELY, SURE = -1.0, 0.75
+RIVAL = 2.0  # logits below the best at its place within which a find of another roll may be the right one
 LOOK_SIDE, LOOK_PER_FACE = 96, 1.8  # the second look's square, in pixels and in widths of the network's box
 MOST = 64  # second looks at a picture
 SAME = 0.5  # finds whose centres are nearer than this share of the larger one show one face
@@ -75,50 +77,66 @@ def detect(image: Frame, *, least: float = 0) -> list[Box]:
     finds = _coarse(copies[COARSE], longest)
     small = copies[FINE].width > copies[COARSE].width and least < SMALL * longest
     if small:
-        finds += _turned_look(copies[FINE], 0, longest)
+        finds += _turned_looks(copies[FINE], (0,), longest)
     faces = _confirmed(copies, _merged(finds, turns=True), longest)
     if not faces and small:
-        finds = [find for turn in (1, 2, 3) for find in _turned_look(copies[FINE], turn, longest)]
+        finds = _turned_looks(copies[FINE], (2,), longest) + _turned_looks(copies[FINE], (1, 3), longest)
         faces = _confirmed(copies, _merged(finds, turns=True), longest)
     return [_box(face) for face in faces]
 
 
 def _copies(image: Frame) -> Iterator[Image.Image]:
-    """The picture at each of ``SIDES``, or at its own size where that is smaller."""
-    copy = Image.fromarray(image)
-    longest = max(copy.size)
-    for side in SIDES:
-        scale = min(side / longest, 1)
-        width, height = (max(round(length * scale), 1) for length in copy.size)
+    """The picture at each of ``SIDES``, or at its own size where that is smaller; the first may be up to twice that."""
+    whole = max(image.shape[:2]) // SIDES[0]
+    copy = Image.fromarray(_reduced(image, whole) if whole > 1 else image)
+    yield copy
+    for side in SIDES[1:]:
+        scale = min(side / max(copy.size), 1)
         if scale < 1:
+            size = (max(round(copy.width * scale), 1), max(round(copy.height * scale), 1))
             # BOX first takes care of strong shrinking at little cost; what remains is filtered well.
-            copy = copy.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0)
-            longest = max(width, height)
+            copy = copy.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
         yield copy
 
 
+def _reduced(image: Frame, factor: int) -> Frame:
+    """Means of squares of so many pixels a side, in two threads: of a large picture nothing else is quick enough."""
+    middle = image.shape[0] // 2 // factor * factor
+    halves = [half for half in (image[:middle], image[middle:]) if len(half)]
+    with ThreadPoolExecutor(2) as pool:
+        return np.concatenate(list(pool.map(lambda half: np.asarray(Image.fromarray(half).reduce(factor)), halves)))
+
+
 def _coarse(copy: Image.Image, longest: int) -> list[_Find]:
-    return [find for turn in range(4) for find in _turned_look(copy, turn, longest)]
+    return _turned_looks(copy, (0, 2), longest) + _turned_looks(copy, (1, 3), longest)
 
 
-def _turned_look(copy: Image.Image, turn: int, longest: int) -> list[_Find]:
-    """Likely faces of the picture turned by ``turn`` quarters counterclockwise, in pixels of the picture itself."""
-    small = np.rot90(np.asarray(copy), turn)
-    height, width = small.shape[:2]
+def _turned_looks(copy: Image.Image, turns: Sequence[int], longest: int) -> list[_Find]:
+    """Likely faces of the picture turned by quarters counterclockwise, in pixels of the picture itself.
+
+    Args:
+        copy: The picture, at some size.
+        turns: Numbers of quarters, all odd or all even.
+        longest: The picture's own longer side.
+    """
+    height, width = np.rot90(np.asarray(copy), turns[0]).shape[:2]
     tall, wide = (-(-(length + 2 * MARGIN) // STRIDE) * STRIDE for length in (height, width))
-    padded = np.full((tall, wide, 3), 127, np.uint8)
-    padded[MARGIN : MARGIN + height, MARGIN : MARGIN + width] = small
-    (finds,) = _look([padded])
+    padded = np.full((len(turns), tall, wide, 3), 127, np.uint8)
+    for number, turn in enumerate(turns):
+        padded[number, MARGIN : MARGIN + height, MARGIN : MARGIN + width] = np.rot90(np.asarray(copy), turn)
     scale = longest / max(height, width)
-    centre = np.array([width, height]) / 2
-    back = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), turn)  # a quarter clockwise, with y down
-    middle = np.array(copy.size) / 2
-    return [find.mapped(scale * back, scale * (middle - back @ (centre + MARGIN))) for find in finds]
+    centre, middle = np.array([width, height]) / 2, np.array(copy.size) / 2
+    finds: list[_Find] = []
+    for turn, found in zip(turns, _look(padded), strict=True):
+        back = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), turn)  # a quarter clockwise, with y down
+        offset = scale * (middle - back @ (centre + MARGIN))
+        finds += [find.mapped(scale * back, offset) for find in found]
+    return finds
 
 
-def _look(pictures: Sequence[Frame]) -> list[list[_Find]]:
-    """Likely faces in each of the pictures (H W 3 uint8, all of one size), in its pixels."""
-    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+def _look(pictures: npt.NDArray[np.uint8]) -> list[list[_Find]]:
+    """Likely faces in each of the pictures (B H W 3 uint8), in its pixels."""
+    batch = torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     with torch.inference_mode():
         scores, points = load_blazeface()(batch)
     looks = []
@@ -136,14 +154,20 @@ def _merged(finds: list[_Find], *, turns: bool) -> list[_Find]:
         finds: In pixels of one picture.
         turns: Whether finds of one place that disagree on its roll all stay.
     """
-    left = sorted(finds, key=lambda find: -find.score)
+    finds = sorted(finds, key=lambda find: -find.score)
+    if not finds:
+        return []
+    centres, sides = np.array([find.points[0] for find in finds]), np.array([find.side for find in finds])
+    rolls, weights = np.array([find.roll for find in finds]), 1 / (1 + np.exp([-find.score for find in finds]))
+    points, left = np.array([find.points for find in finds]), np.ones(len(finds), bool)
     merged: list[_Find] = []
-    while left and len(merged) < MOST:
-        best = left[0]
-        alike = [find for find in left if _near(find, best) and _alike(find, best)]
-        left = [find for find in left if not _near(find, best) or (turns and not _alike(find, best))]
-        weights = 1 / (1 + np.exp(-np.array([find.score for find in alike])))
-        merged.append(_Find(best.score, np.average([find.points for find in alike], axis=0, weights=weights)))
+    while left.any() and len(merged) < MOST:
+        best = int(left.argmax())
+        near = np.hypot(*(centres - centres[best]).T) < SAME * np.maximum(sides, sides[best])
+        alike = near & (np.cos(np.radians(rolls - rolls[best])) > math.cos(math.radians(TURN)))
+        mean = np.average(points[left & alike], axis=0, weights=weights[left & alike])
+        merged.append(_Find(finds[best].score, mean))
+        left &= ~(alike if turns else near)
     return merged
 
 
@@ -151,21 +175,36 @@ def _near(one: _Find, other: _Find) -> bool:
     return float(np.hypot(*(one.points[0] - other.points[0]))) < SAME * max(one.side, other.side)
 
 
-def _alike(one: _Find, other: _Find) -> bool:
-    return math.cos(math.radians(one.roll - other.roll)) > math.cos(math.radians(TURN))
-
-
 def _confirmed(copies: list[Image.Image], finds: list[_Find], longest: int) -> list[_Find]:
-    """The finds that a second look, turned upright, shows to be faces; as that look sees them."""
+    """The finds that a second look, turned upright, shows to be faces; as that look sees them.
+
+    Of finds at one place that disagree on the roll, those far below the best get a look only where that is no face.
+    """
+    best: list[_Find] = []
+    rivals: list[_Find] = []
+    others: list[_Find] = []
+    for find in sorted(finds, key=lambda find: -find.score):
+        above = next((one for one in best if _near(find, one)), None)
+        if above is None:
+            best.append(find)
+        else:
+            (rivals if find.score > above.score - RIVAL else others).append(find)
+    faces = _seen_again(copies, best + rivals, longest)
+    faces += _seen_again(copies, [find for find in others if not any(_near(find, face) for face in faces)], longest)
+    return _merged(faces, turns=False)
+
+
+def _seen_again(copies: list[Image.Image], finds: list[_Find], longest: int) -> list[_Find]:
     if not finds:
         return []
     squares = [_square(copies, find, longest) for find in finds]
     confirmed = []
-    for looks, (_, linear, offset) in zip(_look([picture for picture, *_ in squares]), squares, strict=True):
+    pictures = np.stack([picture for picture, *_ in squares])
+    for looks, (_, linear, offset) in zip(_look(pictures), squares, strict=True):
         for seen in _merged(looks, turns=False)[:1]:
             if seen.score > SURE and np.hypot(*(seen.points[0] - LOOK_SIDE / 2)) < SAME * seen.side:
                 confirmed.append(seen.mapped(linear, offset))
-    return _merged(confirmed, turns=False)
+    return confirmed
 
 
 def _square(copies: list[Image.Image], find: _Find, longest: int) -> tuple[Frame, Points, Points]:

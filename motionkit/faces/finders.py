@@ -14,19 +14,26 @@ from motionkit.errors import InputError, MissingPackageError
 from motionkit.frames import Frame
 from motionkit.structures import Box
 
-__all__ = ["Finder", "find_faces", "overlap"]
+__all__ = ["UPRIGHT", "Finder", "find_faces", "overlap"]
 
 Finder = Literal["auto", "blazeface", "cascade", "mtcnn"] | Callable[[Frame], Iterable[Box]]
 """How faces are found, see ``find_faces``."""
 
 # The cascade works on a picture of at most this many pixels a side: some 0.2 s, and small faces are still found.
 WORK_SIDE = 512
+CASCADE_SIDE = 24  # pixels of the smallest square that it knows
 # So many overlapping finds make a face: with fewer, the cascade sees faces in clothes and cats.
 CASCADE_NEIGHBOURS = 10
 # MTCNN's boxes reach from the hairline to the chin; these parts of them are what the cascade would have found.
 MTCNN_TRIM = (0.0, 0.18, 1.0, 0.96)
+# Degrees by which a face may be turned before it counts as turned: people hold their heads like that, and finders are
+# not exact.
+UPRIGHT = 10
+# Of the smallest face that the cascade looks for: BlazeFace's width of one that it may still find.
+BLIND = 0.8
 # Two boxes that overlap by more than this share of the smaller one show the same face.
 SAME_FACE = 0.4
+ALIKE = 0.7  # the widths of two finders' boxes of one face, the smaller to the larger, differ less than that
 
 
 def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> list[Box]:
@@ -35,8 +42,9 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
     Args:
         image: The picture.
         finder: "cascade" is scikit-image's LBP cascade for upright frontal faces; "blazeface" finds faces of any size
-            at any turn and gives it as the boxes' roll; "auto" takes the cascade, whose boxes models are tried with,
-            and BlazeFace where it finds none; "mtcnn" needs facenet-pytorch; or a function from picture to boxes.
+            at any turn and gives it as the boxes' roll; "auto" finds with BlazeFace, takes the cascade's boxes, which
+            models are tried with, for the upright faces that the cascade finds as well, and the cascade alone where
+            BlazeFace finds none; "mtcnn" needs facenet-pytorch; or a function from picture to boxes.
         least: Width in pixels of the smallest face that is looked for. Small ones take most of the time.
 
     Raises:
@@ -46,7 +54,7 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
     if callable(finder):
         boxes = list(finder(image))
     elif finder == "auto":
-        boxes = _cascade(image, least) or _blazeface(image, least)
+        boxes = _both(image, least)
     elif finder == "blazeface":
         boxes = _blazeface(image, least)
     elif finder == "mtcnn":
@@ -56,6 +64,27 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
     else:
         raise InputError("Unknown face finder", got=repr(finder), expected=f"{', '.join(FINDERS)} or a function")
     return sorted((box for box in boxes if box.width >= least), key=lambda box: -box.area)
+
+
+def _both(image: Frame, smallest: float) -> list[Box]:
+    """BlazeFace's faces, those of them that are upright and that the cascade finds too in the cascade's boxes.
+
+    The cascade takes longer than BlazeFace. It is not asked where it is blind to all that is there; what it alone finds
+    beside others is rarely a face.
+    """
+    seen = _blazeface(image, smallest)
+    if not seen:
+        return _cascade(image, smallest)
+    upright = [face for face in seen if abs(face.roll) < UPRIGHT]
+    if max((face.width for face in upright), default=0) < BLIND * _cascade_least(image):
+        return seen
+    known = [box for box in _cascade(image, smallest) if any(_same(box, face) for face in upright)]
+    return known + [face for face in seen if not any(_same(face, box) for box in known)]
+
+
+def _same(one: Box, other: Box) -> bool:
+    """Whether two finders' boxes show one face: a small face in front of a large one is another."""
+    return overlap(one, other) > SAME_FACE and ALIKE < one.width / other.width < 1 / ALIKE
 
 
 def _blazeface(image: Frame, smallest: float) -> list[Box]:
@@ -72,16 +101,27 @@ def _cascade_detector() -> Any:
     return Cascade(data.lbp_frontal_face_cascade_filename())
 
 
+def _cascade_size(image: Frame) -> tuple[float, int, int]:
+    """The scale at which the cascade looks at a picture, and the width and height that this makes."""
+    height, width = image.shape[:2]
+    scale = min(1.0, WORK_SIDE / max(height, width))
+    return scale, max(round(width * scale), 1), max(round(height * scale), 1)
+
+
+def _cascade_least(image: Frame) -> float:
+    """Width of the smallest face that the cascade looks for, in the picture's pixels."""
+    scale, *size = _cascade_size(image)
+    return max(CASCADE_SIDE, min(size) // 12) / scale
+
+
 def _cascade(image: Frame, smallest: float) -> list[Box]:
     from PIL import Image
 
-    height, width = image.shape[:2]
-    scale = min(1.0, WORK_SIDE / max(height, width))
+    scale, *size = _cascade_size(image)
     small = image
     if scale < 1:
-        size = (max(round(width * scale), 1), max(round(height * scale), 1))
-        small = np.array(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
-    least, most = max(24, min(small.shape[:2]) // 12, math.floor(scale * smallest)), min(small.shape[:2])
+        small = np.array(Image.fromarray(image).resize((size[0], size[1]), Image.Resampling.LANCZOS, reducing_gap=3.0))
+    least, most = max(CASCADE_SIDE, min(size) // 12, math.floor(scale * smallest)), min(size)
     if most <= least:
         return []
     found = _cascade_detector().detect_multi_scale(

@@ -13,17 +13,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from motionkit.errors import FaceNotFoundError, InputError, MotionkitWarning
-from motionkit.faces.finders import Finder, find_faces, overlap
+from motionkit.faces.finders import UPRIGHT, Finder, find_faces, overlap
 from motionkit.frames import Frame
 from motionkit.structures import Box
 
 __all__ = [
     "centred_square",
-    "choose_clip_square",
+    "choose_clip_squares",
     "choose_square",
     "face_square",
+    "from_left",
     "held_inside",
     "steady_box",
+    "steady_boxes",
 ]
 
 # Side of the model's square in widths of a finder's box, and how far its centre lies above the box's, in heights.
@@ -37,9 +39,6 @@ LEAST_ROOM = 0.7
 # A clip's face hardly changes its size: one of less than this share of the width found before is looked for only where
 # there is no other. The search for small ones takes most of the time.
 MUCH_SMALLER = 1 / 3
-# Degrees by which a face may be turned before its square turns with it: people hold their heads like that, and finders
-# are not exact.
-UPRIGHT = 10
 
 
 def face_square(face: Box) -> Box:
@@ -50,7 +49,7 @@ def face_square(face: Box) -> Box:
     """
     x, y = face.centre
     side = round(SQUARE_PER_FACE * max(face.width, face.height))
-    if abs(face.roll) < UPRIGHT:
+    if abs(face.roll) < UPRIGHT:  # the square turns with a turned face alone
         left, top = round(x - side / 2), round(y - SHIFT_UP * face.height - side / 2)
         return Box(left, top, left + side, top + side)
     up, angle = SHIFT_UP * face.height, math.radians(face.roll)
@@ -111,7 +110,38 @@ def steady_box(frames: Sequence[Frame], *, finder: Finder = "auto") -> Box | Non
     if not found:
         return None
     anchor = max((boxes[0] for boxes in found), key=lambda box: box.area)
-    followed = [max(boxes, key=lambda box: (overlap(box, anchor), box.area)) for boxes in found]
+    return _steady(anchor, [max(boxes, key=lambda box: (overlap(box, anchor), box.area)) for boxes in found])
+
+
+def steady_boxes(frames: Sequence[Frame], *, finder: Finder = "auto") -> list[Box]:
+    """As ``steady_box``, a square for each face, from left to right.
+
+    How many there are, and their order, is as in the first of the frames that show the most. A frame in which none
+    overlaps with such a face says nothing about it.
+
+    Args:
+        frames: H W 3 uint8, spread over the clip.
+        finder: As for ``find_faces``.
+    """
+    found = [find_faces(frame, finder=finder) for frame in frames]
+    boxes = []
+    for anchor in from_left(max(found, key=len, default=[])):
+        nearest = [max(others, key=lambda box: overlap(box, anchor)) for others in found if others]
+        boxes.append(_steady(anchor, [box for box in nearest if overlap(box, anchor) > 0]))
+    return boxes
+
+
+def from_left(faces: Sequence[Box]) -> list[Box]:
+    """Faces in the order in which they are counted: by their middles, from left to right.
+
+    Args:
+        faces: A finder's boxes.
+    """
+    return sorted(faces, key=lambda box: box.centre)
+
+
+def _steady(anchor: Box, followed: list[Box]) -> Box:
+    """The square of a face whose boxes these are."""
     centres = np.array([box.centre for box in followed])
     # Around the anchor's: 179 and -179 degrees are neighbours.
     roll = anchor.roll + float(np.median([(box.roll - anchor.roll + 180) % 360 - 180 for box in followed]))
@@ -138,74 +168,91 @@ def choose_square(
 
     Args:
         image: H W 3 uint8.
-        crop: "auto" looks for a face if the model's domain is "face" and takes the centred square, with a warning,
-            if there is none; "face" insists on one; "centre" is the centred square; "none" the whole picture.
+        crop: "auto" looks for a face if the model's domain is "face", or one was asked for, and takes the centred
+            square, with a warning, if there is none; "face" insists on one; "centre" is the centred square; "none" the
+            whole picture.
         domain: The model's.
         face: "largest", "all", or an index counted from the left.
         finder: As for ``find_faces``.
         name: What a message calls the picture, such as "the source face.jpg".
 
     Returns:
-        Squares in pixels, which may reach beyond the picture; with "all" the largest face's first.
+        Squares in pixels, which may reach beyond the picture; with "all" from left to right.
 
     Raises:
         FaceNotFoundError: A face, or all of them, was insisted on and none was found, or there is none of this index.
         InputError: "none", and the picture is not square.
     """
-    plain = _plain_square(image, crop, domain, name)
+    plain = _plain_square(image, crop, domain, face, name)
     if plain is not None:
         return [plain]
     found = find_faces(image, finder=finder)
     if not found:
         return [_no_face(image, insisted=crop == "face" or face != "largest", name=name)]
-    if isinstance(face, int):
-        if not 0 <= face < len(found):
-            known = f"0 to {len(found) - 1}, counted from the left"
-            raise FaceNotFoundError(f"There is no such face{_in(name)}", got=f"index {face}", expected=known)
-        chosen = [sorted(found, key=lambda box: box.left)[face]]
-    else:
-        chosen = found if face == "all" else found[:1]
+    chosen = found[:1] if face == "largest" else _chosen(from_left(found), face, name)
     return [held_inside(face_square(box), image.shape[1], image.shape[0]) for box in chosen]
 
 
-def choose_clip_square(
-    frames: Sequence[Frame], *, crop: str = "auto", domain: str = "face", finder: Finder = "auto", name: str = ""
-) -> Box:
-    """As ``choose_square``, one steady square for a clip.
+def choose_clip_squares(
+    frames: Sequence[Frame],
+    *,
+    crop: str = "auto",
+    domain: str = "face",
+    face: str | int = "largest",
+    finder: Finder = "auto",
+    name: str = "",
+) -> list[Box]:
+    """As ``choose_square``, steady squares for a clip.
 
     Args:
         frames: H W 3 uint8, at least one, spread over the clip.
         crop: As for ``choose_square``.
         domain: The model's.
+        face: "largest", "all", or an index counted from the left as in ``steady_boxes``.
         finder: As for ``find_faces``.
         name: As for ``choose_square``.
 
     Raises:
-        FaceNotFoundError: A face was insisted on, and none was found.
+        FaceNotFoundError: A face was insisted on, and none was found, or there is none of this index.
         InputError: "none", and the frames are not square.
     """
-    plain = _plain_square(frames[0], crop, domain, name)
+    plain = _plain_square(frames[0], crop, domain, face, name)
     if plain is not None:
-        return plain
+        return [plain]
     height, width = frames[0].shape[:2]
-    steady = steady_box(frames, finder=finder)
-    if steady is None:
-        return _no_face(frames[0], insisted=crop == "face", name=name)
-    return held_inside(steady, width, height)
+    if face == "largest":
+        steady = steady_box(frames, finder=finder)
+        found = [] if steady is None else [steady]
+    else:
+        found = _chosen(steady_boxes(frames, finder=finder), face, name)
+    if not found:
+        return [_no_face(frames[0], insisted=crop == "face" or face != "largest", name=name)]
+    return [held_inside(box, width, height) for box in found]
 
 
-def _plain_square(image: Frame, crop: str, domain: str, name: str) -> Box | None:
+def _chosen(boxes: list[Box], face: str | int, name: str) -> list[Box]:
+    """Of boxes from left to right those that ``face`` names: one, or all; none where there is none."""
+    if face == "all" or not boxes:
+        return boxes
+    assert isinstance(face, int)
+    if not 0 <= face < len(boxes):
+        known = f"0 to {len(boxes) - 1}, counted from the left"
+        raise FaceNotFoundError(f"There is no such face{_in(name)}", got=f"index {face}", expected=known)
+    return [boxes[face]]
+
+
+def _plain_square(image: Frame, crop: str, domain: str, face: str | int, name: str) -> Box | None:
     """The square where no face is looked for, else None."""
     height, width = image.shape[:2]
     if crop == "none":
         if width != height:
             raise InputError(
-                'crop="none" takes the whole picture, which must be square',
-                got=f"{width}x{height} pixels{_in(name)}",
+                f'crop="none" takes the whole of {name or "the picture"}, which must be square',
+                got=f"{width}x{height} pixels",
                 todo='Set crop="centre", or give a box',
             )
         return Box(0, 0, width, height)
-    if crop == "centre" or (crop == "auto" and domain != "face"):
+    if crop == "centre" or (crop == "auto" and domain != "face" and face == "largest"):
         return centred_square(width, height)
     return None
 

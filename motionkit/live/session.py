@@ -242,8 +242,8 @@ def _checked(options: AnimateOptions) -> AnimateOptions:
             expected='"first"',
             todo="Calibrate in the pose that is to be neutral",
         )
-    if options.paste_back:
-        raise InputError("Live results are squares, not pasted back", todo="Leave paste_back out")
+    if options.pasted:
+        raise InputError("Live results are squares, not pasted back", todo="Leave paste_back out, and choose one face")
     return options
 
 

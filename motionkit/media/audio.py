@@ -1,4 +1,4 @@
-"""Carrying a driving clip's audio over into a result, in time with its cut."""
+"""Carrying sound over into a result, in time with its pictures."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 
 from motionkit.errors import MotionkitWarning
-from motionkit.media.clip import Clip
-from motionkit.media.streams import audio_stream, clock_of, is_damage, open_container, video_stream
+from motionkit.media.sound import Sound
+from motionkit.media.streams import audio_stream, clock_of, is_damage, open_container
 from motionkit.media.targets import explain
 
 if TYPE_CHECKING:
@@ -38,26 +38,23 @@ TOLERANCE = RATE // 50
 
 
 class AudioFeed:
-    """The audio of a clip on its way into a container, written as the video grows.
+    """Sound on its way into a container, written as the video grows.
 
-    Packets are copied where the container takes their codec and the cut begins at 0, else encoded anew.
+    Packets are copied where the container takes their codec and the sound is used from its start, else encoded anew.
 
     Args:
-        clip: A video with audio.
+        sound: Which.
         container: PyAV's output container; gets an audio stream.
         suffix: The container's, with the full stop.
-        track: Which of the clip's audio tracks, from 0; None is the one marked as the default, else the first.
     """
 
-    def __init__(self, clip: Clip, container: OutputContainer, suffix: str, track: int | None = None) -> None:
-        self.name = clip.info.path.name
-        self.input = open_container(clip.info.path)
-        self.stream = audio_stream(self.input, clip.info.path, track)
-        video = video_stream(self.input, clip.info.path)
-        # Time 0 of the result is the cut's start, counted from the first picture.
-        self.zero = clip.start + (video.start_time or 0) * clock_of(video)
+    def __init__(self, sound: Sound, container: OutputContainer, suffix: str) -> None:
+        self.name = sound.path.name
+        self.input = open_container(sound.path)
+        self.stream = audio_stream(self.input, sound.path, sound.track)
+        self.zero = sound.zero(self.input, self.stream)
         self.output = container
-        copied = clip.start == 0 and self.stream.codec_context.codec.canonical_name in COPIED[suffix]
+        copied = sound.start == 0 and self.stream.codec_context.codec.canonical_name in COPIED[suffix]
         if copied:
             self.target = container.add_stream_from_template(self.stream)
             self.packets = self._copied()
@@ -68,16 +65,17 @@ class AudioFeed:
         self.waiting: tuple[Fraction, Packet[AudioStream]] | None = None
 
     def advance(self, until: Fraction) -> None:
-        """Write what begins before second ``until`` of the result."""
+        """Write what lies before second ``until`` of the result, a packet if half of it does."""
         while True:
             item = self.waiting or next(self.packets, None)
             self.waiting = None
             if item is None:
                 return
-            if item[0] >= until:
+            time, packet = item
+            if time + (packet.duration or 0) * packet.time_base / 2 >= until:
                 self.waiting = item
                 return
-            self.output.mux(item[1])
+            self.output.mux(packet)
 
     def finish(self, duration: Fraction) -> None:
         """Write the rest, up to the result's end at second ``duration``, and close the input."""
@@ -124,25 +122,34 @@ class AudioFeed:
 
     def _frames(self) -> Iterator[AudioFrame]:
         """Stereo frames that begin at the cut, gaps filled with silence, shifted to time 0."""
+        done = 0
+        for begin, samples in self._whole(self._resampled()):
+            at = done if done > 0 and abs(begin - done) < TOLERANCE else begin
+            while at > done:  # a second at a time: what a damaged file says of its times may be years
+                silence = np.zeros((2, min(at - done, RATE)), np.float32)
+                yield _frame(silence, done)
+                done += silence.shape[1]
+            left = samples[:, done - at :]
+            if left.shape[1] > 0:
+                yield _frame(left, done)
+                done += left.shape[1]
+
+    def _resampled(self) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+        """Where in the result samples belong, and the samples, 2 n; before the cut, the place is below 0."""
         import av
 
         resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
-        done = 0
-        for decoded in self._whole(self.input.decode(self.stream)):
+        for decoded in self.input.decode(self.stream):
             begin = (decoded.pts or 0) * (decoded.time_base or clock_of(self.stream)) - self.zero
             at = round(begin * RATE)
             for part in resampler.resample(decoded):
-                samples = cast("npt.NDArray[np.float32]", part.to_ndarray())  # 2 n
-                if done > 0 and abs(at - done) < TOLERANCE:
-                    at = done
-                if at > done:
-                    samples = np.pad(samples, ((0, 0), (at - done, 0)))
-                elif at < done:
-                    samples = samples[:, min(done - at, samples.shape[1]) :]
+                yield at, cast("npt.NDArray[np.float32]", part.to_ndarray())
                 at += part.samples
-                if samples.shape[1] == 0:
-                    continue
-                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
-                frame.sample_rate, frame.pts, frame.time_base = RATE, done, Fraction(1, RATE)
-                done += samples.shape[1]
-                yield frame
+
+
+def _frame(samples: npt.NDArray[np.float32], at: int) -> AudioFrame:
+    import av
+
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
+    frame.sample_rate, frame.pts, frame.time_base = RATE, at, Fraction(1, RATE)
+    return frame

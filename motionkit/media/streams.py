@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from motionkit.config.bounds import RATES, VIDEO_PIXELS
+from motionkit.config.bounds import RATES, SAMPLE_RATES, VIDEO_PIXELS
 from motionkit.errors import InputError, MediaError, MotionkitError
 from motionkit.media.files import check_no_playlist, ffmpeg_name
 from motionkit.media.targets import explain
@@ -26,6 +26,7 @@ __all__ = [
     "clock_of",
     "damage",
     "duration_of",
+    "first_video",
     "has_audio",
     "is_damage",
     "missing_end",
@@ -52,15 +53,17 @@ DEMUXERS = (
 )
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, kind: str = "a video", known: str = "mp4, mov, webm, avi, gif …") -> InputContainer:
     """Open a PyAV input container: this file, no address and no other file that it names.
 
     Args:
         path: The file.
+        kind: What it has to be, for the error.
+        known: What counts as such, for the error.
 
     Raises:
         InputError: FFmpeg cannot be given its name.
-        MediaError: FFmpeg cannot read it as a video.
+        MediaError: FFmpeg cannot read it.
     """
     import av
 
@@ -73,16 +76,13 @@ def open_container(path: Path) -> InputContainer:
     try:
         # PyAV 19 has no such argument any more: there bytes that are no UTF-8 become lone surrogates.
         newer = int(av.__version__.partition(".")[0]) >= 19
-        known: dict[str, Any] = {} if newer else {"metadata_errors": "surrogateescape"}
-        opened: InputContainer = av.open(ffmpeg_name(path), options=options, **known)
+        more: dict[str, Any] = {} if newer else {"metadata_errors": "surrogateescape"}
+        opened: InputContainer = av.open(ffmpeg_name(path), options=options, **more)
     except Exception as error:
         if not is_damage(error):
             raise
-        raise MediaError(
-            "This is not a video that can be read",
-            got=f"{path} ({explain(error)})",
-            expected="mp4, mov, webm, avi, gif …",
-        ) from None
+        what = f"This is not {kind} that can be read"
+        raise MediaError(what, got=f"{path} ({explain(error)})", expected=known) from None
     return opened
 
 
@@ -95,11 +95,12 @@ def is_damage(error: BaseException) -> bool:
 
 
 @contextmanager
-def damage(path: Path) -> Iterator[None]:
+def damage(path: Path, what: str = "video") -> Iterator[None]:
     """Raise a MediaError that names the file for all that comes of a damaged one.
 
     Args:
         path: The file.
+        what: What is damaged.
 
     Raises:
         MediaError: The file is damaged.
@@ -109,7 +110,7 @@ def damage(path: Path) -> Iterator[None]:
     except Exception as error:
         if not is_damage(error):
             raise
-        raise MediaError("The video is damaged", got=f"{path} ({explain(error)})") from None
+        raise MediaError(f"The {what} is damaged", got=f"{path} ({explain(error)})") from None
 
 
 def check_pixels(width: int, height: int, path: Path) -> None:
@@ -142,12 +143,18 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     Raises:
         MediaError: There is no video stream.
     """
-    for stream in container.streams.video:
-        if not int(getattr(stream, "disposition", 0)) & ATTACHED_PICTURE:
-            if not _is_decodable(stream):
-                raise MediaError("There is no decoder for the video's codec", got=str(path), todo="Convert it to H.264")
-            return stream
-    raise MediaError("The file has no video stream", got=str(path), expected="a video")
+    stream = first_video(container)
+    if stream is None:
+        raise MediaError("The file has no video stream", got=str(path), expected="a video")
+    if not _is_decodable(stream):
+        raise MediaError("There is no decoder for the video's codec", got=str(path), todo="Convert it to H.264")
+    return stream
+
+
+def first_video(container: InputContainer) -> VideoStream | None:
+    """The first video stream, whether or not it can be decoded; the cover picture of a song is none."""
+    streams = container.streams.video
+    return next((s for s in streams if not int(getattr(s, "disposition", 0)) & ATTACHED_PICTURE), None)
 
 
 def audio_stream(container: InputContainer, path: Path, track: int | None = None) -> AudioStream:
@@ -164,20 +171,25 @@ def audio_stream(container: InputContainer, path: Path, track: int | None = None
     """
     streams = container.streams.audio
     if track is None:
-        known = [stream for stream in streams if _is_decodable(stream)]
+        known = [stream for stream in streams if _is_audible(stream)]
         marked = (stream for stream in known if int(getattr(stream, "disposition", 0)) & DEFAULT)
         return next(marked, known[0])
     if not 0 <= track < len(streams):
         expected = f"0 to {len(streams) - 1}" if streams else "a clip with audio"
         raise InputError("There is no such audio track", got=f"{track} of {path.name}", expected=expected)
-    if not _is_decodable(streams[track]):
-        raise MediaError("There is no decoder for the audio track's codec", got=f"{track} of {path}")
+    if not _is_audible(streams[track]):
+        raise MediaError("The audio track cannot be decoded", got=f"{track} of {path}")
     return streams[track]
 
 
 def has_audio(container: InputContainer) -> bool:
     """Whether there is audio that can be decoded."""
-    return any(_is_decodable(stream) for stream in container.streams.audio)
+    return any(_is_audible(stream) for stream in container.streams.audio)
+
+
+def _is_audible(stream: AudioStream) -> bool:
+    low, high = SAMPLE_RATES
+    return _is_decodable(stream) and low <= stream.codec_context.sample_rate <= high
 
 
 def _is_decodable(stream: AudioStream | VideoStream) -> bool:

@@ -58,7 +58,7 @@ class VideoClip(Clip):
             to_array(frame, self.own_size, self._lay)  # what cannot be converted is no video either
             sounds = has_audio(container)
             if container.streams.audio and not sounds:
-                self.warn(f"There is no decoder for the audio of {path.name}; it is left out")
+                self.warn(f"The audio of {path.name} cannot be decoded; it is left out")
             duration = duration_of(container, stream)
         fps = wish.fps or self.rate
         duration = None if duration is None else wish.part_of(duration)

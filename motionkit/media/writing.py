@@ -8,7 +8,6 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +23,8 @@ from motionkit.media.clip import Clip
 from motionkit.media.colour import BT709
 from motionkit.media.files import ffmpeg_name
 from motionkit.media.images import write_image
-from motionkit.media.streams import audio_stream, is_damage, open_container
+from motionkit.media.sound import Sound, sound_of
+from motionkit.media.streams import is_damage
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from motionkit.media.targets import check_target, explain, part_name
 from motionkit.media.timing import as_rate
@@ -49,8 +49,9 @@ class VideoWriter:
     Args:
         path: .mp4, .mov, .mkv (H.264), .webm (VP9), .gif, or without a suffix a folder of PNGs.
         fps: Exact rate.
-        audio: Clip whose audio is carried over, in time with its cut; None or a clip without audio gives none.
-        audio_track: Which of its audio tracks, from 0; None is the one marked as the default, else the first.
+        audio: Clip whose sound is carried over, in time with its cut, or what ``open_sound`` gives; None or a clip
+            without sound gives none.
+        audio_track: Which of a clip's audio tracks, from 0; None is the one marked as the default, else the first.
         metadata: Name to text, stored in the file.
         inputs: Files that must not be overwritten.
 
@@ -65,7 +66,7 @@ class VideoWriter:
         path: str | Path,
         *,
         fps: Fraction,
-        audio: Clip | None = None,
+        audio: Clip | Sound | None = None,
         audio_track: int | None = None,
         metadata: Mapping[str, str] | None = None,
         inputs: Sequence[str | Path] = (),
@@ -81,7 +82,7 @@ class VideoWriter:
         if rate is None:
             raise InputError("A clip needs a frame rate", got="None", expected="such as 25 or Fraction(30000, 1001)")
         self.fps, self.metadata = rate, dict(metadata or {})
-        self.audio = None if audio is None else _Sound.of(audio, audio_track)
+        self.audio = sound_of(audio, audio_track) if isinstance(audio, Clip) else audio
         self.count = 0
         self.shape: tuple[int, ...] | None = None
         self.sink: _Sink | None = None
@@ -145,22 +146,6 @@ class VideoWriter:
         return _ContainerSink(self.part, width, height, fps=self.fps, audio=self.audio, metadata=self.metadata)
 
 
-@dataclass(frozen=True)
-class _Sound:
-    """The audio that is carried over."""
-
-    clip: Clip
-    track: int | None
-
-    @classmethod
-    def of(cls, clip: Clip, track: int | None) -> _Sound | None:
-        """Of a clip; None where it has none and no track was asked for."""
-        if track is not None:
-            with open_container(clip.info.path) as container:
-                audio_stream(container, clip.info.path, track)
-        return cls(clip, track) if clip.info.has_audio else None
-
-
 @contextmanager
 def _errors_named(target: Path) -> Iterator[None]:
     """Raise a MediaError for what the operating system or FFmpeg finds wrong."""
@@ -182,7 +167,7 @@ class _ContainerSink:
     """H.264 or VP9 through PyAV; odd sizes are padded by repeating the last row and column."""
 
     def __init__(
-        self, path: Path, width: int, height: int, *, fps: Fraction, audio: _Sound | None, metadata: dict[str, str]
+        self, path: Path, width: int, height: int, *, fps: Fraction, audio: Sound | None, metadata: dict[str, str]
     ) -> None:
         import av
 
@@ -200,7 +185,7 @@ class _ContainerSink:
         context.time_base = 1 / fps
         context.color_primaries = context.color_trc = context.colorspace = BT709
         context.color_range = VIDEO_RANGE
-        self.audio = None if audio is None else AudioFeed(audio.clip, self.container, suffix, audio.track)
+        self.audio = None if audio is None else AudioFeed(audio, self.container, suffix)
 
     def write(self, frame: Frame) -> None:
         import av

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 from motionkit import faces, media
@@ -42,11 +43,13 @@ class CroppedClip:
         clip: The whole frames.
         squares: Where the model looks.
         size: Side in pixels that a square is resized to.
+        frames: So many, from the clip again and again; None is once through the clip.
     """
 
     clip: media.Clip
     squares: SceneSquares
     size: int
+    frames: int | None = None
     once: bool = field(default=False, init=False)
     _waits: list[float] = field(default_factory=list, compare=False, repr=False)  # seconds, of each reading
 
@@ -68,7 +71,7 @@ class CroppedClip:
     @property
     def length(self) -> int | None:
         """Number of frames, None where only reading can tell."""
-        return self.clip.info.frames
+        return self.clip.info.frames if self.frames is None else self.frames
 
     @property
     def waited(self) -> float:
@@ -84,7 +87,7 @@ class CroppedClip:
 
     def glimpses(self, size: int) -> Iterator[Callable[[], Glimpse]]:
         """As ``SeenDriving.glimpses``."""
-        return (_glimpse(placed, size) for placed in self.squares.place(self.clip))
+        return (_glimpse(placed, size) for placed in self.squares.place(self._wholes()))
 
     def square_at(self, index: int) -> Frame | None:
         """One frame out of order; None where the file cannot be sought in, or is damaged there."""
@@ -96,9 +99,21 @@ class CroppedClip:
             return None
         return faces.crop(frame, self.squares.at(frame), size=self.size)
 
+    def _wholes(self) -> Iterator[Frame]:
+        if self.frames is None:
+            yield from self.clip
+            return
+        left = before = self.frames
+        while left:
+            for frame in islice(self.clip, left):
+                yield frame
+                left -= 1
+            if left == before:  # the clip has none
+                return
+
     def _scenes(self) -> Iterator[tuple[Frame, int]]:
         """Cropped frames with their scenes, decoded and cropped while the model computes."""
-        placed = self.squares.place(self.clip)
+        placed = self.squares.place(self._wholes())
         with Ahead((faces.crop(frame, box, size=self.size), scene) for frame, box, scene in placed) as frames:
             try:
                 yield from frames

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import singledispatch
 from pathlib import Path
 from typing import Any, Protocol
+
+import torch
 
 from motionkit import media
 from motionkit.animation.driving import Driving
@@ -69,6 +71,14 @@ class OpenDriving(Protocol):
             FaceNotFoundError: A face was insisted on and not found.
         """
 
+    def timed(self, fps: Fraction, frames: int) -> OpenDriving:
+        """The same at another rate, as it is at those times, again and again until there are so many frames.
+
+        Args:
+            fps: The rate.
+            frames: How many.
+        """
+
     def first_picture(self) -> Frame | None:
         """The first whole frame, None where there are no pictures."""
 
@@ -78,6 +88,7 @@ class _OpenClip:
     """A clip as an ``OpenDriving``."""
 
     clip: media.Clip
+    frames: int | None = None  # from the clip again and again; None is once through it
 
     @property
     def path(self) -> Path:
@@ -89,14 +100,19 @@ class _OpenClip:
 
     @property
     def length(self) -> int | None:
-        return self.clip.info.frames
+        return self.clip.info.frames if self.frames is None else self.frames
 
     @property
     def audio(self) -> media.Clip:
         return self.clip
 
     def seen(self, model: Model, options: AnimateOptions) -> CroppedClip:
-        return crop_clip(self.clip, model.config, options)
+        return replace(crop_clip(self.clip, model.config, options), frames=self.frames)
+
+    def timed(self, fps: Fraction, frames: int) -> _OpenClip:
+        wish = self.clip.wish
+        clip = media.open_clip(self.path, start=wish.start or None, end=wish.end, fps=fps, size=wish.size)
+        return _OpenClip(clip, frames)
 
     def first_picture(self) -> Frame:
         return next(iter(self.clip))
@@ -127,6 +143,12 @@ class _OpenTemplate:
     def seen(self, model: Model, options: AnimateOptions) -> _OpenTemplate:
         check_model(self.template, name=model.config.name, model_hash=model.fingerprint)
         return self
+
+    def timed(self, fps: Fraction, frames: int) -> _OpenTemplate:
+        at = [int(number * self.fps / fps) % self.length for number in range(frames)]
+        scenes = None if self.template.scenes is None else [self.template.scenes[number] for number in at]
+        keypoints = self.template.keypoints[torch.tensor(at, dtype=torch.long)]
+        return _OpenTemplate(replace(self.template, keypoints=keypoints, scenes=scenes, fps=fps))
 
     def first_picture(self) -> None:
         return None

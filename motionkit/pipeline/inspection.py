@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from motionkit.model import Model
 from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.progress import Meter, ProgressLike
 from motionkit.structures import Keypoints
-from motionkit.wholefile import write_whole
+from motionkit.wholefile import write_text
 
 __all__ = ["collage_files", "keypoint_files"]
 
@@ -74,6 +75,8 @@ def keypoint_files(
 ) -> int:
     """Draw a model's keypoints on a clip, cropped as the model sees it; returns the number of frames.
 
+    A clip that says it was generated makes what is drawn on it say so.
+
     Args:
         driving: A clip or picture: its path, or opened with ``media.open_clip``.
         output: The clip to write.
@@ -95,9 +98,10 @@ def keypoint_files(
     if drive.box is None:
         raise InputError("A motion template has no pictures to draw on", expected="a clip or a picture")
     names = model.config.keypoint_names
+    metadata = trust.container_metadata() if opened.path is not None and _is_generated(opened.path) else None
     rows: list[list[object]] = []
     with (
-        media.VideoWriter(output, fps=opened.fps, audio=opened.audio) as writer,
+        media.VideoWriter(output, fps=opened.fps, audio=opened.audio, metadata=metadata) as writer,
         Meter(opened.length, progress, what="Drawing") as meter,
     ):
         for detected in drive.batches(model, options.batch_size or model.usual_batch()):
@@ -126,9 +130,6 @@ def _rows(frame: int, keypoints: Keypoints, names: tuple[str, ...]) -> list[list
 
 def _write_table(path: Path, rows: list[list[object]]) -> None:
     header = ["frame", "keypoint", "x", "y", "j11", "j12", "j21", "j22"]
-
-    def fill(part: Path) -> None:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([header[: len(rows[0])], *rows])
-
-    write_whole(path, fill)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header[: len(rows[0])], *rows])
+    write_text(path, text.getvalue())

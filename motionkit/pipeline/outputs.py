@@ -10,7 +10,7 @@ from types import TracebackType
 
 from motionkit import media, trust
 from motionkit.animation.moments import Moment
-from motionkit.config import AnimateOptions
+from motionkit.config import AUDIO, AnimateOptions
 from motionkit.drawing import collage as layout
 from motionkit.errors import InputError, MotionkitWarning
 from motionkit.frames import Frame
@@ -18,7 +18,7 @@ from motionkit.pipeline.driving import OpenDriving
 from motionkit.pipeline.panels import panels
 from motionkit.pipeline.subject import Subject
 
-__all__ = ["Sinks", "check_targets", "finish"]
+__all__ = ["Sinks", "check_targets", "finish", "open_audio"]
 
 
 class Sinks:
@@ -33,20 +33,18 @@ class Sinks:
         driving: OpenDriving,
         subject: Subject,
         options: AnimateOptions,
+        sound: media.Sound | None = None,
     ) -> None:
         self.fps = driving.fps
         self.options, self.still = options, still
         self.metadata = trust.container_metadata()
-        audio = choose_audio(options.audio, driving, subject)
-        if audio is None and options.audio_track is not None and options.audio != "none":
-            raise InputError("There is no such audio track", got=options.audio_track, expected="a clip with sound")
-        self.writers = [None if path is None else self._writer(path, audio) for path in (output, collage)]
+        sound = choose_audio(options, driving, subject) if sound is None else sound
+        self.writers = [None if path is None else self._writer(path, sound) for path in (output, collage)]
         self.sheet = None if still is None else layout.ContactSheet(driving.length)
         self.stack = ExitStack()
 
-    def _writer(self, path: str | Path, audio: media.Clip | None) -> media.VideoWriter:
-        track = self.options.audio_track
-        return media.VideoWriter(path, fps=self.fps, audio=audio, audio_track=track, metadata=self.metadata)
+    def _writer(self, path: str | Path, sound: media.Sound | None) -> media.VideoWriter:
+        return media.VideoWriter(path, fps=self.fps, audio=sound, metadata=self.metadata)
 
     def __enter__(self) -> Sinks:
         for writer in self.writers:
@@ -81,18 +79,46 @@ class Sinks:
             media.write_image(self.still, picture, metadata=self.metadata)
 
 
-def choose_audio(wanted: str, driving: OpenDriving, subject: Subject) -> media.Clip | None:
-    """The clip whose sound the result gets, None for none.
+def open_audio(options: AnimateOptions) -> media.Sound | None:
+    """The sound of the file that ``options.audio`` names, None where it is one of the words.
 
     Args:
-        wanted: As ``AnimateOptions.audio``.
+        options: What is asked for.
+
+    Raises:
+        InputError, MediaError: The file has no sound, or cannot be used.
+    """
+    wanted = options.audio
+    if wanted in AUDIO:
+        return None
+    try:
+        return media.open_sound(wanted, options.audio_track)
+    except InputError as error:
+        expected = error.expected or f"a file with sound, or one of {', '.join(AUDIO)}"
+        raise InputError(error.what, got=error.got, expected=expected, todo=error.todo) from None
+
+
+def choose_audio(options: AnimateOptions, driving: OpenDriving, subject: Subject) -> media.Sound | None:
+    """The sound of the driving or the source that the result gets, None for none.
+
+    Args:
+        options: Whose, and which track.
         driving: What moves.
         subject: What is moved.
+
+    Raises:
+        InputError: There is no such track.
     """
-    if (wanted == "driving" and not _has_sound(driving.audio)) or (wanted == "source" and not _has_sound(subject.clip)):
-        warnings.warn(f"The {wanted} has no sound; the result has none either", MotionkitWarning, stacklevel=3)
+    wanted, track = str(options.audio), options.audio_track
     clips = {"auto": (driving.audio, subject.clip), "driving": (driving.audio,), "source": (subject.clip,), "none": ()}
-    return next((clip for clip in clips[wanted] if _has_sound(clip)), None)
+    clip = next((clip for clip in clips[wanted] if _has_sound(clip)), None)
+    if clip is not None:
+        return media.sound_of(clip, track)
+    if track is not None and wanted != "none":
+        raise InputError("There is no such audio track", got=track, expected="a clip with sound")
+    if wanted in ("driving", "source"):
+        warnings.warn(f"The {wanted} has no sound; the result has none either", MotionkitWarning, stacklevel=3)
+    return None
 
 
 def _has_sound(clip: media.Clip | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 
 from motionkit import media
@@ -16,8 +17,9 @@ from motionkit.errors import AnimationCancelled, InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.templates import MotionTemplate
+from motionkit.pipeline.drivers import AnyDriving, open_drivings, seen_together
 from motionkit.pipeline.driving import OpenDriving, open_driving
-from motionkit.pipeline.outputs import Sinks, check_targets, finish
+from motionkit.pipeline.outputs import Sinks, check_targets, finish, open_audio
 from motionkit.pipeline.subject import Subject, open_source
 from motionkit.progress import Meter, ProgressLike
 from motionkit.structures import AnimationResult, Keypoints
@@ -27,7 +29,7 @@ __all__ = ["animate_file", "extract"]
 
 def animate_file(
     source: str | Path,
-    driving: str | Path | media.Clip | MotionTemplate | OpenDriving,
+    driving: AnyDriving | Sequence[AnyDriving],
     output: str | Path,
     *,
     model: Model,
@@ -42,7 +44,9 @@ def animate_file(
     Args:
         source: A picture, or a clip that is animated frame by frame: as it is at each driving frame's time, looped to
             the driving's length.
-        driving: A clip's path, one opened with ``media.open_clip`` (cut, rate), or a motion template.
+        driving: A clip's path, one opened with ``media.open_clip`` (cut, rate), or a motion template; or a list of
+            them, one for each face from left to right, with ``face="all"``. The first one gives rate, length and
+            sound; the others are taken as they are at its times, looped.
         output: The result: .mp4, .mov, .webm, .gif, or a folder of PNGs, by its name.
         model: As ``load_model`` gives it.
         options: None is the defaults.
@@ -61,18 +65,18 @@ def animate_file(
     """
     started = time.monotonic()
     options = options or AnimateOptions()
-    if options.face == "all" and not options.paste_back:
-        raise InputError('face="all" animates several faces of one picture', todo="Set paste_back as well")
-    opened = open_driving(driving, beside=source)
-    inputs = [check_path("source", source), *([] if opened.path is None else [opened.path])]
-    check_targets((output, collage), still, inputs)
+    drivings = open_drivings(driving, beside=source)
+    opened, sound = drivings[0], open_audio(options)
+    paths = (check_path("source", source), *(one.path for one in drivings), None if sound is None else sound.path)
+    check_targets((output, collage), still, [Path(path) for path in paths if path is not None])
     subject = open_source(source, model.config, options, fps=opened.fps)
-    drive = opened.seen(model, options)
+    drives = seen_together(drivings, len(subject.boxes), model, options)
     with (
-        Sinks(output, collage, still, driving=opened, subject=subject, options=options) as sinks,
+        Sinks(output, collage, still, driving=opened, subject=subject, options=options, sound=sound) as sinks,
         Meter(opened.length, progress, cancel) as meter,
     ):
-        runs = [moments(subject.squares(box), drive, model=model, options=options) for box in subject.boxes]
+        pairs = zip(subject.boxes, cycle(drives), strict=False)
+        runs = [moments(subject.squares(box), drive, model=model, options=options) for box, drive in pairs]
         _write(runs, subject, options, sinks, meter)
     return AnimationResult(
         path=Path(output),
@@ -80,9 +84,9 @@ def animate_file(
         frames=meter.done,
         fps=opened.fps,
         seconds=time.monotonic() - started,
-        waiting=drive.waited,
+        waiting=sum(drive.waited for drive in drives),
         source_box=subject.boxes[0],
-        driving_box=drive.box,
+        driving_box=drives[0].box,
     )
 
 
@@ -142,7 +146,7 @@ def _write(
     try:
         with Behind(write) as behind:
             for group in zip(*runs, strict=True):
-                behind.put((group, next(wholes) if options.paste_back else None))
+                behind.put((group, next(wholes) if options.pasted else None))
                 meter.step()
         sinks.finish()
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from motionkit.frames import Frame
 from motionkit.media.seeking import spread_frames
 from motionkit.structures import Box
 
-__all__ = ["Placed", "SceneSquares", "scene_squares", "steady_square"]
+__all__ = ["Placed", "SceneSquares", "scene_squares", "steady_squares"]
 
 # Frames from all over a clip on which its steady crop is decided.
 BOX_SAMPLES = 8
@@ -73,59 +73,76 @@ def scene_squares(clip: media.Clip, config: ModelConfig, options: AnimateOptions
     Raises:
         FaceNotFoundError: A face was insisted on and not found in any scene.
     """
-    if options.driving_box is not None or not _looked_for(config, options):
-        return SceneSquares(steady_square(clip, options.driving_box, config, options, what="driving"))
+    if options.driving_box is not None or not _looked_for(config, options, "driving"):
+        (square,) = steady_squares(clip, config, options, what="driving")
+        return SceneSquares(square)
     samples = spread_frames(clip, BOX_SAMPLES)
     found: list[tuple[Look, Box]] = []
     scenes = _scenes(samples)
     for scene in scenes if len(scenes) > 1 else ():
-        box = faces.steady_box(scene, finder=options.finder)
+        box = _followed(scene, options)
         if box is not None:
             found.append((look(scene[0]), _inside(box, scene[0])))
-    first = found[0][1] if found else _steady(samples, clip, config, options, "driving")
+    first = found[0][1] if found else _steady(samples, clip, config, options, "driving")[0]
     known = found or [(look(samples[0]), first)]
 
     def find(frame: Frame) -> Box | None:
-        box = faces.steady_box([frame], finder=options.finder)
+        box = _followed([frame], options)
         return None if box is None else _inside(box, frame)
 
     return SceneSquares(first, known, find)
 
 
-def steady_square(
-    clip: media.Clip, manual: Box | None, config: ModelConfig, options: AnimateOptions, *, what: str
-) -> Box:
-    """One steady square for a whole clip, unless one is given by hand.
+def steady_squares(clip: media.Clip, config: ModelConfig, options: AnimateOptions, *, what: str) -> list[Box]:
+    """The steady squares for a whole clip, or the one that is given by hand.
 
     Args:
         clip: The whole frames.
-        manual: The square by hand, or None.
         config: The model's.
         options: What is asked for.
-        what: "source" or "driving", for messages.
+        what: "source" or "driving".
 
     Raises:
         FaceNotFoundError: A face was insisted on and not found.
+        InputError: The square by hand is far too large.
     """
+    manual = options.source_box if what == "source" else options.driving_box
     if manual is not None:
-        return manual
-    samples = spread_frames(clip, BOX_SAMPLES if _looked_for(config, options) else 1)
+        faces.check_reach(manual, clip.info.width, clip.info.height, name=f"the {what} {clip.info.path.name}")
+        return [manual]
+    samples = spread_frames(clip, BOX_SAMPLES if _looked_for(config, options, what) else 1)
     return _steady(samples, clip, config, options, what)
 
 
-def _steady(samples: Sequence[Frame], clip: media.Clip, config: ModelConfig, options: AnimateOptions, what: str) -> Box:
-    return faces.choose_clip_square(
+def _steady(
+    samples: Sequence[Frame], clip: media.Clip, config: ModelConfig, options: AnimateOptions, what: str
+) -> list[Box]:
+    return faces.choose_clip_squares(
         samples,
         crop=options.crop,
         domain=config.domain,
+        face=_wanted(options, what),
         finder=options.finder,
         name=f"the {what} {clip.info.path.name}",
     )
 
 
-def _looked_for(config: ModelConfig, options: AnimateOptions) -> bool:
+def _followed(frames: Sequence[Frame], options: AnimateOptions) -> Box | None:
+    """The square around the driving's face that is asked for, None where these frames do not show it."""
+    if options.driving_face == "largest":
+        return faces.steady_box(frames, finder=options.finder)
+    boxes = faces.steady_boxes(frames, finder=options.finder)
+    return boxes[options.driving_face] if options.driving_face < len(boxes) else None
+
+
+def _wanted(options: AnimateOptions, what: str) -> str | int:
+    return options.face if what == "source" else options.driving_face
+
+
+def _looked_for(config: ModelConfig, options: AnimateOptions, what: str) -> bool:
     """Whether faces are looked for."""
-    return options.crop == "face" or (options.crop == "auto" and config.domain == "face")
+    insisted = options.crop == "face" or _wanted(options, what) != "largest"
+    return insisted or (options.crop == "auto" and config.domain == "face")
 
 
 def _scenes(samples: Sequence[Frame]) -> list[list[Frame]]:

@@ -13,7 +13,7 @@ from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.pipeline.clips import CroppedClip
-from motionkit.pipeline.squares import SceneSquares, steady_square
+from motionkit.pipeline.squares import SceneSquares, steady_squares
 from motionkit.structures import Box
 
 __all__ = ["Subject", "open_source"]
@@ -81,8 +81,9 @@ def open_source(
         raise InputError("The source is a folder", got=str(source), expected="a picture or a clip")
     size = config.picture_side(options.size)
     if media.is_image(source):
-        picture = media.read_image(source)
+        picture, name = media.read_image(source), f"the source {Path(source).name}"
         if options.source_box is not None:
+            faces.check_reach(options.source_box, picture.shape[1], picture.shape[0], name=name)
             return Subject([options.source_box], size, picture=picture)
         boxes = faces.choose_square(
             picture,
@@ -90,12 +91,8 @@ def open_source(
             domain=config.domain,
             face=options.face,
             finder=options.finder,
-            name=f"the source {Path(source).name}",
+            name=name,
         )
         return Subject(boxes, size, picture=picture)
     clip = media.open_clip(source, fps=fps)
-    if options.face != "largest":
-        raise InputError(
-            "Of a source clip the largest face is animated", got=f"face={options.face!r}", todo="Give a box"
-        )
-    return Subject([steady_square(clip, options.source_box, config, options, what="source")], size, clip=clip)
+    return Subject(steady_squares(clip, config, options, what="source"), size, clip=clip)

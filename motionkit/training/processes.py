@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from motionkit.errors import ConfigError, MotionkitError
 from motionkit.model import pick_device
 from motionkit.training.config import TrainConfig
 
-__all__ = ["agree", "every_weight_learns", "leave_the_others", "make_accelerator", "on_main", "stopping"]
+__all__ = ["agree", "every_weight_learns", "last_line", "leave_the_others", "make_accelerator", "on_main", "stopping"]
 
 MIXED = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}  # accelerate's words
 
@@ -155,3 +156,13 @@ def stopping() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def last_line(error: BaseException) -> str:
+    """What an error says; a worker's is the last line of its traceback, after the error's name.
+
+    Args:
+        error: Of any process.
+    """
+    line = str(error).rstrip(" \n.").split("\n")[-1]
+    return re.sub(r"^[\w.]+(Error|Exception): ", "", line)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,11 +22,11 @@ from motionkit import weights
 from motionkit.data.batch import Batch
 from motionkit.data.clips import find_clips
 from motionkit.data.pairs import BatchOrder, PairDataset, collate, loader
-from motionkit.errors import ConfigError, InputError, MotionkitError, MotionkitWarning, TrainingError
+from motionkit.errors import ConfigError, InputError, MediaError, MotionkitError, MotionkitWarning, TrainingError
 from motionkit.training.config import TrainConfig
 from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.lock import locked
-from motionkit.training.processes import agree, make_accelerator, on_main, stopping
+from motionkit.training.processes import agree, last_line, make_accelerator, on_main, stopping
 from motionkit.training.report import Report, StepStatistics, TrainProgress, look
 from motionkit.training.runs import MODEL, Run
 from motionkit.weights import checkpoints
@@ -183,8 +183,9 @@ class _Trainer:
         if not self.clips.test:
             message = "There are no test clips: the test error and the pictures are made of clips that are trained on"
             warnings.warn(MotionkitWarning(message), stacklevel=2)
-        with self.folder.explained("Cannot write what training reports"):
+        with self._making(MediaError, OSError, RuntimeError):
             self.test = collate([self.tested[i] for i in range(min(GRID_PAIRS, len(self.tested)))])
+        with self.folder.explained("Cannot write what training reports"):
             self.report = Report(self.folder.folder, step=self.step, steps=self.steps, progress=self.progress)
 
     def _go_on(self, state: dict[str, Any], path: Path) -> None:
@@ -236,11 +237,17 @@ class _Trainer:
 
     def _made(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches; an error in making one is raised as one line, in whatever process it happened."""
-        try:
+        with self._making(MotionkitError, OSError, RuntimeError):
             yield from batches
-        except (MotionkitError, OSError, RuntimeError) as error:
+
+    @contextmanager
+    def _making(self, *kinds: type[Exception]) -> Iterator[None]:
+        """Raise such errors, of making a batch, as one line."""
+        try:
+            yield
+        except kinds as error:
             raise TrainingError(
-                f"The next batch cannot be made: {_last_line(error)}", todo=f"{self.folder.last_good()}; then resume"
+                f"The next batch cannot be made: {last_line(error)}", todo=f"{self.folder.last_good()}; then resume"
             ) from error
 
     def _record(self, callback: Callable[[TrainProgress], None] | None, *, always: bool) -> None:
@@ -339,9 +346,3 @@ class _Trainer:
 def _anywhere(init: str | Path | None) -> str | None:
     """The name of weights, or the whole path to them, which a run may be resumed with from another folder."""
     return None if init is None else str(init) if str(init) in weights.WEIGHTS else str(Path(init).absolute())
-
-
-def _last_line(error: BaseException) -> str:
-    """What an error says; a worker's is the last line of its traceback, after the error's name."""
-    line = str(error).rstrip(" \n.").split("\n")[-1]
-    return re.sub(r"^[\w.]+(Error|Exception): ", "", line)

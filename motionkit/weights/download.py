@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from motionkit import jsontext
 from motionkit.errors import DownloadError
+from motionkit.weights.arrivals import Arrivals, StalledError
 from motionkit.weights.partfile import CHUNK, MirrorError, PartFile, sound_validator
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["download", "sha256_of"]
 
+PATIENCE = 4  # times the timeout, for what comes in drops
 ATTEMPTS = 5  # for each mirror, as long as every attempt brings something new
 MAX_REDIRECTS = 10
 DIGITS, ANSWER_BYTES = 18, 1 << 20  # of a size in a header; of an answer that names an address
@@ -34,6 +36,7 @@ def download(
     target: Path,
     *,
     size: int | None = None,
+    most: int | None = None,
     sha256: str | None = None,
     check: Callable[[bytes], None] | None = None,
     progress: bool = True,
@@ -50,11 +53,14 @@ def download(
             (``…/disk/public/resources/download?…``) answers with the address to follow.
         target: Where the file belongs; its folder is made.
         size: Exact size in bytes, if known.
+        most: Largest size in bytes that is accepted; None is ``size``, or where that is not known ``bounds.DOWNLOAD``
+            (``MOTIONKIT_DOWNLOAD``).
         sha256: Expected hash in hex, if known.
         check: Called with the first bytes (up to 64 KiB) of what a mirror sends; the MotionkitError that it raises is
             the reason why that mirror is given up.
         progress: Show a bar with rate and remaining time on stderr.
-        timeout: Seconds without data after which a connection counts as stalled.
+        timeout: Seconds without data after which a connection counts as stalled; so does one that takes four times as
+            long for 64 KiB, or for a redirect.
 
     Returns:
         The file's sha256 in hex.
@@ -71,7 +77,7 @@ def download(
         raise DownloadError(
             f"Cannot write to {target.parent}: {error.strerror or error}", todo="Choose another folder"
         ) from error
-    with lock, closing(PartFile(target, size=size, sha256=sha256, check=check, progress=progress)) as part:
+    with lock, closing(PartFile(target, size=size, most=most, sha256=sha256, check=check, progress=progress)) as part:
         if _stamp(target) != before and target.is_file():
             digest = sha256_of(target)
             if sha256 in (None, digest):
@@ -157,21 +163,22 @@ def _by_http(url: str, part: PartFile, timeout: float) -> None:
     import requests
 
     offset, validator = part.resume_point(url)
-    headers = {"Accept-Encoding": "identity", "User-Agent": "motionkit"}
-    if offset:
-        headers["Range"] = f"bytes={offset}-"
-        if validator:
-            headers["If-Range"] = validator
-    start = None
+    headers = _headers(offset, validator)
+    start = total = None
+    arrivals = Arrivals[Any](lambda put: _ask(url, headers, timeout, put), PATIENCE * timeout, _weight)
     try:
-        with requests.Session() as session, _get(session, url, headers, timeout) as response:
-            start, total = _extent(response, offset, part)
-            part.begin(start, url=url, validator=_validator(response), total=total)
-            for chunk in response.iter_content(CHUNK):
-                part.write(chunk)
-                if total is not None and part.size not in (None, total):
-                    part.discard()
-                    raise MirrorError(f"has {total} bytes instead of {part.size}")
+        with closing(iter(arrivals)) as items:
+            for item in items:
+                if isinstance(item, requests.Response):
+                    start, total = _extent(item, offset, part)
+                    part.begin(start, url=url, validator=_validator(item), total=total)
+                elif isinstance(item, bytes):
+                    part.write(item)
+                    if total is not None and part.size not in (None, total):
+                        part.discard()
+                        raise MirrorError(f"has {total} bytes instead of {part.size}")
+    except StalledError:
+        raise _stalled(timeout) from None
     except requests.RequestException as error:
         # DownloadError is no RequestException, so trouble with the disk passes by here
         raise MirrorError(
@@ -180,14 +187,46 @@ def _by_http(url: str, part: PartFile, timeout: float) -> None:
         ) from error
     except ValueError as error:
         raise MirrorError(f"sent an answer that cannot be followed ({str(error)[:120]})") from error
-    if total is not None and part.count < total:
+    if start is not None and total is not None and part.count < total:
         raise MirrorError(f"broke off after {part.count} of {total} bytes", again=part.count > start)
 
 
-def _get(session: requests.Session, url: str, headers: dict[str, str], timeout: float) -> requests.Response:
+def _headers(offset: int, validator: str | None) -> dict[str, str]:
+    """Of a request for the bytes from ``offset`` on."""
+    headers = {"Accept-Encoding": "identity", "User-Agent": "motionkit"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+        if validator:
+            headers["If-Range"] = validator
+    return headers
+
+
+def _ask(url: str, headers: dict[str, str], timeout: float, put: Callable[[Any], None]) -> None:
+    """Put each address that the way leads over, then the answer, then its bytes."""
+    import requests
+
+    with requests.Session() as session, _get(session, url, headers, timeout, put) as response:
+        put(response)
+        for chunk in response.iter_content(CHUNK):
+            put(chunk)
+
+
+def _weight(item: object) -> float:
+    """Of 64 KiB it is 1, and of anything but bytes."""
+    return len(item) / CHUNK if isinstance(item, bytes) else 1.0
+
+
+def _stalled(timeout: float) -> MirrorError:
+    return MirrorError(f"sent less than {CHUNK >> 10} KiB in {PATIENCE * timeout:g} s")
+
+
+def _get(
+    session: requests.Session, url: str, headers: dict[str, str], timeout: float, put: Callable[[Any], None]
+) -> requests.Response:
     """The final answer, after redirects that stay on https, or on loopback where the download began there."""
     local = _is_loopback(url)
     for _ in range(MAX_REDIRECTS + 1):
+        put(url)
         if urlsplit(url).scheme != "https" and not (local and _is_loopback(url)):
             raise MirrorError(f"leads to {url[:300]}, which is not https")
         response = session.get(url, headers=headers, stream=True, timeout=timeout, allow_redirects=False)
@@ -267,13 +306,35 @@ def _by_gdown(url: str, part: PartFile, timeout: float) -> None:
     fetch: Callable[..., Any] = gdown.download  # its signature differs from version to version
     accepted = inspect.signature(fetch).parameters
     options = {"quiet": True, "use_cookies": False, "fuzzy": True, "timeout": timeout}
+    chosen = {name: value for name, value in options.items() if name in accepted}
+
+    def ask(put: Callable[[bytes], None]) -> None:
+        try:
+            done = fetch(url, _Output(put), **chosen)
+        except Exception as error:
+            # gdown raises classes of its own, of requests, and assertions, differing from version to version
+            raise MirrorError(f"gdown: {' '.join(str(error).split()) or type(error).__name__}") from error
+        if done is None:
+            raise MirrorError("gdown: Google Drive does not send it, usually because of a quota")
+
     part.begin(0, url=url, validator=None, total=None)
     try:
-        done = fetch(url, part, **{name: value for name, value in options.items() if name in accepted})
-    except (MirrorError, DownloadError):
-        raise
-    except Exception as error:
-        # gdown raises classes of its own, of requests, and assertions, differing from version to version
-        raise MirrorError(f"gdown: {' '.join(str(error).split()) or type(error).__name__}") from error
-    if done is None:
-        raise MirrorError("gdown: Google Drive does not send it, usually because of a quota")
+        with closing(iter(Arrivals(ask, PATIENCE * timeout, _weight))) as chunks:
+            for chunk in chunks:
+                part.write(chunk)
+    except StalledError:
+        raise _stalled(timeout) from None
+
+
+class _Output:
+    """What gdown writes to as to an open file."""
+
+    def __init__(self, put: Callable[[bytes], None]) -> None:
+        self._put = put
+
+    def write(self, chunk: bytes) -> int:
+        self._put(chunk)
+        return len(chunk)
+
+    def flush(self) -> None:
+        """Do nothing: nothing is buffered."""

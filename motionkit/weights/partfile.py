@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from motionkit import jsontext
+from motionkit.config.bounds import DOWNLOAD
 from motionkit.errors import DownloadError, MotionkitError
 
 __all__ = ["CHUNK", "MirrorError", "PartFile", "is_own", "sound_validator"]
@@ -58,11 +59,12 @@ class MirrorError(Exception):
 
 
 class PartFile:
-    """The file while it is incomplete, with what is needed to resume it. gdown writes to it as to an open file.
+    """The file while it is incomplete, with what is needed to resume it.
 
     Args:
         target: Where the whole file belongs; the part is beside it.
         size: Exact size in bytes, if known.
+        most: Largest size in bytes that is accepted; None is ``size``, or where that is not known ``bounds.DOWNLOAD``.
         sha256: Expected hash in hex, if known.
         check: Called with the first bytes; raises a MotionkitError if they cannot belong to the file.
         progress: Show a bar on stderr.
@@ -73,6 +75,7 @@ class PartFile:
         target: Path,
         *,
         size: int | None,
+        most: int | None = None,
         sha256: str | None,
         check: Callable[[bytes], None] | None,
         progress: bool,
@@ -80,6 +83,7 @@ class PartFile:
         self.path = target.with_name(target.name + ".part")
         self.note = target.with_name(target.name + ".part.json")
         self.size, self.sha256, self.check, self.progress = size, sha256, check, progress
+        self.most = (DOWNLOAD.value if size is None else size) if most is None else most
         self.count, self.resumed = 0, False
         self._file: IO[bytes] | None = None
         self._bar: Any = None
@@ -91,7 +95,7 @@ class PartFile:
             url: The address that is asked for the rest.
         """
         have = self.path.lstat().st_size if is_own(self.path) else 0
-        if not have or (self.size is not None and have >= self.size):
+        if not have or have >= self.most:
             return 0, None
         if (validator := self._noted(url)) is not None:
             return have, validator
@@ -119,10 +123,14 @@ class PartFile:
             total: Size in bytes of the whole file, as the address gave it, or None.
 
         Raises:
+            MirrorError: The file is larger than is accepted.
             DownloadError: The disk has not enough space, or cannot be written to.
         """
         from tqdm import tqdm
 
+        if total is not None and self.size is None and total > self.most:
+            self.discard()
+            raise MirrorError(f"has {total} bytes, {self._too_many}")
         total = self.size if self.size is not None else total
         self.close()
         self._digest, self.count, self.resumed = hashlib.sha256(), offset, offset > 0
@@ -155,6 +163,11 @@ class PartFile:
             disable=not self.progress,
         )
 
+    @property
+    def _too_many(self) -> str:
+        raised = f"; {DOWNLOAD.todo[0].lower()}{DOWNLOAD.todo[1:]}" if self.most == DOWNLOAD.value else ""
+        return f"more than the {self.most} bytes that are accepted{raised}"
+
     def _open(self, offset: int) -> IO[bytes]:
         """The part, made anew unless some of it is kept; what others put in its place is never written through."""
         if not offset:
@@ -162,14 +175,11 @@ class PartFile:
         flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         return os.fdopen(os.open(self.path, flags if offset else flags | os.O_CREAT | os.O_EXCL, 0o600), "r+b", 0)
 
-    def write(self, chunk: bytes) -> int:
+    def write(self, chunk: bytes) -> None:
         """Append the next bytes.
 
         Args:
             chunk: The bytes.
-
-        Returns:
-            Their number, as a file's ``write`` does.
 
         Raises:
             MirrorError: They cannot belong to the file.
@@ -183,9 +193,11 @@ class PartFile:
                 self.discard()
                 raise MirrorError(error.what) from error
         self.count += len(chunk)
-        if self.size is not None and self.count > self.size:
+        if self.count > self.most:
             self.discard()
-            raise MirrorError(f"sent more than the expected {self.size} bytes")
+            if self.size is not None:
+                raise MirrorError(f"sent more than the expected {self.size} bytes")
+            raise MirrorError(f"sent {self._too_many}")
         self._digest.update(chunk)
         try:
             left = memoryview(chunk)
@@ -194,10 +206,6 @@ class PartFile:
         except OSError as error:
             raise self._unwritable(error) from error
         self._bar.update(len(chunk))
-        return len(chunk)
-
-    def flush(self) -> None:
-        """Do nothing: nothing is buffered."""
 
     def finish(self) -> str:
         """Check size and hash, and return the hash.

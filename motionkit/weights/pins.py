@@ -44,10 +44,17 @@ def pin(path: Path, file: str, sha256: str) -> None:
         sha256: Its hash.
 
     Raises:
-        WeightsError: The pins cannot be read.
+        WeightsError: The pins cannot be read or written.
     """
     from filelock import FileLock
 
-    with FileLock(f"{path}.lock"):
-        text = json.dumps({**read_pins(path), file: sha256}, indent=1)
-        write_whole(path, lambda part: part.write_text(text))
+    try:
+        with FileLock(f"{path}.lock"):
+            text = json.dumps({**read_pins(path), file: sha256}, indent=1)
+            write_whole(path, lambda part: part.write_text(text))
+    except OSError as error:
+        raise WeightsError(
+            "The hash cannot be remembered",
+            got=f"{path} ({error.strerror or error})",
+            todo="Free some space on the disk",
+        ) from error

@@ -15,6 +15,7 @@ from motionkit.config.checks import check_path
 from motionkit.errors import WeightsError, naming
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
+from motionkit.weights.folder import cache_folder, check_private
 from motionkit.weights.pins import pin, read_pins
 from motionkit.weights.registry import WEIGHTS, PublishedWeights
 
@@ -52,15 +53,6 @@ class WeightsStatus:
     hash: str
     licence: str
     path: Path | None
-
-
-def cache_folder() -> Path:
-    """Where fetched weights are kept: ``MOTIONKIT_CACHE`` if set, otherwise the user's cache folder. Not made here."""
-    if chosen := os.environ.get("MOTIONKIT_CACHE"):
-        return Path(chosen).expanduser().absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("motionkit", appauthor=False))
 
 
 def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progress: bool = True) -> Path:
@@ -106,13 +98,15 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
         force: Fetch even if the file is there.
 
     Raises:
-        WeightsError: Unknown name, no hash to check against, or a cached file that is not the right one.
+        WeightsError: Unknown name, no hash to check against, a cached file that is not the right one, or a cache folder
+            in which others can exchange files.
         DownloadError: No mirror gave the right file.
     """
     entry = _entry(name)
     if entry.embedded:
         return embedded_file(entry.file)
     folder = cache_folder()
+    check_private(folder)
     target, pins = folder / entry.file, folder / "pinned.json"
     trusted = entry.sha256 or read_pins(pins).get(entry.file)
     if trusted is None and not allow_unverified:
@@ -122,8 +116,10 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
             "is then remembered and required from then on",
         )
     if fresh := force or not target.is_file():
-        size = entry.bytes if entry.sha256 else None
-        digest = download(entry.mirrors, target, size=size, sha256=trusted, check=_check_start, progress=progress)
+        size, most = (entry.bytes, None) if entry.sha256 else (None, entry.bytes + entry.bytes // 4)
+        digest = download(
+            entry.mirrors, target, size=size, most=most, sha256=trusted, check=_check_start, progress=progress
+        )
     elif (digest := sha256_of(target)) != (trusted or digest):
         raise WeightsError(
             f"The cached {target} is not the file that it should be",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from motionkit.config import FINDERS, GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions, ModelConfig
@@ -28,6 +29,8 @@ BOXES = ("source_box", "driving_box")
 def settings_of(options: AnimateOptions) -> dict[str, Any]:
     """The part of the options that has controls, ready for JSON; boxes are their edges, or None."""
     settings: dict[str, Any] = {name: getattr(options, name) for name in PLAIN}
+    if isinstance(options.audio, Path):  # as a text, a file named auto must not become the word
+        settings["audio"] = str(options.audio.absolute())
     settings["gains"] = {str(name): gain for name, gain in options.gains.items()}
     settings["overlays"] = list(options.overlays)
     for name in BOXES:

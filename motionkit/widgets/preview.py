@@ -165,7 +165,7 @@ class Preview:
                 raise InputError("The driving has no frames", expected="at least one")
         group = tuple(self._moment(number, index, options) for number in range(len(animated)))
         subject = self._subject(options)
-        whole = animated[0].whole(index) if options.paste_back else None
+        whole = animated[0].whole(index) if options.pasted else None
         shown = panels(group[0], finish(subject, whole, group, options), options.overlays)
         if group[0].driving is None:
             shown.insert(1, Panel("driving", self._drawn(group[0].driving_keypoints)))
@@ -223,7 +223,7 @@ class Preview:
         if options.source_box is None:
             key = path, fps, options.crop, options.face, options.finder, options.size
             return self._auto_subject.get(*key, make=lambda: open_source(path, config, options, fps=fps))
-        plain = replace(options, source_box=None, crop="centre", face="largest", paste_back=False)
+        plain = replace(options, source_box=None, crop="centre", face="largest", driving_face="largest")
         subject = self._plain_subject.get(
             path, fps, options.size, make=lambda: open_source(path, config, plain, fps=fps)
         )
@@ -246,11 +246,15 @@ class Preview:
         opened = self._open()
         if options.driving_box is not None:
             return opened.seen(self.model, options)
-        if options.crop == "auto" and any(sample.whole and sample.path() == self.driving for sample in SAMPLES):
-            options = options.replace(crop="none")  # rendered as models see heads: no need to look for a face
+        face, whole = options.driving_face, any(s.whole and s.path() == self.driving for s in SAMPLES)
+        if whole and options.crop == "auto" and face == "largest":
+            options = options.replace(
+                crop="none", face="largest"
+            )  # rendered as models see heads: no need to look for a face
         return self._auto_drive.get(
-            self.driving, options.crop, options.finder, options.size, make=lambda: opened.seen(self.model, options)
-        )
+            self.driving, options.crop, face, options.finder, options.size,
+            make=lambda: opened.seen(self.model, options),
+        )  # fmt: skip
 
     def _detected(self, options: AnimateOptions) -> DetectedDriving:
         drive = self._drive_seen(options)

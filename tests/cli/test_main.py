@@ -41,7 +41,7 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
 
 MISTAKES = {
     "animat photo.png drive.mp4": "invalid choice",
-    "animate photo.png": "the following arguments are required: driving",
+    "animate photo.png": "There is no driving; expected SOURCE DRIVING",
     "animate foto.png drive.mp4": "There is no such file; got foto.png. Did you mean photo.png",
     "animate drive.mp4 photo.png": "Source and driving look swapped",
     "animate photo.png drive.mp4 -o drive.mp4": "The target would overwrite an input",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,9 +38,17 @@ def test_gains_and_boxes_have_bounds() -> None:
 
 
 def test_choices_are_listed() -> None:
-    for name in ("crop", "reference", "face", "audio"):
+    for name in ("crop", "reference", "face"):
         with pytest.raises(InputError, match=f"Unknown {name}; got 'nonsense'; expected '"):
             AnimateOptions(**{name: "nonsense"})  # type: ignore[arg-type]
+
+
+def test_the_sound_is_a_word_or_names_a_file() -> None:
+    for sound in ("auto", "none", "song.mp3", Path("none")):
+        assert AnimateOptions(audio=sound).audio == sound
+    for wrong in ("", None, 3, True, b"song.mp3"):
+        with pytest.raises(InputError, match=r"Unknown audio; got .*; expected auto, driving, source, none, or a file"):
+            AnimateOptions(audio=wrong)  # type: ignore[arg-type]
 
 
 def test_every_default_is_within_its_own_bounds() -> None:

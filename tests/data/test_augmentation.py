@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torchvision.transforms.v2.functional import adjust_hue
 
+from motionkit.data import colours
 from motionkit.data.augmentation import (
     AffineChange,
     Augmentation,
@@ -296,3 +300,22 @@ def test_a_random_filter_keeps_shapes_and_changes_surfaces() -> None:
         assert abs(result.mean() - pictures.mean()) < 0.1, "about as bright"
         grey, before = result[0].mean(0), pictures[0].mean(0)
         assert np.corrcoef(grey.ravel(), before.ravel())[0, 1] > 0.5, "the same shapes"
+
+
+def test_colours_change_as_torchvision_changes_them() -> None:
+    """To the last bit; the data themselves do not wait for its import."""
+    from torchvision.transforms.v2 import functional as transforms
+
+    pictures = torch.rand(2, 3, 33, 40, generator=torch.Generator().manual_seed(1))
+    for factor in (0.0, 0.3, 0.93, 1.0, 1.7):
+        for own, other in (
+            (colours.brighten, transforms.adjust_brightness),
+            (colours.contrast, transforms.adjust_contrast),
+            (colours.saturate, transforms.adjust_saturation),
+        ):
+            assert torch.equal(own(pictures, factor), other(pictures, factor))
+    for size, sigma in ((3, 0.4), (7, 1.3), (13, 3.0)):
+        expected = transforms.gaussian_blur(pictures, [size] * 2, [sigma] * 2)
+        assert torch.equal(colours.blur(pictures, size, sigma), expected)
+    code = "import sys, motionkit.data.pairs; sys.exit('torchvision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

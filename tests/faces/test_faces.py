@@ -134,7 +134,7 @@ def test_mtcnn_boxes_are_trimmed_to_brows_and_chin(monkeypatch: pytest.MonkeyPat
 def test_other_domains_take_the_centred_square(domain: str) -> None:
     wide = np.zeros((30, 50, 3), np.uint8)
     assert faces.choose_square(wide, domain=domain) == [Box(10, 0, 40, 30)]
-    assert faces.choose_clip_square([wide], domain=domain) == Box(10, 0, 40, 30)
+    assert faces.choose_clip_squares([wide], domain=domain) == [Box(10, 0, 40, 30)]
 
 
 def test_the_whole_picture_must_be_square() -> None:
@@ -230,9 +230,9 @@ def test_the_same_face_is_followed_among_several() -> None:
 def test_a_clip_without_a_face() -> None:
     frames = [np.zeros((60, 80, 3), np.uint8)] * 3
     with pytest.warns(MotionkitWarning, match="No face was found"):
-        assert faces.choose_clip_square(frames, finder="cascade") == Box(10, 0, 70, 60)
+        assert faces.choose_clip_squares(frames, finder="cascade") == [Box(10, 0, 70, 60)]
     with pytest.raises(FaceNotFoundError):
-        faces.choose_clip_square(frames, crop="face", finder="cascade")
+        faces.choose_clip_squares(frames, crop="face", finder="cascade")
 
 
 def test_pasting_back_what_was_cropped_changes_nothing() -> None:

@@ -94,7 +94,8 @@ def test_a_turned_face_is_found_with_its_roll(who: str, roll: int) -> None:
     assert np.hypot(*(np.array(found.centre) - place - middle)) < 0.2 * upright.width
 
 
-def test_eight_small_faces_of_a_large_picture() -> None:
+@pytest.mark.parametrize("finder", ["auto", "blazeface"])
+def test_eight_small_faces_of_a_large_picture(finder: str) -> None:
     (face,) = faces.find_faces(ASTRONAUT, finder="blazeface")
     part = Image.fromarray(ASTRONAUT[20:260, 110:350])
     side = round(240 * 150 / face.width)
@@ -103,7 +104,7 @@ def test_eight_small_faces_of_a_large_picture() -> None:
     places = [(250 + 950 * column, 500 + 1200 * row) for row in range(2) for column in range(4)]
     for x, y in places:
         photo[y : y + side, x : x + side] = small
-    found = faces.find_faces(photo, finder="blazeface")
+    found = faces.find_faces(photo, finder=finder)
     assert len(found) == 8 and all(110 < box.width < 190 for box in found)
     for x, y in places:
         assert any(x < box.centre[0] < x + side and y < box.centre[1] < y + side for box in found)

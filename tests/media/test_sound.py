@@ -86,7 +86,7 @@ def test_audio_packets_without_a_decoding_time_are_copied(tmp_path: Path) -> Non
     """Some containers store no decoding times; the presentation time alone places a packet."""
     clip = media.open_clip(click_and_flash(tmp_path / "a.mp4", "aac"))
     with av.open(str(tmp_path / "b.mp4"), "w") as container:
-        feed = AudioFeed(clip, container, ".mp4")
+        feed = AudioFeed(media.sound_of(clip), container, ".mp4")
         with av.open(str(tmp_path / "a.mp4")) as source:
             packets = [packet for packet in source.demux(audio=0) if packet.pts is not None]
         for packet in packets:

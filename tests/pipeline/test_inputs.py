@@ -72,15 +72,10 @@ REFUSED: dict[str, tuple[dict[str, object], type[MotionkitError], str]] = {
         InputError,
         "must be square; got 96x64",
     ),
-    "all faces without paste_back": (
-        {"options": AnimateOptions(face="all")},
-        InputError,
-        "animates several faces of one picture. Set paste_back as well",
-    ),
     "a chosen face of a clip": (
         {"source": "drive.mp4", "options": AnimateOptions(face=1)},
-        InputError,
-        "Of a source clip the largest face is animated; got face=1",
+        FaceNotFoundError,
+        "No face was found in the source drive.mp4",
     ),
     "no face": (
         {"source": "drive.mp4", "options": AnimateOptions(crop="face")},

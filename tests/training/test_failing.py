@@ -61,29 +61,42 @@ def test_nothing_that_the_next_steps_depend_on_is_kept_poisoned(
     assert [path.name for path in tmp_path.glob("*.pt")] == ["checkpoint-00000001.pt"]
 
 
-@pytest.mark.skip(reason="workers come from a server and do not inherit the patch: this needs a disk that is full")
-def test_a_disk_that_is_full_of_decoded_frames_is_told_by_a_worker(
-    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    replace, parent = os.replace, os.getpid()
-
-    def full(source: Path, target: Path) -> None:
-        if target.suffix == ".rgb" and os.getpid() != parent:
-            raise OSError(28, "No space left on device")
-        replace(source, target)
-
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_disk_that_is_full_of_decoded_frames_is_told(clips: Path, tmp_path: Path, workers: int) -> None:
+    """By whichever process decodes; the cache is on a disk of its own, as large as what one clip of nine needs."""
     options: dict[str, Any] = {"device": "cpu", "progress": False}
-    train(small_run(steps=1), clips, tmp_path, **options)
-    cached = small_run(data=DataConfig(workers=1, cache=True))
-    with monkeypatch.context() as patch:
-        patch.setattr(wholefile.os, "replace", full)
-        with pytest.raises(TrainingError) as caught:
-            train(cached, clips, tmp_path, resume=True, **options)
+    run = tmp_path / "run"
+    train(small_run(steps=1), clips, run, **options)
+    cached = small_run(data=DataConfig(workers=workers, cache=True))
+    with small_disk(run / "cache", "16k"), pytest.raises(TrainingError) as caught:
+        train(cached, clips, run, resume=True, **options)
     message = str(caught.value)
     assert message.startswith("The next batch cannot be made: Decoded frames cannot be kept (No space left on device)")
-    assert message.count("\n") == 0 and "Traceback" not in message and "data.cache=false" in message
-    assert f"last good checkpoint is {tmp_path / 'checkpoint-00000001.pt'}" in message
-    assert train(small_run(), clips, tmp_path, resume=True, **options).finished, "without the cache, as advised"
+    assert message.count("\n") == 0 and "Traceback" not in message
+    assert f"got {run / 'cache'}. Free some space on the disk, or train without the cache (data.cache=false)" in message
+    assert f"last good checkpoint is {run / 'checkpoint-00000001.pt'}" in message
+    assert train(small_run(), clips, run, resume=True, **options).finished, "without the cache, as advised"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard's thread says so, too
+def test_a_disk_that_is_full_before_the_first_step_is_told(clips: Path, tmp_path: Path) -> None:
+    """What is said first, of each of the things that are written."""
+    cached = small_run(data=DataConfig(workers=0, cache=True))
+    reasons = set()
+    for room in (0, 16, 80):
+        with small_disk(tmp_path / f"disk{room}", f"{room + 20}k") as disk:
+            (disk / "junk").write_bytes(bytes(16 << 10))
+            with pytest.raises(TrainingError, match="No space left on device") as caught:
+                train(cached, clips, disk / "run", device="cpu", progress=False)
+            message = str(caught.value)
+            assert message.count("\n") == 0 and "There is no checkpoint yet" in message
+            if "Decoded frames" in message:
+                assert message.startswith("The next batch cannot be made: Decoded frames cannot be kept")
+                assert f"got {disk / 'run' / 'cache'}" in message and "data.cache=false" in message
+            reasons.add(message.split(" (", maxsplit=1)[0].split(":", maxsplit=1)[0])
+            left = [path for path in disk.rglob("*") if "part" in path.name]
+            assert left == []
+    assert "The next batch cannot be made" in reasons and len(reasons) > 1
 
 
 # The thread of TensorBoard says so, too.

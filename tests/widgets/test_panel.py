@@ -111,6 +111,8 @@ def test_controls_follow_the_options() -> None:
         source_box=Box(1, 2, 11, 12), crop="centre", batch_size=2, label=False,
     )  # fmt: skip
     assert options_of(settings_of(given), given) == given
+    sound = settings_of(AnimateOptions(audio=Path("none")))["audio"]
+    assert Path(sound).is_absolute() and options_of({"audio": sound}, given).audio == str(Path("none").absolute())
     # What has no control stays.
     assert options_of(settings_of(AnimateOptions()), given).crop == "centre"
     for wrong in ({"source_box": [5, 5, 5, 9]}, {"driving_box": [1, 2]}, {"strenght": 1}, {"strength": 9}):

@@ -100,11 +100,12 @@ function makeOptions(choices, settings, reset) {
   const flag = (label, name, title) => makeToggle(label, name, (on) => settings.change({ [name]: on }), title);
   const adapt = flag("Adapt scale", "adapt_scale", "Fit the movement to the source's size");
   const paste = flag("Paste back", "paste_back", "Put the result back into the whole picture");
+  let sound = "auto"; // whose, while there is any
   const audio = makeToggle(
     "Keep audio",
     "audio",
-    (on) => settings.change({ audio: on ? "auto" : "none" }),
-    "The result gets the driving clip's sound, or else the source's",
+    (on) => settings.change({ audio: on ? sound : "none" }),
+    "The result gets the driving clip's sound, or else the source's, unless options name other sound",
   );
   const finder = makeChoice(
     Object.fromEntries(choices.finders.map((name) => [name, labelOf(name)])),
@@ -135,6 +136,7 @@ function makeOptions(choices, settings, reset) {
   const refresh = (values) => {
     adapt.set(values.adapt_scale && values.relative, !values.relative);
     paste.set(values.paste_back);
+    if (values.audio !== "none") sound = values.audio;
     audio.set(values.audio !== "none");
     finder.set(values.finder);
     for (const [name, toggle] of overlays) toggle.set(values.overlays.includes(name));
