@@ -165,7 +165,8 @@ def live_frames(count: int, samples: int, folder: Path, *, paced: bool = False, 
     clip = LiveClip(folder / "drive.mp4", model=model, options=options, clock=lambda: now[0], sleep=sleep)
     series = Series("live frames")
     for done in range(count):
-        if done % max(count // samples, 1) == 0 and not session.recording:  # which has threads of its own
+        if done % max(count // samples, 1) == 0 and not session.recording:
+            clip.rewind()  # an open clip, like a recording, has threads and a handle of its own
             series.take(done)
         sleep(1 / FPS)
         session.see(clip.next(), at=now[0])
@@ -181,6 +182,7 @@ def live_frames(count: int, samples: int, folder: Path, *, paced: bool = False, 
             clip.rewind()
             session.restart()
     session.close()
+    clip.rewind()
     series.take(count)
     return series
 
