@@ -52,7 +52,9 @@ class Runner:
 
     def _start(self) -> dict[str, Any]:
         command = [sys.executable, "-m", "tests.robustness.child", str(self.folder)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+        # PyTorch makes a folder for its own use at the first training; it is no leftover of a fault.
+        own = {"TORCHINDUCTOR_CACHE_DIR": str(self.folder / "torch"), "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **own}
         self.child = subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log.open("w", encoding="utf-8"),
