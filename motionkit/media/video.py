@@ -122,7 +122,7 @@ class VideoClip(Clip):
 def decoded(packets: Iterable[Packet[VideoStream]]) -> Iterator[VideoFrame]:
     """The whole frames in a video's packets.
 
-    An empty packet stands for the frame before once more, as Theora and AVI store it; FFmpeg decodes none. Only the
+    An empty packet stands for the frame before once more, as Theora stores it; FFmpeg decodes none. Only the
     last one's time is needed, for each frame is shown until the next one comes.
 
     Args:

@@ -163,7 +163,7 @@ add("motionkit's own kind", safe_file(lambda _, __: None), loads("tiny", 3))
 HOLDS_NONE = r"holds no First Order Motion Model; got .*; expected generator and kp_detector state dicts"
 for name, change, says in [
     ("a tensor of NaN", put("generator", KEY, torch.full((5, 3, 7, 7), torch.nan)), r"is damaged: generator.first.conv.weight holds NaN or infinity"),
-    ("infinity in one place", lambda h: put("generator", KEY, torch.full((5, 3, 7, 7), 0.5).index_fill(0, torch.tensor(2), torch.inf))(h), r"is damaged: generator.first.conv.weight holds NaN or infinity"),
+    ("infinity in one place", put("generator", KEY, torch.full((5, 3, 7, 7), 0.5).index_fill(0, torch.tensor(2), torch.inf)), r"is damaged: generator.first.conv.weight holds NaN or infinity"),
     ("a variance below zero", put("generator", "first.norm.running_var", torch.full((5,), -1.0)), r"holds a variance below 0"),
     ("a tensor missing", lambda h: {**h, "generator": {k: v for k, v in h["generator"].items() if k != KEY}}, r"(is not a First Order Motion Model network|does not fit)"),
     ("a tensor too many", put("generator", "extra.weight", torch.zeros(3)), r"is not a First Order Motion Model network: generator.extra.weight"),

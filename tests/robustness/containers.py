@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,7 @@ WITH_NUMBERS: list[tuple[str, str, tuple[object, ...], bool]] = [
     ("CineForm in MOV", "a.mov", ("-c:v", "cfhd",), False),
 ]  # fmt: skip
 for name, file, options, sound in WITH_NUMBERS:
-    codecs = [str(word) for key, word in zip(options, options[1:], strict=False) if key in ("-c:v", "-c:a")]
+    codecs = [str(word) for key, word in itertools.pairwise(options) if key in ("-c:v", "-c:a")]
     outcome = shows(8, (64, 48), fps=25, numbers=range(8), sound=sound)
     CONTAINERS.add(name, made(played(file), file, *options, sound=sound), outcome, needs=encoders(*codecs))
 CONTAINERS.add(

@@ -16,7 +16,7 @@ from tests.robustness.training_data import TRAINING
 
 __all__ = ["CATEGORIES", "FAULTS", "QUICK"]
 
-SAMPLE = 15  # of each category one fault in so many is tried in the quick part too, spread over it
+SAMPLE = 18  # of each category one fault in so many is tried in the quick part too, spread over it
 
 CATEGORIES: list[Category] = [
     CONTAINERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,7 +126,7 @@ for name, file, options, quarters in [
     ("a palette in AVI", "a.avi", ("-vf", "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none", "-c:v", "rawvideo", "-pix_fmt", "pal8"), CORNERS),
     ("a palette in GIF", "a.gif", ("-vf", "split[a][b];[a]palettegen[p];[b][p]paletteuse=dither=none"), CORNERS),
 ]:  # fmt: skip
-    names = [str(word) for key, word in zip(options, options[1:], strict=False) if key == "-c:v"]
+    names = [str(word) for key, word in itertools.pairwise(options) if key == "-c:v"]
     add(
         name,
         made(played(file), file, *options, **QUARTERS),

@@ -81,7 +81,7 @@ def run_command(*words: object) -> Said:
     make, parser = cli.make_parser, mock.Mock(parse_args=parse)
     out, err = io.StringIO(), io.StringIO()
     with (
-        mock.patch.object(cli, "make_parser", lambda: parser),
+        mock.patch.object(cli, "make_parser", return_value=parser),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
@@ -148,7 +148,7 @@ def played(name: str | Path, **cut: Any) -> Callable[[Place], Call]:
             except MotionkitError as error:
                 with contextlib.suppress(type(error)):
                     said = run_command(*animate)
-                    raise AssertionError(f"read refuses it ({error}), animate does not: {said}")
+                    raise AssertionError(f"read refuses it ({error}), animate does not: {said}") from error
                 raise
             run_command(*animate)
             return Seen(seen.info, seen.frames, result=read(target))
@@ -175,7 +175,7 @@ def pictured(name: str | Path) -> Callable[[Place], Call]:
             except MotionkitError as error:
                 with contextlib.suppress(type(error)):
                     said = run_command(*animate)
-                    raise AssertionError(f"read_image refuses it ({error}), animate does not: {said}")
+                    raise AssertionError(f"read_image refuses it ({error}), animate does not: {said}") from error
                 raise
             run_command(*animate)
             return Seen(media.open_clip(name).info, [picture], result=read(target))

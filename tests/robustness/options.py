@@ -79,7 +79,7 @@ for option, text, error, says in [
     ("--reference", "-1", InputError, r"Unknown reference; got '-1'"), ("--reference", "nearest", InputError, r"Unknown reference; got 'nearest'"),
     ("--reference", "", InputError, r"Unknown reference; got ''"),
     ("--face", "-1", InputError, r"Unknown face; got '-1'"), ("--face", "smallest", InputError, r"Unknown face; got 'smallest'"),
-    ("--face", "all", InputError, r"animates several faces of one picture\. Set paste_back"),
+    ("--face", "all", FaceNotFoundError, r"No face was found in the source photo.png"),
     ("--crop", "square", UsageError, r"invalid choice: 'square'"), ("--finder", "dlib", UsageError, r"invalid choice: 'dlib'"),
     ("--precision", "float8", UsageError, r"invalid choice: 'float8'"), ("--overlay", "depth", UsageError, r"invalid choice: 'depth'"),
     ("--audio-track", "-1", InputError, r"audio_track is out of range; got -1"), ("--audio-track", "3", InputError, r"There is no such audio track; got 3"),
@@ -138,7 +138,7 @@ add(
 # Words of the command line.
 for name, words, error, names, says in [
     ("a command that is none", ("animat", "a", "b"), UsageError, "animat", r"invalid choice: 'animat'"),
-    ("no driving", ("animate", "photo.png"), UsageError, "driving", r"the following arguments are required: driving"),
+    ("no driving", ("animate", "photo.png"), InputError, "driving", r"There is no driving; expected SOURCE DRIVING"),
     ("three inputs", ("animate", "photo.png", "drive.mp4", "more.mp4"), UsageError, "more.mp4", r"unrecognized arguments: more.mp4"),
     ("source and driving swapped", ("animate", "drive.mp4", "photo.png", "-o", f"OUT/{RESULT}", "--model", "tiny.safetensors"), InputError, "photo.png", r"Source and driving look swapped"),
     ("a folder as the source", ("animate", ".", "drive.mp4", "-o", f"OUT/{RESULT}", "--model", "tiny.safetensors"), InputError, ".", r"The source is a folder"),
@@ -188,7 +188,8 @@ for name, fields, says in [
     ("a box as a text", {"driving_box": "0,0,9,9"}, r"driving_box"),
     ("a box of fractions", {"source_box": Box(0.5, 0, 9.5, 9)}, r"source_box left is out of range; got 0.5"),  # type: ignore[arg-type]
     ("a box of no roll", {"source_box": Box(0, 0, 9, 9, roll=None)}, r"source_box roll is out of range"),  # type: ignore[arg-type]
-    ("audio that is not known", {"audio": "loud"}, r"Unknown audio; got 'loud'"),
+    ("audio that is a number", {"audio": 7}, r"Unknown audio; got 7"),
+    ("audio that is nothing", {"audio": ""}, r"Unknown audio; got ''"),
     ("an audio track as a text", {"audio_track": "first"}, r"audio_track"),
     ("paste_back as a text", {"paste_back": "no"}, r"paste_back"),
     ("label of None", {"label": None}, r"label"),

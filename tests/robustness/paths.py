@@ -76,7 +76,7 @@ add(
     broken(os.fsdecode(b"K\xe4se.mp4")),
     Refused(MediaError, "se.mp4", r"This is not a video"),
 )
-add("a name of no UTF-8 for a good clip", lambda place: named(os.fsdecode(b"K\xe4se.mp4"))(place), NUMBERS)
+add("a name of no UTF-8 for a good clip", named(os.fsdecode(b"K\xe4se.mp4")), NUMBERS)
 add(
     "a name of 300 characters",
     broken("x" * 300, missing=True),
@@ -87,7 +87,7 @@ add(
     lambda place: lambda: read("a\0.mp4"),
     Refused(InputError, "a", r"This cannot be the name of a file"),
 )
-add("no name", lambda place: played("")(place), Refused(InputError, "''", r"The name of a file is empty"))
+add("no name", played(""), Refused(InputError, "''", r"The name of a file is empty"))
 add("blanks for a name", broken("  ", missing=True), Refused(InputError, "  ", r"There is no such file"))
 for what, name in [("a web address", "https://127.0.0.1:9/clip.mp4"), ("an address of a bucket", "s3://bucket/clip.mp4"), ("data in an address", "data:video/mp4;base64,AAAA"), ("a camera on the net", "rtsp://127.0.0.1:9/cam")]:  # fmt: skip
     add(
@@ -95,16 +95,16 @@ for what, name in [("a web address", "https://127.0.0.1:9/clip.mp4"), ("an addre
         broken(name, missing=True),
         Refused(InputError, name[:20], r"This is an address, not a file; got .*Download it first"),
     )
-add("a device", lambda place: played("/dev/zero")(place), Refused(InputError, "/dev/zero", r"This is no regular file"))
+add("a device", played("/dev/zero"), Refused(InputError, "/dev/zero", r"This is no regular file"))
 add(
     "nothing, the device",
-    lambda place: played("/dev/null")(place),
+    played("/dev/null"),
     Refused(InputError, "/dev/null", r"This is no regular file"),
 )
 add("a folder that is empty", lambda place: ((place.given / "empty").mkdir(), played("empty")(place))[1], Refused(InputError, "empty", r"There are no pictures here"))  # fmt: skip
 add(
     "a pattern that fits nothing",
-    lambda place: played("*.png")(place),
+    played("*.png"),
     Refused(InputError, "*.png", r"There are no pictures here"),
 )
 add("a name nearly right", lambda place: (film(place.given / "holiday.mp4", *H264), played("holliday.mp4")(place))[1], Refused(InputError, "holliday.mp4", r"There is no such file; got holliday.mp4\. Did you mean holiday.mp4\?"))  # fmt: skip

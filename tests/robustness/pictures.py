@@ -57,6 +57,15 @@ def has_heif() -> str | None:
     return None
 
 
+def lab() -> Image.Image:
+    from PIL import ImageCms
+
+    srgb, target = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    made = ImageCms.applyTransform(plain(), ImageCms.buildTransform(srgb, target, "RGB", "LAB"))
+    assert made is not None
+    return made
+
+
 # Modes and kinds of file: name, file, picture, options, the colours that are seen.
 LOSSLESS, FINE = {"lossless": True}, {"quality": 100, "subsampling": 0}
 for name, file, picture, options, colours in [
@@ -73,7 +82,7 @@ for name, file, picture, options, colours in [
     ("16 bits of grey", "a.png", lambda: Image.fromarray(np.asarray(plain().convert("L")).astype(np.uint16) * 257), {}, GREY),
     ("32 bits of grey", "a.tif", lambda: Image.fromarray(np.asarray(plain().convert("L")).astype(np.int32) * 257), {}, GREY),
     ("floats from 0 to 1", "a.tif", lambda: Image.fromarray(np.asarray(plain().convert("L")).astype(np.float32) / 255), {}, GREY),
-    ("Lab", "a.tif", lambda: lab(), {}, CORNERS),
+    ("Lab", "a.tif", lab, {}, CORNERS),
     ("CMYK in TIFF", "a.tif", lambda: plain().convert("CMYK"), {}, CORNERS),
     ("TIFF packed by LZW", "a.tiff", plain, {"compression": "tiff_lzw"}, CORNERS),
     ("TIFF packed by Deflate", "a.tiff", plain, {"compression": "tiff_adobe_deflate"}, CORNERS),
@@ -96,15 +105,6 @@ for name, file, picture, options, colours in [
 ]:  # fmt: skip
     size = (64, 48)
     add(name, saved(file, picture, **options), shows(1, size, colours=colours))
-
-
-def lab() -> Image.Image:
-    from PIL import ImageCms
-
-    srgb, target = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
-    made = ImageCms.applyTransform(plain(), ImageCms.buildTransform(srgb, target, "RGB", "LAB"))
-    assert made is not None
-    return made
 
 
 add("AVIF", saved("a.avif", plain, quality=100), shows(1, (64, 48), colours=CORNERS), needs=has_avif)

@@ -26,8 +26,8 @@ def snapshot(root: Path) -> Snapshot:
 def differences(before: Snapshot, after: Snapshot, leaves: set[str]) -> str | None:
     """What changed beside the names that may come, in words; None if nothing did."""
     known = set(before) | leaves
-    # What lies in a folder that may come may come too.
-    new = sorted(name for name in after if name not in known and not any(name.startswith(f"{l}/") for l in leaves))
+    inside = tuple(f"{leaf}/" for leaf in leaves)  # what lies in a folder that may come may come too
+    new = sorted(name for name in after if name not in known and not name.startswith(inside))
     gone = sorted(set(before) - set(after))
     changed = sorted(name for name in set(before) & set(after) - leaves if before[name] != after[name])
     missing = sorted(leaves - set(after))

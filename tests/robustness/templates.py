@@ -224,7 +224,7 @@ def half(place: Place) -> Call:
 add("a template cut off", half, refused(BAD))
 add(
     "a template that is not there",
-    lambda place: driven(place),
+    driven,
     Refused(InputError, FILE, r"Cannot read the motion template a.motion; got No such file"),
 )
 

@@ -209,7 +209,12 @@ def test_configurations_of_training(values: dict[str, Any]) -> None:
 
 
 def test_a_refusal_of_many_lines_would_be_noticed() -> None:
-    with pytest.raises(AssertionError), refused_as(InputError):
-        error = InputError("x")
-        error.args = ("two\nlines",)
-        raise error
+    error = InputError("x")
+    error.args = ("two\nlines",)
+
+    def refuse() -> None:
+        with refused_as(InputError):
+            raise error
+
+    with pytest.raises(AssertionError):
+        refuse()
