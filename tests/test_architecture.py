@@ -18,8 +18,8 @@ LAYERS = [
     "frames",
     "structures",
     "config wholefile progress samples frontend jsontext",
-    "media tensors motion drawing trust weights modules drive",
-    "faces fast",
+    "media tensors motion drawing weights modules drive",
+    "faces fast trust",
     "model",
     "animation",
     "pipeline",
@@ -65,7 +65,7 @@ INSIDE = {
     ],
     "cli": [
         "shared",
-        "animation inspection weights training bench",
+        "animation inspection trust weights training bench",
         "main",
         "__init__",
     ],
@@ -84,7 +84,8 @@ INSIDE = {
         "__init__",
     ],
     "trust": [
-        "label",
+        "label watermark",
+        "verification",
         "__init__",
     ],
     "drawing": [

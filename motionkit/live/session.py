@@ -223,6 +223,7 @@ class LiveSession:
         generated = self.model.generate(self._encoded, self._source_keypoints, keypoints)
         frame = to_frames(generated.image)[0]
         made = time.perf_counter()
+        frame = trust.mark_frame(frame)
         if self.options.label:
             frame = trust.label_frame(frame)
         if self._recorder is not None:

@@ -137,6 +137,7 @@ def finish(subject: Subject, whole: Frame | None, group: Sequence[Moment], optio
     picture = group[0].frame
     if whole is not None:
         picture = subject.paste_back(whole, [moment.frame for moment in group])
+    picture = trust.mark_frame(picture)
     return trust.label_frame(picture) if options.label else picture
 
 

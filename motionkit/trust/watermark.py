@@ -6,8 +6,8 @@ Because the same pattern is everywhere, its traces add up over tiles and frames,
 compression is found by correlation (Cox et al., Secure Spread Spectrum Watermarking for Multimedia, 1997).
 
 Found is what would be found in one of a million unmarked files at most: with the phases of the tile's spectrum alone
-(Kuglin and Hines, The Phase Correlation Image Alignment Method, 1975), a file without the mark gives a sum of directions
-that have nothing to do with each other, whatever the file shows, so its distribution is known.
+(Kuglin and Hines, The Phase Correlation Image Alignment Method, 1975), a file without the mark gives a sum of
+directions that have nothing to do with each other, whatever the file shows, so its distribution is known.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def find_watermark(frames: Iterable[Frame]) -> WatermarkFinding:
 def _tile() -> Plane:
     """The pattern, TILE TILE, mean 0 and standard deviation 1."""
     tile = np.fft.ifft2(_spectrum()).real
-    return (tile / tile.std()).astype(np.float32)
+    return np.asarray(tile / tile.std(), dtype=np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -169,7 +169,7 @@ def _spectrum() -> NDArray[np.complex64]:
     phases = np.frombuffer(digest, dtype="<u2").reshape(TILE, TILE) * (2 * np.pi / 65536)
     # Of a real picture, opposite frequencies have opposite phases.
     phases = phases - np.roll(phases[::-1, ::-1], 1, axis=(0, 1))
-    return (np.exp(1j * phases) * _in_band()).astype(np.complex64)
+    return np.asarray(np.exp(1j * phases) * _in_band(), dtype=np.complex64)
 
 
 @lru_cache(maxsize=1)
@@ -177,20 +177,21 @@ def _in_band() -> NDArray[np.bool_]:
     """Which places of a tile's spectrum the pattern uses."""
     rows = np.fft.fftfreq(TILE)
     radius = np.hypot(rows[:, None], rows[None, :])
-    return (radius >= BAND[0]) & (radius <= BAND[1])
+    band: NDArray[np.bool_] = (radius >= BAND[0]) & (radius <= BAND[1])
+    return band
 
 
 @lru_cache(maxsize=4)
 def _pattern(height: int, width: int) -> Plane:
     """The pattern over a whole picture."""
-    rows, columns = _counted(height, width)
+    rows, columns = _counted(height, width, SIDE)
     tile = np.tile(_tile(), (-(-rows // TILE), -(-columns // TILE)))[:rows, :columns]
     if (rows, columns) == (height, width):
         return tile
     return np.asarray(Image.fromarray(tile).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _counted(height: int, width: int, side: int = SIDE) -> tuple[int, int]:
+def _counted(height: int, width: int, side: int) -> tuple[int, int]:
     """Rows and columns of a picture whose shorter side counts as ``side``."""
     scale = side / _shorter(height, width)
     return max(round(height * scale), 1), max(round(width * scale), 1)
@@ -220,7 +221,8 @@ def _amplitude(luma: NDArray[np.uint8], scale: float) -> Plane:
 
 
 def _resized(luma: NDArray[np.uint8], side: int) -> Plane:
-    rows, columns = _counted(*luma.shape, side)
+    height, width = luma.shape
+    rows, columns = _counted(height, width, side)
     picture = Image.fromarray(np.ascontiguousarray(luma)).convert("F")
     return np.asarray(picture.resize((columns, rows), Image.Resampling.BICUBIC))
 
@@ -228,8 +230,7 @@ def _resized(luma: NDArray[np.uint8], side: int) -> Plane:
 def _residual(luma: Plane) -> Plane:
     """What is left of a picture without its shapes, everywhere of about one strength."""
     fine = luma - gaussian_filter(luma, 2.5)
-    even: Plane = fine / (gaussian_filter(np.abs(fine), 2) + 0.5)
-    return even
+    return np.asarray(fine / (gaussian_filter(np.abs(fine), 2) + 0.5), dtype=np.float32)
 
 
 def _folded(total: Plane, scale: float) -> Plane:
@@ -250,8 +251,7 @@ def _scores(folded: Plane) -> Plane:
     size = np.abs(spectrum)
     phases = np.where(size > 1e-6 * max(float(size.max()), 1e-30), spectrum / np.maximum(size, 1e-30), 0)
     matched = np.fft.ifft2(phases * np.conj(_spectrum())).real
-    scores: Plane = matched * (TILE * TILE / math.sqrt(_in_band().sum()))
-    return scores
+    return np.asarray(matched * (TILE * TILE / math.sqrt(_in_band().sum())), dtype=np.float32)
 
 
 def _tail(score: float) -> float:

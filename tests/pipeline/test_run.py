@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motionkit import faces, media, samples
+from motionkit import faces, media, samples, trust
 from motionkit.animation.moments import animate
 from motionkit.config import AnimateOptions
 from motionkit.model import Model, load_model
@@ -16,6 +16,12 @@ from motionkit.structures import Box
 from tests.support.files import Run, frames_of, write_clip
 
 PLAIN = AnimateOptions(label=False)
+WATERMARK = 14  # 255ths that it may change a pixel by
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """H W: the largest difference of each pixel's three values."""
+    return np.abs(one.astype(int) - other).max(axis=2)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +39,7 @@ def test_the_animation_is_that_of_the_cropped_frames(folder: Path, model: Model,
     source = faces.crop(media.read_image(folder / "photo.png"), Box(16, 0, 80, 64), size=32)
     driving = [faces.crop(frame, Box(8, 0, 72, 64), size=32) for frame in frames_of(folder / "drive.mp4")]
     for made, expected in zip(frames_of(folder / "out"), animate(source, driving, model=model), strict=True):
-        np.testing.assert_array_equal(made, expected)
+        np.testing.assert_array_equal(made, trust.mark_frame(expected))
 
 
 def test_manual_boxes_are_used(run: Run) -> None:
@@ -49,7 +55,7 @@ def test_paste_back_keeps_the_rest_of_the_picture(folder: Path, run: Run) -> Non
     outside[10:50, 20:60] = False
     for frame in frames_of(folder / "o"):
         assert frame.shape == whole.shape
-        np.testing.assert_array_equal(frame[outside], whole[outside])
+        assert apart(frame, whole)[outside].max() <= WATERMARK
         assert (frame != whole).any(axis=2)[20:40, 30:50].mean() > 0.5
     assert all(row.shape[0] == 32 for row in frames_of(folder / "c"))  # the panels have the animation's height
 
@@ -61,7 +67,7 @@ def test_paste_back_into_a_source_clip_follows_it(folder: Path, run: Run) -> Non
     made = frames_of(folder / "o")
     assert len(made) == 6
     for i, frame in enumerate(made):
-        np.testing.assert_array_equal(frame[:10], source[i % 4][:10])
+        assert apart(frame, source[i % 4])[:10].max() <= WATERMARK
 
 
 def test_a_source_clip_is_animated(folder: Path, run: Run) -> None:
@@ -73,7 +79,7 @@ def test_all_faces_are_animated(folder: Path, run: Run, monkeypatch: pytest.Monk
     boxes = [Box(0, 0, 32, 32), Box(60, 20, 92, 52)]
     monkeypatch.setattr(faces, "choose_square", lambda *_, **__: boxes)
     run("o", options=PLAIN.replace(face="all", paste_back=True))
-    changed = (frames_of(folder / "o")[-1] != media.read_image(folder / "photo.png")).any(axis=2)
+    changed = apart(frames_of(folder / "o")[-1], media.read_image(folder / "photo.png")) > WATERMARK
     assert changed[:32, :32].any()
     assert changed[20:52, 60:92].any()
     changed[:32, :32] = changed[20:52, 60:92] = False
