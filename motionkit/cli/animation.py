@@ -15,7 +15,7 @@ from motionkit.cli.shared import (
     load_model,
     open_driving,
 )
-from motionkit.config import AUDIO, FINDERS, LOST, OVERLAYS, AnimateOptions
+from motionkit.config import AUDIO, FINDERS, LOST, OVERLAYS, PLACES, AnimateOptions
 from motionkit.config.bounds import TEXT
 from motionkit.errors import InputError
 from motionkit.structures import Box
@@ -76,7 +76,16 @@ def _add_animate(command: AddCommand) -> None:
         help="whose sound: auto is the driving's, else the source's; or a file with sound",
     )
     picture.add_argument("--audio-track", type=int, metavar="N", help="which of its audio tracks, from 0")
-    picture.add_argument("--no-label", action="store_true", help="leave the visible badge out (metadata stays)")
+    picture.add_argument(
+        "--label",
+        default="AI",
+        metavar="TEXT",
+        help="the visible badge; none leaves it out (metadata and watermark stay)",
+    )
+    picture.add_argument("--label-place", default=DEFAULTS.label_place, choices=PLACES, help="the badge's corner")
+    picture.add_argument(
+        "--label-size", type=float, default=DEFAULTS.label_size, help="its height as a share of the shorter side"
+    )
     picture.add_argument(
         "--overlay", action="append", default=[], choices=OVERLAYS, help="extra collage panel; can be repeated"
     )
@@ -104,7 +113,7 @@ def options(given: argparse.Namespace) -> AnimateOptions:
         "driving_face": index(given.driving_face),
         "source_box": _box(given.source_box),
         "driving_box": _box(given.driving_box),
-        "label": not given.no_label,
+        "label": {"AI": True, "none": False}.get(given.label, given.label),
         "overlays": tuple(given.overlay),
     }
     return AnimateOptions(**values)
@@ -143,6 +152,8 @@ def _animate(given: argparse.Namespace) -> None:
         given.source, driving, given.output, model=model, options=wanted,
         collage=given.collage, still=given.still, progress=True,
     )  # fmt: skip
+    if not wanted.label:
+        print("No visible badge, as asked; metadata and the watermark say that it was made.")
     rate = result.frames / result.seconds
     print(f"{result.path}: {result.frames} frames in {result.seconds:.1f} s, {rate:.1f} frames a second, {model!r}")
     if result.collage:

@@ -10,6 +10,7 @@ from .options import FINDERS as FINDERS
 from .options import GAIN_RANGE as GAIN_RANGE
 from .options import LOST as LOST
 from .options import OVERLAYS as OVERLAYS
+from .options import PLACES as PLACES
 from .options import SMOOTHING_RANGE as SMOOTHING_RANGE
 from .options import STRENGTH_RANGE as STRENGTH_RANGE
 from .options import AnimateOptions as AnimateOptions

@@ -12,7 +12,17 @@ from motionkit.config.models import MAX_SIDE
 from motionkit.errors import InputError
 from motionkit.structures import Box
 
-__all__ = ["AUDIO", "FINDERS", "GAIN_RANGE", "LOST", "OVERLAYS", "SMOOTHING_RANGE", "STRENGTH_RANGE", "AnimateOptions"]
+__all__ = [
+    "AUDIO",
+    "FINDERS",
+    "GAIN_RANGE",
+    "LOST",
+    "OVERLAYS",
+    "PLACES",
+    "SMOOTHING_RANGE",
+    "STRENGTH_RANGE",
+    "AnimateOptions",
+]
 
 STRENGTH_RANGE = (0.0, 2.0)
 GAIN_RANGE = (0.0, 4.0)
@@ -23,6 +33,9 @@ MAX_TRACK = 1000
 AUDIO = ("auto", "driving", "source", "none")
 LOST = ("hold", "source", "follow")
 FINDERS = ("auto", "blazeface", "cascade", "mtcnn")
+PLACES = ("bottom-right", "bottom-left", "top-right", "top-left")
+LABEL_SIZE_RANGE = (0.03, 0.3)
+LABEL_LETTERS = 40
 OVERLAYS = ("keypoints", "occlusion", "flow", "deformed")
 
 
@@ -61,7 +74,10 @@ class AnimateOptions:
             any other text, and any Path, is a file with sound, used from its start to the result's end.
         audio_track: Which of the file's audio tracks, from 0; None is the one marked as the default, else the first.
         overlays: Extra collage panels, any of ``OVERLAYS``.
-        label: Put the visible "AI" badge on what is written. Metadata says so in any case.
+        label: The visible badge on what is written: True reads "AI", a text reads so, False leaves it out. Metadata and
+            the watermark say that it was made in any case.
+        label_place: The badge's corner, one of ``PLACES``.
+        label_size: Its height as a share of the picture's shorter side, 0.03 to 0.3.
 
     Raises:
         InputError: A value is out of its range, or not one of the choices.
@@ -87,7 +103,9 @@ class AnimateOptions:
     audio: str | Path = "auto"
     audio_track: int | None = None
     overlays: tuple[str, ...] = ()
-    label: bool = True
+    label: bool | str = True
+    label_place: Literal["bottom-right", "bottom-left", "top-right", "top-left"] = "bottom-right"
+    label_size: float = 0.075
 
     def __post_init__(self) -> None:
         check_number("strength", self.strength, *STRENGTH_RANGE)
@@ -113,8 +131,11 @@ class AnimateOptions:
             check_whole("size", self.size, *SIZE_RANGE)
         if self.audio_track is not None:
             check_whole("audio_track", self.audio_track, 0, MAX_TRACK)
-        for name in ("relative", "adapt_scale", "paste_back", "label"):
+        for name in ("relative", "adapt_scale", "paste_back"):
             check_flag(name, getattr(self, name))
+        _check_label(self.label)
+        check_choice("label_place", self.label_place, PLACES)
+        check_number("label_size", self.label_size, *LABEL_SIZE_RANGE)
         for name in ("source_box", "driving_box"):
             check_box(name, getattr(self, name))
 
@@ -147,6 +168,13 @@ def _check_gains(gains: Any) -> None:
         if isinstance(part, bool) or not isinstance(part, (str, int)):
             raise InputError("A gain is for no keypoint", got=shown(part), expected="an index or a name")
         check_number(f"gain of {shown(part)}", gain, *GAIN_RANGE)
+
+
+def _check_label(label: Any) -> None:
+    text = label if isinstance(label, str) else ""
+    if not isinstance(label, bool) and not (text.strip() and text.isprintable() and len(text) <= LABEL_LETTERS):
+        expected = f"True, False, or a text of at most {LABEL_LETTERS} letters"
+        raise InputError("This is no label", got=shown(label), expected=expected)
 
 
 def _check_overlays(overlays: Any) -> None:

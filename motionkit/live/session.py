@@ -223,9 +223,10 @@ class LiveSession:
         generated = self.model.generate(self._encoded, self._source_keypoints, keypoints)
         frame = to_frames(generated.image)[0]
         made = time.perf_counter()
-        frame = trust.mark_frame(frame)
-        if self.options.label:
-            frame = trust.label_frame(frame)
+        options = self.options
+        frame = trust.label_frame(
+            trust.mark_frame(frame), text=options.label, place=options.label_place, size=options.label_size
+        )
         if self._recorder is not None:
             self._recorder.add(frame, at)
         done = time.perf_counter()

@@ -137,8 +137,9 @@ def finish(subject: Subject, whole: Frame | None, group: Sequence[Moment], optio
     picture = group[0].frame
     if whole is not None:
         picture = subject.paste_back(whole, [moment.frame for moment in group])
-    picture = trust.mark_frame(picture)
-    return trust.label_frame(picture) if options.label else picture
+    return trust.label_frame(
+        trust.mark_frame(picture), text=options.label, place=options.label_place, size=options.label_size
+    )
 
 
 def check_targets(clips: Sequence[str | Path | None], still: str | Path | None, inputs: Sequence[Path]) -> None:

@@ -30,18 +30,25 @@ def container_metadata() -> dict[str, str]:
     return {"title": "AI-generated animation", "comment": f"{words} digitalSourceType={SOURCE_TYPE}"}
 
 
-def label_frame(frame: Frame, *, text: str = BADGE_TEXT) -> Frame:
-    """Return a copy of a frame with a small badge in its lower right corner; other pixels stay.
+def label_frame(
+    frame: Frame, *, text: str | bool = True, place: str = "bottom-right", size: float = BADGE_SHARE
+) -> Frame:
+    """Return a copy of a frame with a small badge in one corner; other pixels stay.
 
     Args:
         frame: H W 3 uint8.
-        text: What the badge reads.
+        text: What the badge reads; True is "AI", False leaves the frame as it is.
+        place: "bottom-right", "bottom-left", "top-right" or "top-left".
+        size: Its height as a share of the picture's shorter side; it never becomes too small to be read.
     """
+    if text is False:
+        return frame
     height, width = frame.shape[:2]
-    colour, opacity = _badge(min(height, width), text)
+    colour, opacity = _badge(min(height, width), BADGE_TEXT if text is True else text, size)
     h, w = opacity.shape[:2]
     margin = max(h // 3, 1)
-    top, left = max(height - margin - h, 0), max(width - margin - w, 0)
+    top = margin if place.startswith("top") else max(height - margin - h, 0)
+    left = margin if place.endswith("left") else max(width - margin - w, 0)
     result: Frame = frame.copy()
     below = result[top : top + h, left : left + w]
     h, w = below.shape[:2]  # a picture smaller than the badge gets a part of it
@@ -51,11 +58,11 @@ def label_frame(frame: Frame, *, text: str = BADGE_TEXT) -> Frame:
 
 
 @lru_cache(maxsize=8)
-def _badge(side: int, text: str) -> tuple[np.ndarray, np.ndarray]:
+def _badge(side: int, text: str, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Colour (h w 3) and opacity (h w 1) of the badge for pictures whose shorter side has ``side`` pixels."""
     from PIL import Image, ImageDraw, ImageFont
 
-    height = max(round(side * BADGE_SHARE), BADGE_LEAST)
+    height = max(round(side * share), BADGE_LEAST)
     sharp = 4  # drawn larger and reduced: Pillow does not anti-alias shapes
     font = ImageFont.load_default(size=height * sharp * 0.72)
     width = round(font.getlength(text) / sharp + height * 0.7)

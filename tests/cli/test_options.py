@@ -21,7 +21,7 @@ def test_each_flag_sets_its_option() -> None:
     motion = "--strength 1.5 --gain 0=0.5 --gain mouth=2 --smoothing 0.3 --motion-limit 0 --reference 4 --absolute"
     crop = "--no-adapt-scale --crop face --source-box 1,2,33,34,-30.5 --driving-box=-4,0,60,64"
     face = "--face all --driving-face 2 --paste-back --finder cascade"
-    result = "--size 64 --batch-size 3 --audio none --no-label --overlay flow --overlay keypoints"
+    result = "--size 64 --batch-size 3 --audio none --label none --overlay flow --overlay keypoints"
     assert parsed(*f"{motion} {crop} {face} {result}".split()) == AnimateOptions(
         strength=1.5,
         gains={0: 0.5, "mouth": 2.0},
@@ -45,6 +45,14 @@ def test_each_flag_sets_its_option() -> None:
     )
 
 
+def test_the_badge_has_a_text_a_place_and_a_size() -> None:
+    given = parsed("--label", "Made by AI", "--label-place", "top-left", "--label-size", "0.1")
+    assert given == AnimateOptions(label="Made by AI", label_place="top-left", label_size=0.1)
+    for wrong in ({"label": ""}, {"label": "a\nb"}, {"label": "x" * 41}, {"label": 1}, {"label_size": 0.5}):
+        with pytest.raises(InputError, match="label"):
+            AnimateOptions(**wrong)
+
+
 def test_nothing_given_is_every_default() -> None:
     assert parsed() == AnimateOptions()
 
@@ -52,8 +60,7 @@ def test_nothing_given_is_every_default() -> None:
 def test_help_covers_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["animate", "--help"]) == 0
     text = capsys.readouterr().out
-    flags = {"relative": "absolute", "adapt_scale": "no-adapt-scale", "gains": "gain",
-             "label": "no-label", "overlays": "overlay"}  # fmt: skip
+    flags = {"relative": "absolute", "adapt_scale": "no-adapt-scale", "gains": "gain", "overlays": "overlay"}
     for field in fields(AnimateOptions):
         assert f"--{flags.get(field.name, field.name).replace('_', '-')}" in text
 

@@ -1,0 +1,99 @@
+"""What says of a file that it was made, read back: on the command line and in Python."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import motionkit as mk
+from motionkit import media, samples, trust
+from motionkit.cli.main import main
+from motionkit.config import AnimateOptions
+from motionkit.errors import InputError
+from tests.support.files import frames_of
+
+MARKED = {"plain.mp4", "collage.mp4", "sheet.png", "pasted.mp4", "clip.gif"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what motionkit writes, with and without the badge, and with files that are none of it."""
+    folder = tmp_path_factory.mktemp("made")
+    model = mk.load_model("heads", device="cpu")
+    media.write_image(folder / "photo.png", media.read_image(samples.portrait()))
+    clip = media.open_clip(samples.driving_clip("nod"), end=Fraction(1, 5))
+    badgeless = AnimateOptions(label=False)
+    mk.animate_file(
+        folder / "photo.png", clip, folder / "plain.mp4", model=model, options=badgeless,
+        collage=folder / "collage.mp4", still=folder / "sheet.png",
+    )  # fmt: skip
+    pasted = AnimateOptions(paste_back=True, label="Made by AI", label_place="top-left")
+    mk.animate_file(folder / "photo.png", clip, folder / "pasted.mp4", model=model, options=pasted)
+    mk.animate_file(folder / "photo.png", clip, folder / "clip.gif", model=model)
+    with media.VideoWriter(folder / "bare.mp4", fps=Fraction(25)) as writer:  # its pixels alone, as a repost leaves it
+        for frame in frames_of(folder / "plain.mp4"):
+            writer.write(frame)
+    (folder / "torn.mp4").write_bytes((folder / "plain.mp4").read_bytes()[:900])
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_everything_that_is_written_says_so(made: Path) -> None:
+    found = {one.file.name: one for one in mk.verify(made)}
+    assert set(found) == MARKED | {"photo.png", "bare.mp4", "torn.mp4"}
+    for name in MARKED:
+        one = found[name]
+        assert one.labelled and one.metadata and one.watermark is not None and one.watermark.found, name
+        assert one.software.startswith("motionkit")
+    bare = found["bare.mp4"]
+    assert bare.labelled and not bare.metadata and "its metadata is gone" in bare.meaning
+    assert not found["photo.png"].labelled and "proves nothing" in found["photo.png"].meaning
+    assert found["torn.mp4"].watermark is None and "torn.mp4" in found["torn.mp4"].meaning
+
+
+def test_the_badge_is_on_the_result_alone(made: Path) -> None:
+    row = frames_of(made / "collage.mp4")[0]
+    plain = frames_of(made / "plain.mp4")[0]
+    side = plain.shape[0]
+    source = media.read_image(made / "photo.png")
+    assert np.abs(row[:side, -side:].astype(int) - plain).mean() < 12  # no badge there: it was left out
+    assert row.shape[1] >= 3 * side and source.shape[0] > side
+
+
+def test_the_command_prints_a_table_or_a_list(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(made / "plain.mp4"), str(made / "photo*.png")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("yes") and lines[1].endswith("plain.mp4")
+    assert lines[3].startswith("no ") and "proves nothing" in lines[4]
+    assert main(["verify", "--json", str(made)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found) == 8
+    (one,) = [one for one in found if one["file"].endswith("bare.mp4")]
+    assert one["labelled"] is True and one["watermark"]["found"] is True and one["metadata"] is False
+    assert 0.999999 <= one["watermark"]["confidence"] <= 1
+    assert set(one["manifest"]) == {"present", "valid", "trusted"}
+    assert main(["verify", str(made / "plain.mp4"), "no.mp4"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith("motionkit: There is nothing to verify; got no.mp4")
+
+
+def test_only_what_may_be_verified_is_named() -> None:
+    with pytest.raises(InputError, match="The path is no path; got None"):
+        mk.verify([None])  # type: ignore[list-item]
+
+
+def test_badges_go_where_they_are_put() -> None:
+    frame = np.full((200, 300, 3), 128, np.uint8)
+    for place, rows, columns in [
+        ("top-left", slice(0, 60), slice(0, 150)), ("bottom-left", slice(140, 200), slice(0, 150)),
+        ("top-right", slice(0, 60), slice(150, 300)), ("bottom-right", slice(140, 200), slice(150, 300)),
+    ]:  # fmt: skip
+        changed = (trust.label_frame(frame, place=place, size=0.2) != frame).any(axis=2)
+        assert changed[rows, columns].sum() == changed.sum() > 600
+    assert trust.label_frame(frame, text=False) is frame
+    wide = (trust.label_frame(frame, text="Made by AI") != frame).any(axis=(0, 2)).sum()
+    assert wide > 2 * (trust.label_frame(frame) != frame).any(axis=(0, 2)).sum()
