@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -128,9 +129,9 @@ class Animation:
 def animations(count: int, more: Path | None, model: mk.Model) -> Iterator[Animation]:
     """A second each, of sources and drivers in turn."""
     clips = [samples.driving_clip(), samples.driving_clip("nod"), *files(more, (".mp4",))]
-    drivers = [square(frame) for path in clips for frame in list(media.open_clip(path))[: 8 * SECOND]]
+    drivers = [frame for path in clips for frame in squares(list(islice(media.open_clip(path), 8 * SECOND)))]
     per = [drivers[at : at + SECOND] for at in range(0, len(drivers) - SECOND + 1, SECOND)]
-    sources = [square(media.read_image(path)) for path in (samples.portrait(), *files(more, (".jpg", ".png")))]
+    sources = [squares([media.read_image(path)])[0] for path in (samples.portrait(), *files(more, (".jpg", ".png")))]
     sources += [driver[0] for driver in per]
     random = np.random.default_rng(0)
     for number in range(count):
@@ -148,10 +149,10 @@ def files(folder: Path | None, suffixes: tuple[str, ...]) -> list[Path]:
     return [] if folder is None else sorted(path for path in folder.iterdir() if path.suffix in suffixes)
 
 
-def square(frame: Frame) -> Frame:
-    """The face's square, SIDE pixels."""
-    (box,) = faces.choose_square(frame, crop="auto" if frame.shape[0] != frame.shape[1] else "none")
-    return faces.crop(frame, box, size=SIDE)
+def squares(frames: Clip) -> Clip:
+    """The square of the first frame's face, SIDE pixels."""
+    (box,) = faces.choose_square(frames[0], crop="auto" if frames[0].shape[0] != frames[0].shape[1] else "none")
+    return [faces.crop(frame, box, size=SIDE) for frame in frames]
 
 
 def false_alarms(count: int, searched: int, more: Path | None) -> None:
