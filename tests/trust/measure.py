@@ -167,9 +167,8 @@ def false_alarms(count: int, searched: int, more: Path | None) -> None:
             wrong += finding.found
             best.append(finding.chance)
     scores = np.array(straight)
-    print(
-        f"\n{count} unmarked frames: mean {scores.mean():+.3f}, deviation {scores.std():.3f}, largest {scores.max():.2f}"
-    )
+    print(f"\n{count} unmarked frames: mean {scores.mean():+.3f}, deviation {scores.std():.3f},", end=" ")
+    print(f"largest {scores.max():.2f}")
     print("(of as many normal numbers: 0, 1, and the largest about " + f"{np.sqrt(2 * np.log(count)) - 0.4:.1f})")
     print(f"searched at every scale and place: {len(best)}, found {wrong}; the least chance given {min(best):.1e}")
 
