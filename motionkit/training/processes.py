@@ -164,5 +164,8 @@ def last_line(error: BaseException) -> str:
     Args:
         error: Of any process.
     """
-    line = str(error).rstrip(" \n.").split("\n")[-1]
+    text = str(error)
+    if " in DataLoader worker process " in text:  # torch makes the same error of the traceback, and ours are one line
+        text = text.replace("\\n", "\n")
+    line = text.rstrip(" \n.").split("\n")[-1]
     return re.sub(r"^[\w.]+(Error|Exception): ", "", line)

@@ -311,7 +311,7 @@ def test_the_command_writes_table_json_and_page(tiny: str, tmp_path: Path, capsy
         ("--sizes big", "is not a list such as 1,2,4"),
         ("--batches 0", "batches is out of range"),
         ("--rounds 0", "rounds is out of range"),
-        ("-o nowhere/b.json", "There is no such folder"),
+        ("-o nowhere/b.json", "The target's folder is not there"),
         ("--read b.json -o c.json", "Nothing new is measured"),
     ],
 )

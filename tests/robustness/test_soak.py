@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("call", ["soak.animations(63, 21, folder)", "soak.live_frames(30 * soak.FPS, 25, folder)"])
+@pytest.mark.parametrize("call", ["soak.animations(63, 21, folder)", "soak.live_frames(20 * soak.FPS, 25, folder)"])
 def test_nothing_rises(call: str, tmp_path: Path) -> None:
     # A process of its own: what other tests hold and let go of would be seen here.
     code = (
@@ -46,6 +46,7 @@ def measured(leak: Callable[[int], object]) -> Iterator[soak.Series]:
     yield series
 
 
+@pytest.mark.robustness
 def test_leaks_are_seen(tmp_path: Path) -> None:
     held: list[object] = []
     stop = threading.Event()
