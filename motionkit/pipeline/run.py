@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from motionkit import media
+from motionkit import media, trust
 from motionkit.animation.moments import Moment, moments
 from motionkit.animation.overlap import Behind
 from motionkit.config import AnimateOptions
@@ -57,6 +57,7 @@ def animate_file(
 
     Returns:
         What was made. It carries the label unless ``options.label`` is False; its metadata says so in any case.
+        With the ``provenance`` extra it is signed.
 
     Raises:
         InputError, MediaError: An input or a target cannot be used.
@@ -69,10 +70,14 @@ def animate_file(
     opened, sound = drivings[0], open_audio(options)
     paths = (check_path("source", source), *(one.path for one in drivings), None if sound is None else sound.path)
     check_targets((output, collage), still, [Path(path) for path in paths if path is not None])
+    went_in = [("source", paths[0]), *(("driving", one.path) for one in drivings), ("sound", paths[-1])]
+    seal = trust.make_seal(went_in, model=(model.config.name, model.fingerprint))
     subject = open_source(source, model.config, options, fps=opened.fps)
     drives = seen_together(drivings, len(subject.boxes), model, options)
     with (
-        Sinks(output, collage, still, driving=opened, subject=subject, options=options, sound=sound) as sinks,
+        Sinks(
+            output, collage, still, driving=opened, subject=subject, options=options, sound=sound, seal=seal
+        ) as sinks,
         Meter(opened.length, progress, cancel) as meter,
     ):
         pairs = zip(subject.boxes, cycle(drives), strict=False)
