@@ -16,8 +16,10 @@ __all__ = ["ANCHORS", "SETTINGS", "ManifestFinding", "can_sign", "read_manifest"
 ANCHORS = "MOTIONKIT_ANCHORS"
 """Variable that names the certificates whose signatures are trusted, one PEM file."""
 
-# Nothing is fetched, neither manifests from elsewhere nor lists of revoked certificates; and no thumbnail is made.
+# Nothing is fetched, neither manifests from elsewhere nor lists of revoked certificates; no thumbnail is made.
+# A clip is hashed in pieces, and kept on disk meanwhile: otherwise it takes up to twice its size of memory.
 SETTINGS: dict[str, Any] = {
+    "core": {"merkle_tree_chunk_size_in_kb": 1024, "backing_store_memory_threshold_in_mb": 16},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     "builder": {"thumbnail": {"enabled": False}},
 }

@@ -15,7 +15,7 @@ from typing import Any
 from motionkit.errors import InputError, MediaError, MissingPackageError, MotionkitError, MotionkitWarning
 from motionkit.trust.keys import CERTIFICATE, SigningKey, development_key, own_key
 from motionkit.trust.label import SOURCE_TYPE
-from motionkit.trust.manifests import SETTINGS, can_sign
+from motionkit.trust.manifests import SETTINGS, can_sign, read_manifest
 from motionkit.wholefile import part_path
 
 __all__ = ["SIGNED_KINDS", "Inputs", "Seal", "make_seal"]
@@ -76,6 +76,9 @@ class Seal:
         try:
             with part.open("rb") as source, signed.open("w+b") as target:
                 _write_signed(self._manifest(kind), key, kind, source, target)
+            found = read_manifest(signed)
+            if found is None or not found.valid:  # the library does not say so itself
+                raise MediaError("The signature cannot be read back", got=found)
             signed.replace(part)
         finally:
             signed.unlink(missing_ok=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import shutil
-import socket
-import threading
-import time
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,11 @@ import pytest
 import motionkit as mk
 from motionkit import media, pipeline, samples, trust
 from motionkit.cli.main import main
-from motionkit.errors import InputError, MotionkitWarning
+from motionkit.errors import MotionkitWarning
 from motionkit.live.session import LiveSession
 from motionkit.trust import keys, manifests, signing
 from motionkit.trust.verification import verify
+from tests.support.signed import found_in, written
 
 c2pa = pytest.importorskip("c2pa", reason='needs the extra: pip install "motionkit[provenance]"')
 
@@ -44,24 +43,6 @@ def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def frame() -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (64, 48, 3), dtype=np.uint8)
-
-
-def written(path: Path, frame: np.ndarray, seal: trust.Seal | None) -> Path:
-    """A picture or clip of this frame, with the metadata that motionkit gives its own."""
-    metadata = trust.container_metadata()
-    if path.suffix in media.IMAGE_SUFFIXES:
-        media.write_image(path, frame, metadata=metadata, seal=seal)
-    else:
-        with media.VideoWriter(path, fps=Fraction(25), metadata=metadata, seal=seal) as writer:
-            for _ in range(3):
-                writer.write(frame)
-    return path
-
-
-def found_in(path: Path) -> manifests.ManifestFinding:
-    found = manifests.read_manifest(path)
-    assert found is not None
-    return found
 
 
 def stored(path: Path) -> dict[str, Any]:
@@ -168,6 +149,48 @@ def test_a_failed_signature_leaves_the_result_and_warns(
     assert sorted(file.name for file in tmp_path.iterdir()) == ["file", "made.png"]
 
 
+def test_a_signature_that_does_not_hold_is_not_kept(
+    tmp_path: Path, frame: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing, "read_manifest", lambda _: manifests.ManifestFinding(present=True))
+    with pytest.warns(MotionkitWarning, match="not signed: The signature cannot be read back"):
+        path = written(tmp_path / "made.mp4", frame, trust.make_seal([]))
+    assert not found_in(path).present and media.open_clip(path).info.frames == 3
+
+
+# A program, so that its memory is its own: it signs a clip of 64 MB.
+LARGE = """
+import resource, struct, sys
+from pathlib import Path
+from motionkit import trust
+clip, small = (Path(name) for name in sys.argv[1:])
+seal = trust.make_seal([])
+seal(small, small)
+content = clip.read_bytes()
+at = content.rindex(b"mdat") - 4
+assert at + struct.unpack(">I", content[at : at + 4])[0] == len(content), "the last box"
+size = 64 << 20
+with clip.open("r+b") as file:
+    file.seek(at)
+    file.write(struct.pack(">I", len(content) - at + size))
+    file.truncate(len(content) + size)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+seal(clip, clip)
+found = trust.read_manifest(clip)
+assert found.valid, found
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_a_long_clip_is_not_read_into_memory(tmp_path: Path, frame: np.ndarray) -> None:
+    clip, small = (written(tmp_path / name, frame, None) for name in ("long.mp4", "small.mp4"))
+    ran = subprocess.run(
+        [sys.executable, "-c", LARGE, str(clip), str(small)], check=True, capture_output=True, text=True
+    )
+    assert clip.stat().st_size > 64 << 20
+    assert int(ran.stdout) < 24, "MiB more than before"
+
+
 def test_without_the_extra_nothing_is_signed_or_looked_at(
     tmp_path: Path, frame: np.ndarray, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,91 +228,6 @@ def test_the_command_says_who_when_and_with_what(
     }
 
 
-def test_ones_own_certificate_signs_and_is_trusted_where_one_says_so(
-    tmp_path: Path, frame: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    own = keys._made()
-    key, begins, certificates = own.partition(keys.CERTIFICATE_BEGINS)
-    (tmp_path / "key.pem").write_bytes(key)
-    (tmp_path / "chain.pem").write_bytes(begins + certificates)
-    (tmp_path / "issuer.pem").write_bytes(begins + certificates.rpartition(keys.CERTIFICATE_BEGINS)[2])
-    monkeypatch.setenv(keys.CERTIFICATE, str(tmp_path / "chain.pem"))
-    monkeypatch.setenv(keys.KEY, str(tmp_path / "key.pem"))
-    path = written(tmp_path / "made.png", frame, trust.make_seal([]))
-    assert (found_in(path).valid, found_in(path).trusted) == (True, False)
-    monkeypatch.setenv(manifests.ANCHORS, str(tmp_path / "issuer.pem"))
-    assert found_in(path).trusted and "whom you trust" in found_in(path).meaning
-    monkeypatch.delenv(keys.CERTIFICATE)
-    monkeypatch.delenv(keys.KEY)
-    other = written(tmp_path / "other.png", frame, trust.make_seal([]))
-    assert (found_in(other).valid, found_in(other).trusted) == (True, False)
-
-
-@pytest.mark.parametrize("fault", ["no key", "no file", "no certificate", "another's key", "locked", "cannot sign"])
-def test_a_certificate_that_cannot_be_used_is_an_error_before_any_work(
-    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from cryptography.hazmat.primitives.serialization import (
-        BestAvailableEncryption,
-        Encoding,
-        PrivateFormat,
-        load_pem_private_key,
-    )
-
-    key, begins, certificates = keys._made().partition(keys.CERTIFICATE_BEGINS)
-    chain = begins + certificates
-    if fault == "no certificate":
-        chain = b"nothing"
-    elif fault == "another's key":
-        key = keys._made().partition(keys.CERTIFICATE_BEGINS)[0]
-    elif fault == "locked":
-        form = (Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
-        key = load_pem_private_key(key, None).private_bytes(*form)
-    elif fault == "cannot sign":  # the first certificate alone may not issue others: this one may, and may not sign
-        key, chain = issuer_alone()
-    (tmp_path / "chain.pem").write_bytes(chain)
-    (tmp_path / "key.pem").write_bytes(key)
-    monkeypatch.setenv(keys.CERTIFICATE, str(tmp_path / "chain.pem"))
-    if fault != "no key":
-        monkeypatch.setenv(keys.KEY, str(tmp_path / ("none.pem" if fault == "no file" else "key.pem")))
-    with pytest.raises(InputError) as caught:
-        trust.make_seal([])
-    assert "MOTIONKIT_" in str(caught.value) and "secret" not in str(caught.value)
-
-
-def issuer_alone() -> tuple[bytes, bytes]:
-    """A key and its own certificate of an issuer."""
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    issuer = ec.generate_private_key(ec.SECP256R1())
-    key = issuer.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return key, keys._certificate(issuer.public_key(), issuer, ca=True).public_bytes(Encoding.PEM)
-
-
-def test_the_development_key_is_private_and_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOTIONKIT_CACHE", str(tmp_path / "cache"))
-    begin, seen = threading.Barrier(6), []
-
-    def make() -> None:
-        begin.wait()
-        seen.append(keys.development_key())
-
-    threads = [threading.Thread(target=make) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    file = keys.development_file()
-    assert len(seen) == 6 and len(set(seen)) == 1, "all sign with the one that was kept"
-    assert file.stat().st_mode & 0o777 == 0o600 and file.parent.stat().st_mode & 0o777 == 0o700
-    assert [one.name for one in file.parent.iterdir()] == [file.name]
-    content = file.read_bytes()
-    assert content.count(b"PRIVATE KEY") == 2, "the issuer's key is not kept"
-    for personal in (getpass.getuser(), socket.gethostname()):
-        assert personal == "motionkit" or f"={personal}".encode() not in content
-
-
 def test_a_copy_of_a_signature_does_not_hold_elsewhere(tmp_path: Path, frame: np.ndarray) -> None:
     """A manifest moved to another picture is as good as none: it is bound to what was signed."""
     signed = written(tmp_path / "made.png", frame, trust.make_seal([])).read_bytes()
@@ -299,18 +237,6 @@ def test_a_copy_of_a_signature_does_not_hold_elsewhere(tmp_path: Path, frame: np
     plain = other.read_bytes()
     other.write_bytes(plain[:33] + box + plain[33:])
     assert found_in(other).present and not found_in(other).valid
-
-
-def test_an_expired_certificate_is_called_so(
-    tmp_path: Path, frame: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MOTIONKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(keys, "YEARS", 2 / 86400 / 365)
-    path = written(tmp_path / "made.png", frame, trust.make_seal([]))
-    assert found_in(path).valid
-    time.sleep(3)
-    found = found_in(path)
-    assert (found.present, found.valid, found.expired) == (True, False, True) and "expired" in found.meaning
 
 
 def test_reading_leaves_files_alone(tmp_path: Path, frame: np.ndarray) -> None:
