@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import fft
 from scipy.ndimage import gaussian_filter
 
 from motionkit.frames import Frame
@@ -122,16 +123,19 @@ class WatermarkDetector:
                 known += seen
         self.frames += 1
 
+    def straight_score(self) -> float:
+        """Standard deviations by which the frames are like marked ones that nothing was done to."""
+        total = self._sums.get(LEVELS[0])
+        return 0.0 if total is None else float(next(_scores(_folded(total, 1)))[0, 0])
+
     def finding(self) -> WatermarkFinding:
         """What the frames so far show together."""
         best = WatermarkFinding(False, 1.0, 0.0, self.frames)
         trials = 2 * len(SCALES) * len(self._sums) * TILE * TILE
         for level, total in self._sums.items():
             for scale in SCALES:
-                folded = _folded(total, scale)
                 straight = scale == 1 and level == LEVELS[0]
-                for mirrored in (False, True):
-                    scores = _scores(folded[:, ::-1] if mirrored else folded)
+                for mirrored, scores in enumerate(_scores(_folded(total, scale))):
                     # As it was written: one look. Anywhere else: so many that chance has more of them.
                     own = float(scores[0, 0]) if straight and not mirrored else -math.inf
                     top = float(scores.max())
@@ -139,7 +143,8 @@ class WatermarkDetector:
                     score, chance = (own, plain) if plain <= searched else (top, searched)
                     if (chance, -score) < (best.chance, -best.score):
                         at = SIDE / level * scale
-                        best = WatermarkFinding(chance <= FALSE_ALARM, chance, score, self.frames, mirrored, at)
+                        found = chance <= FALSE_ALARM
+                        best = WatermarkFinding(found, chance, score, self.frames, bool(mirrored), at)
         return best
 
 
@@ -245,13 +250,18 @@ def _folded(total: Plane, scale: float) -> Plane:
     return folded
 
 
-def _scores(folded: Plane) -> Plane:
-    """How much a tile is like the pattern moved by each number of pixels, in standard deviations of chance."""
-    spectrum = np.fft.fft2(folded)
+def _scores(folded: Plane) -> Iterator[Plane]:
+    """How much a tile is like the pattern, and like its mirror image, moved by each number of pixels.
+
+    In standard deviations of chance.
+    """
+    spectrum = fft.fft2(folded.astype(np.float32))
     size = np.abs(spectrum)
     phases = np.where(size > 1e-6 * max(float(size.max()), 1e-30), spectrum / np.maximum(size, 1e-30), 0)
-    matched = np.fft.ifft2(phases * np.conj(_spectrum())).real
-    return np.asarray(matched * (TILE * TILE / math.sqrt(_in_band().sum())), dtype=np.float32)
+    straight = _spectrum()
+    for pattern in (straight, np.roll(straight[:, ::-1], 1, axis=1)):
+        matched = fft.ifft2(phases * np.conj(pattern)).real
+        yield np.asarray(matched * (TILE * TILE / math.sqrt(_in_band().sum())), dtype=np.float32)
 
 
 def _tail(score: float) -> float:
