@@ -17,9 +17,9 @@ ANCHORS = "MOTIONKIT_ANCHORS"
 """Variable that names the certificates whose signatures are trusted, one PEM file."""
 
 # Nothing is fetched, neither manifests from elsewhere nor lists of revoked certificates; no thumbnail is made.
-# A clip is hashed in pieces, and kept on disk meanwhile: otherwise it takes up to twice its size of memory.
+# What is being signed is on disk beyond 16 MB, not in memory.
 SETTINGS: dict[str, Any] = {
-    "core": {"merkle_tree_chunk_size_in_kb": 1024, "backing_store_memory_threshold_in_mb": 16},
+    "core": {"backing_store_memory_threshold_in_mb": 16},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     "builder": {"thumbnail": {"enabled": False}},
 }

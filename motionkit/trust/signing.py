@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from motionkit.errors import InputError, MediaError, MissingPackageError, MotionkitError, MotionkitWarning
 from motionkit.trust.keys import CERTIFICATE, SigningKey, development_key, own_key
@@ -35,6 +35,9 @@ SIGNED_KINDS = {
 folder of pictures would cost a signature for each frame."""
 
 CHUNK = 1 << 20
+# Larger clips are hashed in pieces, which other readers may not know yet: as a whole, they would be held in memory.
+LARGE = 32 << 20
+IN_PIECES = {**SETTINGS, "core": {**SETTINGS["core"], "merkle_tree_chunk_size_in_kb": CHUNK >> 10}}
 
 
 @dataclass
@@ -75,7 +78,8 @@ class Seal:
         signed = part_path(part, part.suffix)
         try:
             with part.open("rb") as source, signed.open("w+b") as target:
-                _write_signed(self._manifest(kind), key, kind, source, target)
+                settings = IN_PIECES if part.stat().st_size > LARGE else SETTINGS
+                _write_signed(self._manifest(kind), key, kind, source, target, settings=settings)
             found = read_manifest(signed)
             if found is None or not found.valid:  # the library does not say so itself
                 raise MediaError("The signature cannot be read back", got=found)
@@ -152,13 +156,21 @@ def _try(key: SigningKey) -> None:
         ) from None
 
 
-def _write_signed(manifest: dict[str, Any], key: SigningKey, kind: str, source: Any, target: Any) -> None:
+def _write_signed(
+    manifest: dict[str, Any],
+    key: SigningKey,
+    kind: str,
+    source: BinaryIO,
+    target: BinaryIO,
+    *,
+    settings: dict[str, Any] = SETTINGS,
+) -> None:
     import c2pa
 
     # No time-stamping service: it would have to be asked over the network.
     info = c2pa.C2paSignerInfo(key.algorithm, key.certificates, key.key, None)
     try:
-        context = c2pa.Context(c2pa.Settings.from_dict(SETTINGS), c2pa.Signer.from_info(info))
+        context = c2pa.Context(c2pa.Settings.from_dict(settings), c2pa.Signer.from_info(info))
         with c2pa.Builder(manifest, context) as builder:
             builder.sign(kind, source, target)
     except c2pa.C2paError as error:
