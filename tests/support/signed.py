@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from motionkit import media, trust
-from motionkit.trust import manifests
+from motionkit.trust import keys, manifests
 
 
 def written(path: Path, frame: np.ndarray, seal: trust.Seal | None) -> Path:
@@ -27,3 +27,13 @@ def found_in(path: Path) -> manifests.ManifestFinding:
     found = manifests.read_manifest(path)
     assert found is not None
     return found
+
+
+def signing_variables(folder: Path) -> dict[str, str]:
+    """Variables that make motionkit sign with a key in this folder, not in its cache; none without the extra."""
+    if not manifests.can_sign():
+        return {}
+    key, begins, certificates = keys._made().partition(keys.CERTIFICATE_BEGINS)
+    (folder / "key.pem").write_bytes(key)
+    (folder / "chain.pem").write_bytes(begins + certificates)
+    return {keys.KEY: str(folder / "key.pem"), keys.CERTIFICATE: str(folder / "chain.pem")}
