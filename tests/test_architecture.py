@@ -84,8 +84,9 @@ INSIDE = {
         "__init__",
     ],
     "trust": [
-        "label watermark",
-        "verification",
+        "keys label watermark",
+        "manifests",
+        "signing verification",
         "__init__",
     ],
     "drawing": [

@@ -27,12 +27,15 @@ def _verify(given: argparse.Namespace) -> None:
             print(("," if at else "") + json.dumps(one.as_json(), ensure_ascii=False))
         print("]")
         return
-    print(f"{'labelled':9} {'watermark':22} {'metadata':9} file")
+    print(f"{'labelled':9} {'watermark':22} {'metadata':9} {'signature':16} file")
     for one in found:
         mark = one.watermark
         seen = "not read" if mark is None else f"{'yes' if mark.found else 'no'}, chance {mark.chance:.0e}"
-        print(f"{_yes(one.labelled):9} {seen:22} {_yes(one.metadata):9} {one.file}")
+        signed = "not looked at" if one.manifest is None else one.manifest.summary
+        print(f"{_yes(one.labelled):9} {seen:22} {_yes(one.metadata):9} {signed:16} {one.file}")
         print(f"{'':9} {one.meaning}")
+        if one.manifest is not None and one.manifest.present:
+            print(f"{'':9} {one.manifest.details}")
 
 
 def _yes(true: bool) -> str:

@@ -171,7 +171,8 @@ class LiveSession:
         """
         if self._recorder is not None:
             raise InputError("A recording is under way", got=str(self._recorder.path), todo="Stop it first")
-        self._recorder = Recorder(path, fps=fps)
+        model = (self.model.config.name, self.model.fingerprint)
+        self._recorder = Recorder(path, fps=fps, seal=trust.make_seal([], model=model))
 
     @property
     def recording(self) -> bool:
@@ -275,12 +276,13 @@ class Recorder:
     Args:
         path: As for ``media.VideoWriter``; the file is there once ``finish`` has returned.
         fps: Of the clip.
+        seal: Signs the clip.
     """
 
-    def __init__(self, path: str | Path, *, fps: Fraction = RECORDING_FPS) -> None:
+    def __init__(self, path: str | Path, *, fps: Fraction = RECORDING_FPS, seal: trust.Seal | None = None) -> None:
         self.path, self.fps = Path(path), fps
         self._stack = ExitStack()
-        writer = media.VideoWriter(path, fps=fps, metadata=trust.container_metadata())
+        writer = media.VideoWriter(path, fps=fps, metadata=trust.container_metadata(), seal=seal)
         self._writer = self._stack.enter_context(writer)
         self._held: Frame | None = None
         self._begun = 0.0

@@ -14,7 +14,7 @@ from motionkit.frames import Frame, check_frame
 from motionkit.media.files import check_file
 from motionkit.media.modes import PILLOW_DAMAGE, to_frame
 from motionkit.media.suffixes import IMAGE_SUFFIXES
-from motionkit.media.targets import explain, part_name
+from motionkit.media.targets import Seal, explain, part_name
 from motionkit.wholefile import check_replaceable, replace
 
 if TYPE_CHECKING:
@@ -128,13 +128,16 @@ def open_picture(file: Path) -> Iterator[ImageFile.ImageFile]:
         raise MediaError("The picture cannot be read", got=f"{file} ({explain(error)})") from None
 
 
-def write_image(path: str | Path, frame: Frame, *, metadata: Mapping[str, str] | None = None) -> None:
+def write_image(
+    path: str | Path, frame: Frame, *, metadata: Mapping[str, str] | None = None, seal: Seal | None = None
+) -> None:
     """Write a frame as a picture file, whole or not at all.
 
     Args:
         path: Its suffix, one of ``IMAGE_SUFFIXES``, chooses PNG, JPEG or WebP.
         frame: H W 3 uint8.
         metadata: Name to text; stored as PNG text chunks, or as the EXIF description.
+        seal: Called with the finished file, before it gets its name, and with the target.
 
     Raises:
         InputError: The frame is none, the suffix is another one, or the path is there and no regular file.
@@ -163,6 +166,8 @@ def write_image(path: str | Path, frame: Frame, *, metadata: Mapping[str, str] |
     part = part_name(target)
     try:
         Image.fromarray(frame).save(part, **options)
+        if seal is not None:
+            seal(part, target)
         replace(part, target)
     except (OSError, ValueError) as error:  # Pillow's for a picture that is too large for its kind
         if isinstance(error, MotionkitError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from motionkit.media.files import check_no_address
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from motionkit.wholefile import check_replaceable, part_path
 
-__all__ = ["check_target", "explain", "part_name"]
+__all__ = ["Seal", "check_target", "explain", "part_name"]
+
+Seal = Callable[[Path, Path], object]
+"""Called with a finished file and the target that it becomes when that returns; may change it, as a signature does."""
 
 
 def check_target(path: str | Path, *inputs: str | Path, any_suffix: bool = False) -> None:

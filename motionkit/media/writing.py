@@ -26,7 +26,7 @@ from motionkit.media.images import write_image
 from motionkit.media.sound import Sound, sound_of
 from motionkit.media.streams import is_damage
 from motionkit.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from motionkit.media.targets import check_target, explain, part_name
+from motionkit.media.targets import Seal, check_target, explain, part_name
 from motionkit.media.timing import as_rate
 from motionkit.wholefile import replace
 
@@ -54,6 +54,7 @@ class VideoWriter:
         audio_track: Which of a clip's audio tracks, from 0; None is the one marked as the default, else the first.
         metadata: Name to text, stored in the file.
         inputs: Files that must not be overwritten.
+        seal: Called with the finished clip, sound and all, before it gets its name, and with the target.
 
     Raises:
         InputError: The target is an input, a picture, a device, or of an unknown kind; the rate is impossible; there is
@@ -70,6 +71,7 @@ class VideoWriter:
         audio_track: int | None = None,
         metadata: Mapping[str, str] | None = None,
         inputs: Sequence[str | Path] = (),
+        seal: Seal | None = None,
     ) -> None:
         check_target(path, *inputs)
         self.target = Path(path)
@@ -83,6 +85,7 @@ class VideoWriter:
             raise InputError("A clip needs a frame rate", got="None", expected="such as 25 or Fraction(30000, 1001)")
         self.fps, self.metadata = rate, dict(metadata or {})
         self.audio = sound_of(audio, audio_track) if isinstance(audio, Clip) else audio
+        self.seal = seal
         self.count = 0
         self.shape: tuple[int, ...] | None = None
         self.sink: _Sink | None = None
@@ -127,6 +130,8 @@ class VideoWriter:
                 raise InputError("A clip needs at least one frame", got=str(self.target))
             with _errors_named(self.target):
                 self._close(whole=True)
+                if self.seal is not None:
+                    self.seal(self.part, self.target)
                 _put(self.part, self.target)
         finally:
             _remove(self.part)

@@ -43,7 +43,8 @@ def collage_files(
     height = max(clip.info.height for clip in clips) if height is None else height
     stills = [None if clip in moving else layout.scale_to_height(next(iter(clip)), height) for clip in clips]
     captions = [caption for caption, _ in panels]
-    metadata = trust.container_metadata() if any(_is_generated(Path(path)) for _, path in panels) else None
+    paths = [Path(path) for _, path in panels]
+    metadata, seal = _label(any(_is_generated(path) for path in paths), [("panel", path) for path in paths])
 
     def rows() -> Iterator[Frame]:
         for frames in zip(*moving, strict=False):
@@ -56,10 +57,10 @@ def collage_files(
         sheet = layout.ContactSheet(length, moments)
         for index, row in enumerate(rows()):
             sheet.add(index, row)
-        media.write_image(target, sheet.picture(fps=float(moving[0].info.fps)), metadata=metadata)
+        media.write_image(target, sheet.picture(fps=float(moving[0].info.fps)), metadata=metadata, seal=seal)
         return
     audio = next((clip for clip in moving if clip.info.has_audio), None)
-    with media.VideoWriter(target, fps=moving[0].info.fps, audio=audio, metadata=metadata) as writer:
+    with media.VideoWriter(target, fps=moving[0].info.fps, audio=audio, metadata=metadata, seal=seal) as writer:
         for row in rows():
             writer.write(row)
 
@@ -98,10 +99,10 @@ def keypoint_files(
     if drive.box is None:
         raise InputError("A motion template has no pictures to draw on", expected="a clip or a picture")
     names = model.config.keypoint_names
-    metadata = trust.container_metadata() if opened.path is not None and _is_generated(opened.path) else None
+    metadata, seal = _label(opened.path is not None and _is_generated(opened.path), [("driving", opened.path)])
     rows: list[list[object]] = []
     with (
-        media.VideoWriter(output, fps=opened.fps, audio=opened.audio, metadata=metadata) as writer,
+        media.VideoWriter(output, fps=opened.fps, audio=opened.audio, metadata=metadata, seal=seal) as writer,
         Meter(opened.length, progress, what="Drawing") as meter,
     ):
         for detected in drive.batches(model, options.batch_size or model.usual_batch()):
@@ -114,6 +115,11 @@ def keypoint_files(
     if table is not None:
         _write_table(Path(table), rows)
     return meter.done
+
+
+def _label(generated: bool, inputs: trust.Inputs) -> tuple[dict[str, str] | None, trust.Seal | None]:
+    """Metadata and what signs, for what is made of generated files; nothing for anything else."""
+    return (trust.container_metadata(), trust.make_seal(inputs)) if generated else (None, None)
 
 
 def _is_generated(path: Path) -> bool:

@@ -34,17 +34,18 @@ class Sinks:
         subject: Subject,
         options: AnimateOptions,
         sound: media.Sound | None = None,
+        seal: trust.Seal | None = None,
     ) -> None:
         self.fps = driving.fps
         self.options, self.still = options, still
-        self.metadata = trust.container_metadata()
+        self.metadata, self.seal = trust.container_metadata(), seal
         sound = choose_audio(options, driving, subject) if sound is None else sound
         self.writers = [None if path is None else self._writer(path, sound) for path in (output, collage)]
         self.sheet = None if still is None else layout.ContactSheet(driving.length)
         self.stack = ExitStack()
 
     def _writer(self, path: str | Path, sound: media.Sound | None) -> media.VideoWriter:
-        return media.VideoWriter(path, fps=self.fps, audio=sound, metadata=self.metadata)
+        return media.VideoWriter(path, fps=self.fps, audio=sound, metadata=self.metadata, seal=self.seal)
 
     def __enter__(self) -> Sinks:
         for writer in self.writers:
@@ -76,7 +77,7 @@ class Sinks:
         """Write the contact sheet, once all frames are in."""
         if self.sheet is not None and self.still is not None:
             picture = self.sheet.picture(fps=float(self.fps))
-            media.write_image(self.still, picture, metadata=self.metadata)
+            media.write_image(self.still, picture, metadata=self.metadata, seal=self.seal)
 
 
 def open_audio(options: AnimateOptions) -> media.Sound | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 
-from motionkit import media
+from motionkit import media, trust
 from motionkit.animation.moments import Moment, moments
 from motionkit.animation.overlap import Behind
 from motionkit.config import AnimateOptions
@@ -56,24 +56,25 @@ def animate_file(
         cancel: Set it from elsewhere to stop; AnimationCancelled is then raised.
 
     Returns:
-        What was made. It carries the label unless ``options.label`` is False; its metadata says so in any case.
+        What was made. It carries the badge unless ``options.label`` is False, and its other labels in any case.
 
     Raises:
         InputError, MediaError: An input or a target cannot be used.
         FaceNotFoundError: A face was insisted on and not found.
         AnimationCancelled: Stopped by ``cancel`` or Ctrl-C; nothing partial is left.
     """
-    started = time.monotonic()
-    options = options or AnimateOptions()
+    started, options = time.monotonic(), options or AnimateOptions()
     drivings = open_drivings(driving, beside=source)
-    opened, sound = drivings[0], open_audio(options)
-    paths = (check_path("source", source), *(one.path for one in drivings), None if sound is None else sound.path)
-    check_targets((output, collage), still, [Path(path) for path in paths if path is not None])
-    subject = open_source(source, model.config, options, fps=opened.fps)
+    first, sound = drivings[0], open_audio(options)
+    went_in = [("source", check_path("source", source)), *(("driving", one.path) for one in drivings)]
+    went_in += [] if sound is None else [("sound", sound.path)]
+    check_targets((output, collage), still, [Path(path) for _, path in went_in if path is not None])
+    seal = trust.make_seal(went_in, model=(model.config.name, model.fingerprint))
+    subject = open_source(source, model.config, options, fps=first.fps)
     drives = seen_together(drivings, len(subject.boxes), model, options)
     with (
-        Sinks(output, collage, still, driving=opened, subject=subject, options=options, sound=sound) as sinks,
-        Meter(opened.length, progress, cancel) as meter,
+        Sinks(output, collage, still, driving=first, subject=subject, options=options, sound=sound, seal=seal) as sinks,
+        Meter(first.length, progress, cancel) as meter,
     ):
         pairs = zip(subject.boxes, cycle(drives), strict=False)
         runs = [moments(subject.squares(box), drive, model=model, options=options) for box, drive in pairs]
@@ -82,7 +83,7 @@ def animate_file(
         path=Path(output),
         collage=None if collage is None else Path(collage),
         frames=meter.done,
-        fps=opened.fps,
+        fps=first.fps,
         seconds=time.monotonic() - started,
         waiting=sum(drive.waited for drive in drives),
         source_box=subject.boxes[0],

@@ -1,6 +1,12 @@
 from .label import SOURCE_TYPE as SOURCE_TYPE
 from .label import container_metadata as container_metadata
 from .label import label_frame as label_frame
+from .manifests import ManifestFinding as ManifestFinding
+from .manifests import read_manifest as read_manifest
+from .signing import SIGNED_KINDS as SIGNED_KINDS
+from .signing import Inputs as Inputs
+from .signing import Seal as Seal
+from .signing import make_seal as make_seal
 from .watermark import FALSE_ALARM as FALSE_ALARM
 from .watermark import WatermarkDetector as WatermarkDetector
 from .watermark import WatermarkFinding as WatermarkFinding

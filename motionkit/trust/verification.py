@@ -14,6 +14,7 @@ from motionkit.config.checks import check_path
 from motionkit.errors import InputError, MotionkitError
 from motionkit.media.suffixes import READ_IMAGE_SUFFIXES, READ_VIDEO_SUFFIXES
 from motionkit.trust.label import SOURCE_TYPE
+from motionkit.trust.manifests import ManifestFinding, read_manifest
 from motionkit.trust.watermark import WatermarkDetector, WatermarkFinding
 
 __all__ = ["Verification", "verify"]
@@ -22,6 +23,7 @@ __all__ = ["Verification", "verify"]
 MOST_FRAMES = 500
 LOOKED_AT = (25, 100, 250, MOST_FRAMES)
 BEYOND_DOUBT = 1e-9
+MANIFEST_FIELDS = ("present", "valid", "trusted", "issuer", "time", "software", "model")
 MEDIA = {*READ_IMAGE_SUFFIXES, *READ_VIDEO_SUFFIXES}
 
 
@@ -34,6 +36,7 @@ class Verification:
         watermark: What was found of the watermark; None where the file has no picture that can be read.
         metadata: Whether its metadata says that it was made.
         software: What the metadata names, such as "motionkit 0.1.0"; empty where nothing.
+        manifest: What was found of a signed manifest; None without the ``provenance`` extra.
         problem: Why the file could not be read, else empty.
     """
 
@@ -42,17 +45,24 @@ class Verification:
     metadata: bool = False
     software: str = ""
     problem: str = ""
+    manifest: ManifestFinding | None = None
 
     @property
     def labelled(self) -> bool:
         """Whether anything says that it was made with motionkit."""
-        return self.metadata or (self.watermark is not None and self.watermark.found)
+        signed = self.manifest is not None and self.manifest.ours
+        return signed or self.metadata or (self.watermark is not None and self.watermark.found)
 
     @property
     def meaning(self) -> str:
-        """What that says, in a sentence."""
+        """What that says, in a sentence or two."""
         if self.problem:
             return self.problem
+        signed = "" if self.manifest is None else self.manifest.meaning
+        return f"{signed} {self._marks_meaning}" if signed else self._marks_meaning
+
+    @property
+    def _marks_meaning(self) -> str:
         marked = self.watermark is not None and self.watermark.found
         if marked and self.metadata:
             return "Made with motionkit, says its metadata, and so does its watermark. Both can be forged."
@@ -60,11 +70,13 @@ class Verification:
             return "Made or changed with motionkit, says its watermark; its metadata is gone. Watermarks can be forged."
         if self.metadata:
             return "Made with motionkit, says its metadata, which anyone can write. Its pixels hold no watermark."
+        if self.manifest is not None and self.manifest.present:
+            return "No other label was found."
         return "No label was found. That proves nothing: labels can be removed, and other tools leave none."
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON's types."""
-        watermark = self.watermark
+        watermark, manifest = self.watermark, self.manifest or ManifestFinding()
         return {
             "file": str(self.file),
             "labelled": self.labelled,
@@ -73,7 +85,10 @@ class Verification:
                 "confidence": 0.0 if watermark is None else watermark.confidence,
             },
             "metadata": self.metadata,
-            "manifest": {"present": False, "valid": False, "trusted": False},
+            "manifest": {
+                "looked_at": self.manifest is not None,
+                **{name: getattr(manifest, name) for name in MANIFEST_FIELDS},
+            },
             "software": self.software,
             "meaning": self.meaning,
         }
@@ -123,11 +138,12 @@ def _look(file: Path) -> Verification:
     try:
         comment = media.read_metadata(file).get("comment", "")
         finding = _watermark(file)
-    except MotionkitError as error:
+        manifest = read_manifest(file)
+    except (MotionkitError, OSError) as error:
         return Verification(file, problem=str(error))
     says = SOURCE_TYPE in comment
     software = comment.partition(" with ")[2].partition(":")[0] if says else ""
-    return Verification(file, finding, says, software)
+    return Verification(file, finding, says, software, manifest=manifest)
 
 
 def _watermark(file: Path) -> WatermarkFinding:

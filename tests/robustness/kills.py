@@ -184,7 +184,7 @@ def _make_animation(folder: Path) -> None:
 
 
 def _check_animation(folder: Path) -> None:
-    _left(folder, {"photo.png", "drive.mp4", "result.mp4"})
+    _left(folder, {"photo.png", "drive.mp4", "result.mp4", "cache"})  # the key that it is signed with
     if (folder / "result.mp4").read_bytes() != OLD:
         assert len(_frames(folder / "result.mp4")) == 20
 

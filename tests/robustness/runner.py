@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from tests.robustness.fault import NOTHING, Fault
 from tests.support.places import ROOT
+from tests.support.signed import signing_variables
 
 __all__ = ["Runner"]
 
@@ -54,6 +55,7 @@ class Runner:
         command = [sys.executable, "-m", "tests.robustness.child", str(self.folder)]
         # PyTorch makes a folder for its own use at the first training; it is no leftover of a fault.
         own = {"TORCHINDUCTOR_CACHE_DIR": str(self.folder / "torch"), "OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+        own |= signing_variables(self.folder)  # nor is the key that results are signed with
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **own}
         self.child = subprocess.Popen(
             command, cwd=ROOT, env=environment, text=True,

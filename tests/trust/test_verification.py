@@ -68,14 +68,15 @@ def test_the_command_prints_a_table_or_a_list(made: Path, capsys: pytest.Capture
     assert main(["verify", str(made / "plain.mp4"), str(made / "photo*.png")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("yes") and lines[1].endswith("plain.mp4")
-    assert lines[3].startswith("no ") and "proves nothing" in lines[4]
+    at = next(i for i, line in enumerate(lines) if line.endswith("photo.png"))
+    assert lines[at].startswith("no ") and "proves nothing" in lines[at + 1]
     assert main(["verify", "--json", str(made)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert len(found) == 8
     (one,) = [one for one in found if one["file"].endswith("bare.mp4")]
     assert one["labelled"] is True and one["watermark"]["found"] is True and one["metadata"] is False
     assert 0.999999 <= one["watermark"]["confidence"] <= 1
-    assert set(one["manifest"]) == {"present", "valid", "trusted"}
+    assert {"present", "valid", "trusted"} <= set(one["manifest"])
     assert main(["verify", str(made / "plain.mp4"), "no.mp4"]) == 1
     said = capsys.readouterr()
     assert said.out == "" and said.err.startswith("motionkit: There is nothing to verify; got no.mp4")
