@@ -35,6 +35,7 @@ SMALL = 0.2
 # A logit above which a find gets a second look, and above which the second look makes it a face.
 LIKELY, SURE = -1.0, 0.75
 RIVAL = 2.0  # logits below the best at its place within which a find of another roll may be the right one
+UPRIGHT = 1.5  # logits that an upright face is ahead of one on its side, before anything is seen: people stand
 LOOK_SIDE, LOOK_PER_FACE = 96, 1.8  # the second look's square, in pixels and in widths of the network's box
 MOST = 64  # second looks at a picture
 SAME = 0.5  # finds whose centres are nearer than this share of the larger one show one face
@@ -53,6 +54,11 @@ class _Find:
         """Degrees clockwise from upright, by the eyes."""
         across = self.points[3] - self.points[2]
         return math.degrees(math.atan2(across[1], across[0]))
+
+    @property
+    def rank(self) -> float:
+        """Logit with what is known of faces before one is seen."""
+        return self.score + UPRIGHT * math.cos(math.radians(self.roll))
 
     @property
     def side(self) -> float:
@@ -154,7 +160,7 @@ def _merged(finds: list[_Find], *, turns: bool) -> list[_Find]:
         finds: In pixels of one picture.
         turns: Whether finds of one place that disagree on its roll all stay.
     """
-    finds = sorted(finds, key=lambda find: -find.score)
+    finds = sorted(finds, key=lambda find: -find.rank)
     if not finds:
         return []
     centres, sides = np.array([find.points[0] for find in finds]), np.array([find.side for find in finds])
@@ -183,12 +189,12 @@ def _confirmed(copies: list[Image.Image], finds: list[_Find], longest: int) -> l
     best: list[_Find] = []
     rivals: list[_Find] = []
     others: list[_Find] = []
-    for find in sorted(finds, key=lambda find: -find.score):
+    for find in sorted(finds, key=lambda find: -find.rank):
         above = next((one for one in best if _near(find, one)), None)
         if above is None:
             best.append(find)
         else:
-            (rivals if find.score > above.score - RIVAL else others).append(find)
+            (rivals if find.rank > above.rank - RIVAL else others).append(find)
     faces = _seen_again(copies, best + rivals, longest)
     faces += _seen_again(copies, [find for find in others if not any(_near(find, face) for face in faces)], longest)
     return _merged(faces, turns=False)
