@@ -6,6 +6,7 @@ import argparse
 import json
 
 from motionkit.cli.shared import AddCommand
+from motionkit.errors import on_one_line
 
 __all__ = ["add_commands"]
 
@@ -31,8 +32,8 @@ def _verify(given: argparse.Namespace) -> None:
     for one in found:
         mark = one.watermark
         seen = "not read" if mark is None else f"{'yes' if mark.found else 'no'}, chance {mark.chance:.0e}"
-        print(f"{_yes(one.labelled):9} {seen:22} {_yes(one.metadata):9} {one.file}")
-        print(f"{'':9} {one.meaning}")
+        print(f"{_yes(one.labelled):9} {seen:22} {_yes(one.metadata):9} {on_one_line(str(one.file))}")
+        print(f"{'':9} {on_one_line(one.meaning)}")
 
 
 def _yes(true: bool) -> str:

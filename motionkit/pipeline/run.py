@@ -68,6 +68,10 @@ def animate_file(
     drivings = open_drivings(driving, beside=source)
     opened, sound = drivings[0], open_audio(options)
     paths = (check_path("source", source), *(one.path for one in drivings), None if sound is None else sound.path)
+    targets = {"output": output, "collage": collage, "still": still}
+    for name, target in targets.items():
+        if name == "output" or target is not None:
+            check_path(name, target)
     check_targets((output, collage), still, [Path(path) for path in paths if path is not None])
     subject = open_source(source, model.config, options, fps=opened.fps)
     drives = seen_together(drivings, len(subject.boxes), model, options)
