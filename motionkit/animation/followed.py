@@ -51,7 +51,8 @@ class Followed:
             return
         if self._spans:
             when = self._list([f"{self._time(a)}-{self._time(b)}" for a, b in self._spans])
-            done = "the last pose is held there" if way == "hold" else "the source is shown there as it is"
+            begun = ", at the start the source's own," if self._spans[0][0] == 0 else ""
+            done = f"the last pose{begun} is held there" if way == "hold" else "the source is shown there as it is"
             count = sum(b - a for a, b in self._spans)
             self._say(
                 f"{self._name} shows nothing that the model knows at {when} s ({count} of {self._frames} frames); "

@@ -22,6 +22,8 @@ CUT = 0.08
 # A cut stands out from what moves before it; a camera that pans, or a picture that flickers, does not.
 STANDS_OUT = 3.0
 RECENT = 0.3  # weight of the newest difference in their running mean
+# Deviation of a look below which it shows nothing: a black or white frame belongs to the scene in which it comes.
+NOTHING = 0.02
 REMEMBERED = 64  # scenes that are known again when they come back
 
 
@@ -53,6 +55,8 @@ class Scenes:
     def next(self, frame: Frame) -> int:
         """The scene of the next frame, H W 3 uint8."""
         seen = look(frame)
+        if seen.std() < NOTHING:
+            return self._scene
         before = self._looks.pop(self._scene, None)
         step = 0.0 if before is None else _difference(seen, before)
         if before is not None and step >= max(CUT, STANDS_OUT * self._recent):

@@ -80,7 +80,7 @@ def _add_animate(command: AddCommand) -> None:
         "--label",
         default="AI",
         metavar="TEXT",
-        help="the visible badge; none leaves it out (metadata and watermark stay)",
+        help="the visible badge, up to 40 plain letters; none leaves it out (metadata and watermark stay)",
     )
     picture.add_argument("--label-place", default=DEFAULTS.label_place, choices=PLACES, help="the badge's corner")
     picture.add_argument(

@@ -6,14 +6,16 @@ Exit status 0, 1 for a mistake that the user can mend (one line on stderr), 130 
 from __future__ import annotations
 
 import argparse
+import errno
 import io
+import os
 import re
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from motionkit.cli import animation, bench, inspection, training, trust, weights
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     try:
         given.run(given)
+        sys.stdout.flush()
     except AnimationCancelled as stopped:
         print(f"motionkit: {stopped}", file=sys.stderr)
         return 130
@@ -56,6 +59,15 @@ def _run(given: argparse.Namespace) -> int:
         return 130
     except MotionkitError as error:
         print(f"motionkit: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:  # of what is printed; files say so themselves
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        with suppress(OSError, ValueError):  # or the end of the program would write, and fail, again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:  # who reads has seen enough, as head does
+            return 0
+        print("motionkit: What is printed cannot be written: no space is left on the device", file=sys.stderr)
         return 1
     except MemoryError:
         print("motionkit: There is not enough memory for this. Try a smaller size, clip or batch.", file=sys.stderr)

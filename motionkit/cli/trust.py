@@ -6,6 +6,7 @@ import argparse
 import json
 
 from motionkit.cli.shared import AddCommand
+from motionkit.errors import on_one_line
 
 __all__ = ["add_commands"]
 
@@ -18,6 +19,7 @@ def add_commands(command: AddCommand) -> None:
 
 
 def _verify(given: argparse.Namespace) -> None:
+    from motionkit.trust import FALSE_ALARM
     from motionkit.trust.verification import verify
 
     found = verify(given.files)
@@ -32,10 +34,13 @@ def _verify(given: argparse.Namespace) -> None:
         mark = one.watermark
         seen = "not read" if mark is None else f"{'yes' if mark.found else 'no'}, chance {mark.chance:.0e}"
         signed = "not looked at" if one.manifest is None else one.manifest.summary
-        print(f"{_yes(one.labelled):9} {seen:22} {_yes(one.metadata):9} {signed:16} {one.file}")
-        print(f"{'':9} {one.meaning}")
+        print(f"{_yes(one.labelled):9} {seen:22} {_yes(one.metadata):9} {signed:16} {on_one_line(str(one.file))}")
+        print(f"{'':9} {on_one_line(one.meaning)}")
         if one.manifest is not None and one.manifest.present:
-            print(f"{'':9} {one.manifest.details}")
+            print(f"{'':9} {on_one_line(one.manifest.details)}")
+    print(
+        f"Chance: that a file without the watermark looks so much like it; up to {FALSE_ALARM:.0e} it counts as found."
+    )
 
 
 def _yes(true: bool) -> str:

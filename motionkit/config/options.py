@@ -172,8 +172,10 @@ def _check_gains(gains: Any) -> None:
 
 def _check_label(label: Any) -> None:
     text = label if isinstance(label, str) else ""
-    if not isinstance(label, bool) and not (text.strip() and text.isprintable() and len(text) <= LABEL_LETTERS):
-        expected = f"True, False, or a text of at most {LABEL_LETTERS} letters"
+    # The badge's font has the letters of ASCII.
+    fits = text.strip() and text.isascii() and text.isprintable() and len(text) <= LABEL_LETTERS
+    if not isinstance(label, bool) and not fits:
+        expected = f"True, False, or a text of 1 to {LABEL_LETTERS} plain letters (A to Z, digits, signs)"
         raise InputError("This is no label", got=shown(label), expected=expected)
 
 

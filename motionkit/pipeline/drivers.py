@@ -64,5 +64,5 @@ def seen_together(
     seen = first.seen(model, options)
     if not others:
         return [seen]
-    frames = sum(1 for _ in seen.glimpses(1)) if first.length is None else first.length
+    frames = sum(1 for _ in seen.glimpses(1))  # what is there: a file's end may be missing
     return [seen, *(other.timed(first.fps, frames).seen(model, options) for other in others)]

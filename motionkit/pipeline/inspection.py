@@ -57,7 +57,8 @@ def collage_files(
         sheet = layout.ContactSheet(length, moments)
         for index, row in enumerate(rows()):
             sheet.add(index, row)
-        media.write_image(target, sheet.picture(fps=float(moving[0].info.fps)), metadata=metadata, seal=seal)
+        picture = sheet.picture(fps=float(moving[0].info.fps))
+        media.write_image(target, trust.mark_frame(picture) if metadata else picture, metadata=metadata, seal=seal)
         return
     audio = next((clip for clip in moving if clip.info.has_audio), None)
     with media.VideoWriter(target, fps=moving[0].info.fps, audio=audio, metadata=metadata, seal=seal) as writer:

@@ -76,7 +76,8 @@ class Sinks:
     def finish(self) -> None:
         """Write the contact sheet, once all frames are in."""
         if self.sheet is not None and self.still is not None:
-            picture = self.sheet.picture(fps=float(self.fps))
+            # Its panels are too small to show the result's own watermark.
+            picture = trust.mark_frame(self.sheet.picture(fps=float(self.fps)))
             media.write_image(self.still, picture, metadata=self.metadata, seal=self.seal)
 
 

@@ -68,6 +68,9 @@ def animate_file(
     first, sound = drivings[0], open_audio(options)
     went_in = [("source", check_path("source", source)), *(("driving", one.path) for one in drivings)]
     went_in += [] if sound is None else [("sound", sound.path)]
+    for name, target in {"output": output, "collage": collage, "still": still}.items():
+        if name == "output" or target is not None:
+            check_path(name, target)
     check_targets((output, collage), still, [Path(path) for _, path in went_in if path is not None])
     seal = trust.make_seal(went_in, model=(model.config.name, model.fingerprint))
     subject = open_source(source, model.config, options, fps=first.fps)

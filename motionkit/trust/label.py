@@ -46,9 +46,9 @@ def label_frame(
     height, width = frame.shape[:2]
     colour, opacity = _badge(min(height, width), BADGE_TEXT if text is True else text, size)
     h, w = opacity.shape[:2]
-    margin = max(h // 3, 1)
-    top = margin if place.startswith("top") else max(height - margin - h, 0)
-    left = margin if place.endswith("left") else max(width - margin - w, 0)
+    down, across = (min(max(h // 3, 1), max(length - side, 0)) for length, side in ((height, h), (width, w)))
+    top = down if place.startswith("top") else max(height - down - h, 0)
+    left = across if place.endswith("left") else max(width - across - w, 0)
     result: Frame = frame.copy()
     below = result[top : top + h, left : left + w]
     h, w = below.shape[:2]  # a picture smaller than the badge gets a part of it
@@ -66,6 +66,10 @@ def _badge(side: int, text: str, share: float) -> tuple[np.ndarray, np.ndarray]:
     sharp = 4  # drawn larger and reduced: Pillow does not anti-alias shapes
     font = ImageFont.load_default(size=height * sharp * 0.72)
     width = round(font.getlength(text) / sharp + height * 0.7)
+    if width > side and height > BADGE_LEAST:  # a long text is small rather than cut
+        height = max(height * side // width, BADGE_LEAST)
+        font = ImageFont.load_default(size=height * sharp * 0.72)
+        width = round(font.getlength(text) / sharp + height * 0.7)
     size = (width * sharp, height * sharp)
     shape = Image.new("L", size, 0)
     ImageDraw.Draw(shape).rounded_rectangle((0, 0, size[0] - 1, size[1] - 1), radius=size[1] // 3, fill=255)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,7 @@ class Verification:
                 **{name: getattr(manifest, name) for name in MANIFEST_FIELDS},
             },
             "software": self.software,
+            "problem": self.problem,
             "meaning": self.meaning,
         }
 
@@ -108,20 +110,23 @@ def verify(paths: str | Path | Iterable[str | Path]) -> Iterator[Verification]:
     Raises:
         InputError: There is no such file, or none that is a picture or clip.
     """
-    files = list(_files([paths] if isinstance(paths, (str, Path)) else paths))  # a wrong name is an error at once
+    given = paths if isinstance(paths, Iterable) and not isinstance(paths, (str, bytes)) else [paths]
+    files = list(_files(given))  # a wrong name is an error at once
     return map(_look, files)
 
 
 def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
     for given in paths:
         path = check_path("path", given)
-        if path.is_dir():
+        if not str(given):
+            raise InputError("The name of a file is empty", got="''")
+        if os.path.isdir(path):
             found = sorted(file for file in path.rglob("*") if _is_media(file))
-        elif path.exists():
+        elif os.path.exists(path):
             found = [path]
         else:
             found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
-            found = [file for file in found if file.is_file()]
+            found = [file for file in found if os.path.isfile(file)]
         if not found:
             raise InputError(
                 "There is nothing to verify", got=str(path), expected="a picture or clip, a folder of them, or a glob"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -73,6 +74,25 @@ def test_a_longer_one_is_cut_and_read_at_the_first_ones_times(folder: Path, mode
     animate_file(folder / "photo.png", [other, fast], folder / "o", model=model, options=ALL)
     plain = alone(folder, model, open_driving(fast, fps=RATE), RIGHT)
     check(frames_of(folder / "o"), alone(folder, model, other, LEFT), plain[:3])
+
+
+@pytest.mark.usefixtures("two_faces")
+@pytest.mark.filterwarnings("ignore::motionkit.errors.MotionkitWarning")
+def test_the_first_one_is_cut_off(folder: Path, model: Model, other: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(12)]
+    whole = write_clip(folder / "whole.mp4", pictures, RATE)
+    with av.open(str(whole)) as read, av.open(str(folder / "torn.mp4"), "w", options={"movflags": "faststart"}) as torn:
+        stream = torn.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(read.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                torn.mux(packet)
+    data = (folder / "torn.mp4").read_bytes()
+    (folder / "torn.mp4").write_bytes(data[: len(data) * 2 // 3])
+    result = animate_file(folder / "photo.png", [folder / "torn.mp4", other], folder / "o", model=model, options=ALL)
+    assert 0 < result.frames < 12
+    assert len(frames_of(folder / "o")) == result.frames
 
 
 @pytest.mark.usefixtures("two_faces")
@@ -182,3 +202,10 @@ def test_messages_name_the_input(folder: Path, model: Model, finds: Finds) -> No
 def test_a_face_is_not_chosen_where_none_is_looked_for(crop: str, name: str) -> None:
     with pytest.raises(InputError, match=f'With crop="{crop}" no face is looked for; got {name}=1'):
         AnimateOptions(crop=crop, **{name: 1})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("targets", [{"output": None}, {"collage": 5}, {"still": ["a.png"]}])
+def test_a_target_is_a_path(folder: Path, model: Model, targets: dict[str, object]) -> None:
+    given = {"output": folder / "o", **targets}
+    with pytest.raises(InputError, match=f"The {next(iter(targets))} is no path"):
+        animate_file(folder / "photo.png", folder / "drive.mp4", model=model, options=ALL, **given)  # type: ignore[arg-type]

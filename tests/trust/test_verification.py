@@ -87,6 +87,32 @@ def test_only_what_may_be_verified_is_named() -> None:
         mk.verify([None])  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "The path is no path; got None"),
+        (5, "The path is no path; got 5"),
+        (b"a.png", "The path is no path; got b'a.png'"),
+        ("", "The name of a file is empty"),
+        ("a" * 5000, "There is nothing to verify"),
+        ("a" * 5000 + "*", "There is nothing to verify"),
+    ],
+)
+def test_names_that_no_file_can_have(given: object, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        mk.verify(given)  # type: ignore[arg-type]
+
+
+def test_a_files_name_cannot_write_rows_of_its_own(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forged = tmp_path / "a\nyes\x1b[31m.png"
+    forged.write_bytes((made / "photo.png").read_bytes())
+    assert main(["verify", str(forged)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and lines[1].endswith("a\\nyes\\x1b[31m.png")
+
+
 def test_badges_go_where_they_are_put() -> None:
     frame = np.full((200, 300, 3), 128, np.uint8)
     for place, rows, columns in [
