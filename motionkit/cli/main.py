@@ -60,19 +60,24 @@ def _run(given: argparse.Namespace) -> int:
     except MotionkitError as error:
         print(f"motionkit: {error}", file=sys.stderr)
         return 1
-    except OSError as error:  # of what is printed; files say so themselves
-        if error.errno not in (errno.EPIPE, errno.ENOSPC):
-            raise
-        with suppress(OSError, ValueError):  # or the end of the program would write, and fail, again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if error.errno == errno.EPIPE:  # who reads has seen enough, as head does
-            return 0
-        print("motionkit: What is printed cannot be written: no space is left on the device", file=sys.stderr)
-        return 1
+    except OSError as error:
+        return _unprinted(error)
     except MemoryError:
         print("motionkit: There is not enough memory for this. Try a smaller size, clip or batch.", file=sys.stderr)
         return 1
     return 0
+
+
+def _unprinted(error: OSError) -> int:
+    """The status where what is printed cannot be written; files that cannot be written say so themselves."""
+    if error.errno not in (errno.EPIPE, errno.ENOSPC):
+        raise error
+    with suppress(OSError, ValueError):  # or the end of the program would write, and fail, again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:  # who reads has seen enough, as head does
+        return 0
+    print("motionkit: What is printed cannot be written: no space is left on the device", file=sys.stderr)
+    return 1
 
 
 @contextmanager

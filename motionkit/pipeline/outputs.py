@@ -11,6 +11,7 @@ from types import TracebackType
 from motionkit import media, trust
 from motionkit.animation.moments import Moment
 from motionkit.config import AUDIO, AnimateOptions
+from motionkit.config.checks import check_path
 from motionkit.drawing import collage as layout
 from motionkit.errors import InputError, MotionkitWarning
 from motionkit.frames import Frame
@@ -155,6 +156,9 @@ def check_targets(clips: Sequence[str | Path | None], still: str | Path | None, 
     Raises:
         InputError, MediaError: A target cannot be used.
     """
+    for name, path in (("output", clips[0]), ("collage", clips[-1]), ("still", still)):
+        if path is not None or name == "output":
+            check_path(name, path)
     for path in clips:
         if path is not None and Path(path).suffix.lower() in media.IMAGE_SUFFIXES:
             raise InputError(

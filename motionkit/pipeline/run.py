@@ -68,9 +68,6 @@ def animate_file(
     first, sound = drivings[0], open_audio(options)
     went_in = [("source", check_path("source", source)), *(("driving", one.path) for one in drivings)]
     went_in += [] if sound is None else [("sound", sound.path)]
-    for name, target in {"output": output, "collage": collage, "still": still}.items():
-        if name == "output" or target is not None:
-            check_path(name, target)
     check_targets((output, collage), still, [Path(path) for _, path in went_in if path is not None])
     seal = trust.make_seal(went_in, model=(model.config.name, model.fingerprint))
     subject = open_source(source, model.config, options, fps=first.fps)
@@ -79,8 +76,8 @@ def animate_file(
         Sinks(output, collage, still, driving=first, subject=subject, options=options, sound=sound, seal=seal) as sinks,
         Meter(first.length, progress, cancel) as meter,
     ):
-        pairs = zip(subject.boxes, cycle(drives), strict=False)
-        runs = [moments(subject.squares(box), drive, model=model, options=options) for box, drive in pairs]
+        pairs = zip(map(subject.squares, subject.boxes), cycle(drives), strict=False)
+        runs = [moments(square, drive, model=model, options=options) for square, drive in pairs]
         _write(runs, subject, options, sinks, meter)
     return AnimationResult(
         path=Path(output),

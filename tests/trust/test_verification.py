@@ -110,7 +110,7 @@ def test_a_files_name_cannot_write_rows_of_its_own(
     forged.write_bytes((made / "photo.png").read_bytes())
     assert main(["verify", str(forged)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3 and lines[1].endswith("a\\nyes\\x1b[31m.png")
+    assert len(lines) == 4 and lines[1].endswith("a\\nyes\\x1b[31m.png")
 
 
 def test_badges_go_where_they_are_put() -> None:
