@@ -194,7 +194,7 @@ def _confirmed(copies: list[Image.Image], finds: list[_Find], longest: int) -> l
         if above is None:
             best.append(find)
         else:
-            (rivals if find.rank > above.rank - RIVAL else others).append(find)
+            (rivals if find.score > above.score - RIVAL else others).append(find)
     faces = _seen_again(copies, best + rivals, longest)
     faces += _seen_again(copies, [find for find in others if not any(_near(find, face) for face in faces)], longest)
     return _merged(faces, turns=False)

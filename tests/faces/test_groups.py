@@ -123,7 +123,20 @@ def test_the_second_look_decides_between_two_rolls(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(detection, "_seen_again", seen_again)
     (face,) = detection._confirmed([], [find(1.62, 1), find(1.75, 172), find(-1.0, 90)], 512)
     assert face.roll == pytest.approx(-6)
-    assert looks == [[1.75, 1.62], []], "one far below is not looked at again where another is a face"
+    assert looks == [[1.62, 1.75], []], "one far below is not looked at again where another is a face"
+
+
+def test_of_two_rolls_that_look_alike_the_upright_one_is_the_face() -> None:
+    def find(score: float, degrees: float) -> detection._Find:
+        eyes = 20 * np.array([[-np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))]])
+        middle = np.full((1, 2), 100.0)
+        points = np.concatenate([middle, [[100, 100]], middle + eyes, middle - eyes, *[middle] * 4])
+        return detection._Find(score, points)
+
+    (face,) = detection._merged([find(2.0, 170), find(1.0, 5)], turns=False)
+    assert face.roll == pytest.approx(5)
+    (face,) = detection._merged([find(4.5, 170), find(1.0, 5)], turns=False)  # on its head beyond doubt
+    assert face.roll == pytest.approx(170)
 
 
 @pytest.mark.parametrize("shape", [(61, 90), (2, 40), (1, 7), (9, 8)])
