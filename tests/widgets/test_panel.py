@@ -196,10 +196,11 @@ def test_animate_with_progress_then_download_and_save(page: Page, work: Path, mo
     assert [text.split()[0] for text in told] == ["Saving…", "Saved", "Saving…", "Saved"]
     assert "Google" not in told[1] and "may take Google a while" in told[3]
     namespace: dict[str, Any] = {"model": page.panel._model}
-    before = result.path.read_bytes()
+    before = list(media.open_clip(result.path))
     result.path.unlink()
     exec(page.panel.call, namespace)
-    assert result.path.read_bytes() == before
+    # But for the signature, which has the time in it.
+    assert all(map(np.array_equal, media.open_clip(result.path), before))
 
 
 def _squares(panel: SliderPanel) -> tuple[np.ndarray, list[np.ndarray]]:
