@@ -85,7 +85,7 @@ INSIDE = {
     ],
     "trust": [
         "keys label watermark",
-        "manifests",
+        "manifests marks",
         "signing verification",
         "__init__",
     ],

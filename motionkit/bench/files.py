@@ -181,4 +181,4 @@ def animate_plainly(
     metadata = trust.container_metadata()
     with media.VideoWriter(output, fps=driving.info.fps, audio=driving, metadata=metadata) as writer:
         for result in results:
-            writer.write(trust.label_frame(trust.mark_frame(result)))
+            writer.write(trust.finished_frame(result, options))

@@ -34,8 +34,10 @@ MARGIN = 16
 SMALL = 0.2
 # A logit above which a find gets a second look, and above which the second look makes it a face.
 LIKELY, SURE = -1.0, 0.75
+# A face on its head, turned by more than 120 degrees, needs more: those that were ones had 1.0 to 3.0, upright faces
+# with the chin cut off that were taken for one had 0.76 to 0.85.
+ON_ITS_HEAD = 0.95
 RIVAL = 2.0  # logits below the best at its place within which a find of another roll may be the right one
-UPRIGHT = 1.5  # logits that an upright face is ahead of one on its side, before anything is seen: people stand
 LOOK_SIDE, LOOK_PER_FACE = 96, 1.8  # the second look's square, in pixels and in widths of the network's box
 MOST = 64  # second looks at a picture
 SAME = 0.5  # finds whose centres are nearer than this share of the larger one show one face
@@ -54,11 +56,6 @@ class _Find:
         """Degrees clockwise from upright, by the eyes."""
         across = self.points[3] - self.points[2]
         return math.degrees(math.atan2(across[1], across[0]))
-
-    @property
-    def rank(self) -> float:
-        """Logit with what is known of faces before one is seen."""
-        return self.score + UPRIGHT * math.cos(math.radians(self.roll))
 
     @property
     def side(self) -> float:
@@ -160,7 +157,7 @@ def _merged(finds: list[_Find], *, turns: bool) -> list[_Find]:
         finds: In pixels of one picture.
         turns: Whether finds of one place that disagree on its roll all stay.
     """
-    finds = sorted(finds, key=lambda find: -find.rank)
+    finds = sorted(finds, key=lambda find: -find.score)
     if not finds:
         return []
     centres, sides = np.array([find.points[0] for find in finds]), np.array([find.side for find in finds])
@@ -189,7 +186,7 @@ def _confirmed(copies: list[Image.Image], finds: list[_Find], longest: int) -> l
     best: list[_Find] = []
     rivals: list[_Find] = []
     others: list[_Find] = []
-    for find in sorted(finds, key=lambda find: -find.rank):
+    for find in sorted(finds, key=lambda find: -find.score):
         above = next((one for one in best if _near(find, one)), None)
         if above is None:
             best.append(find)
@@ -208,8 +205,10 @@ def _seen_again(copies: list[Image.Image], finds: list[_Find], longest: int) -> 
     pictures = np.stack([picture for picture, *_ in squares])
     for looks, (_, linear, offset) in zip(_look(pictures), squares, strict=True):
         for seen in _merged(looks, turns=False)[:1]:
-            if seen.score > SURE and np.hypot(*(seen.points[0] - LOOK_SIDE / 2)) < SAME * seen.side:
-                confirmed.append(seen.mapped(linear, offset))
+            mapped = seen.mapped(linear, offset)
+            needed = ON_ITS_HEAD if math.cos(math.radians(mapped.roll)) < -0.5 else SURE
+            if seen.score > needed and np.hypot(*(seen.points[0] - LOOK_SIDE / 2)) < SAME * seen.side:
+                confirmed.append(mapped)
     return confirmed
 
 

@@ -224,10 +224,7 @@ class LiveSession:
         generated = self.model.generate(self._encoded, self._source_keypoints, keypoints)
         frame = to_frames(generated.image)[0]
         made = time.perf_counter()
-        options = self.options
-        frame = trust.label_frame(
-            trust.mark_frame(frame), text=options.label, place=options.label_place, size=options.label_size
-        )
+        frame = trust.finished_frame(frame, self.options)
         if self._recorder is not None:
             self._recorder.add(frame, at)
         done = time.perf_counter()

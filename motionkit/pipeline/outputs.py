@@ -140,26 +140,28 @@ def finish(subject: Subject, whole: Frame | None, group: Sequence[Moment], optio
     picture = group[0].frame
     if whole is not None:
         picture = subject.paste_back(whole, [moment.frame for moment in group])
-    return trust.label_frame(
-        trust.mark_frame(picture), text=options.label, place=options.label_place, size=options.label_size
-    )
+    return trust.finished_frame(picture, options)
 
 
-def check_targets(clips: Sequence[str | Path | None], still: str | Path | None, inputs: Sequence[Path]) -> None:
+def check_targets(
+    output: str | Path, collage: str | Path | None, still: str | Path | None, inputs: Sequence[Path]
+) -> None:
     """Check that each output can be written, and is neither an input nor another output.
 
     Args:
-        clips: Paths of clips, or None.
+        output: Path of a clip.
+        collage: The same, or None.
         still: Path of a picture, or None.
         inputs: Files that are read.
 
     Raises:
         InputError, MediaError: A target cannot be used.
     """
-    for name, path in (("output", clips[0]), ("collage", clips[-1]), ("still", still)):
-        if path is not None or name == "output":
+    check_path("output", output)
+    for name, path in (("collage", collage), ("still", still)):
+        if path is not None:
             check_path(name, path)
-    for path in clips:
+    for path in (output, collage):
         if path is not None and Path(path).suffix.lower() in media.IMAGE_SUFFIXES:
             raise InputError(
                 "A clip cannot be written as a picture",
@@ -169,6 +171,6 @@ def check_targets(clips: Sequence[str | Path | None], still: str | Path | None, 
             )
     if still is not None and Path(still).suffix.lower() not in media.IMAGE_SUFFIXES:
         raise InputError("A still is a picture", got=str(still), expected=" ".join(media.IMAGE_SUFFIXES))
-    targets = [path for path in (*clips, still) if path is not None]
+    targets = [path for path in (output, collage, still) if path is not None]
     for i, target in enumerate(targets):
         media.check_target(target, *inputs, *targets[:i])

@@ -66,10 +66,9 @@ def animate_file(
     started, options = time.monotonic(), options or AnimateOptions()
     drivings = open_drivings(driving, beside=source)
     first, sound = drivings[0], open_audio(options)
-    went_in = [("source", check_path("source", source)), *(("driving", one.path) for one in drivings)]
-    went_in += [] if sound is None else [("sound", sound.path)]
-    check_targets((output, collage), still, [Path(path) for _, path in went_in if path is not None])
-    seal = trust.make_seal(went_in, model=(model.config.name, model.fingerprint))
+    inputs = _inputs(source, drivings, sound)
+    check_targets(output, collage, still, [path for _, path in inputs if path is not None])
+    seal = trust.make_seal(inputs, model=(model.config.name, model.fingerprint))
     subject = open_source(source, model.config, options, fps=first.fps)
     drives = seen_together(drivings, len(subject.boxes), model, options)
     with (
@@ -132,6 +131,14 @@ def extract(
         model_hash=model.fingerprint,
         size=(drive.box.width, drive.box.height),
     )
+
+
+def _inputs(
+    source: str | Path, drivings: Sequence[OpenDriving], sound: media.Sound | None
+) -> list[tuple[str, Path | None]]:
+    """The files that go in, each with what it is."""
+    inputs = [("source", check_path("source", source)), *(("driving", one.path) for one in drivings)]
+    return inputs if sound is None else [*inputs, ("sound", sound.path)]
 
 
 def _write(

@@ -20,6 +20,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from tqdm import tqdm
 
+from motionkit import trust
 from motionkit.data.batch import Batch
 from motionkit.drawing.collage import Panel, lay_out
 from motionkit.drawing.overlays import draw_keypoints, occlusion_picture
@@ -170,7 +171,7 @@ class Report:
         """
         path = self.folder / "grids" / f"step-{step:06d}.jpg"
         path.parent.mkdir(exist_ok=True)
-        write_image(path, picture)
+        write_image(path, trust.mark_frame(picture), metadata=trust.container_metadata())
         if self.board is not None:
             self.board.add_image("grid", picture, step, dataformats="HWC")
         return path

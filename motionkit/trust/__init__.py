@@ -1,4 +1,4 @@
-"""Marks in what is made: a visible badge, and metadata in every file."""
+"""What says that a file was made: badge, metadata, watermark and signature, and how they are read back."""
 
 import lazy_loader
 

@@ -3,6 +3,7 @@ from .label import container_metadata as container_metadata
 from .label import label_frame as label_frame
 from .manifests import ManifestFinding as ManifestFinding
 from .manifests import read_manifest as read_manifest
+from .marks import finished_frame as finished_frame
 from .signing import SIGNED_KINDS as SIGNED_KINDS
 from .signing import Inputs as Inputs
 from .signing import Seal as Seal

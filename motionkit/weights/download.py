@@ -70,13 +70,7 @@ def download(
             hand), the disk is full, or the folder cannot be written to.
     """
     before = _stamp(target)
-    try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = _locked(target, announce=progress)
-    except OSError as error:
-        raise DownloadError(
-            f"Cannot write to {target.parent}: {error.strerror or error}", todo="Choose another folder"
-        ) from error
+    lock = _prepared(target, announce=progress)
     with lock, closing(PartFile(target, size=size, most=most, sha256=sha256, check=check, progress=progress)) as part:
         if _stamp(target) != before and target.is_file():
             digest = sha256_of(target)
@@ -118,6 +112,21 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return stat.st_ino, stat.st_mtime_ns
+
+
+def _prepared(target: Path, *, announce: bool) -> Any:
+    """The file's lock, held, in a folder that is there.
+
+    Raises:
+        DownloadError: The folder cannot be written to.
+    """
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _locked(target, announce=announce)
+    except OSError as error:
+        raise DownloadError(
+            f"Cannot write to {target.parent}: {error.strerror or error}", todo="Choose another folder"
+        ) from error
 
 
 def _locked(target: Path, *, announce: bool) -> Any:

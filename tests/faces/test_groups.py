@@ -123,20 +123,23 @@ def test_the_second_look_decides_between_two_rolls(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(detection, "_seen_again", seen_again)
     (face,) = detection._confirmed([], [find(1.62, 1), find(1.75, 172), find(-1.0, 90)], 512)
     assert face.roll == pytest.approx(-6)
-    assert looks == [[1.62, 1.75], []], "one far below is not looked at again where another is a face"
+    assert looks == [[1.75, 1.62], []], "one far below is not looked at again where another is a face"
 
 
-def test_of_two_rolls_that_look_alike_the_upright_one_is_the_face() -> None:
-    def find(score: float, degrees: float) -> detection._Find:
-        eyes = 20 * np.array([[-np.cos(np.radians(degrees)), -np.sin(np.radians(degrees))]])
-        middle = np.full((1, 2), 100.0)
-        points = np.concatenate([middle, [[100, 100]], middle + eyes, middle - eyes, *[middle] * 4])
-        return detection._Find(score, points)
-
-    (face,) = detection._merged([find(2.0, 170), find(1.0, 5)], turns=False)
-    assert face.roll == pytest.approx(5)
-    (face,) = detection._merged([find(4.5, 170), find(1.0, 5)], turns=False)  # on its head beyond doubt
-    assert face.roll == pytest.approx(170)
+@pytest.mark.parametrize(("score", "roll", "found"), [(0.85, 0, 1), (0.85, 90, 1), (0.85, -166, 0), (1.1, 170, 1)])
+def test_a_face_on_its_head_needs_more_to_be_one(
+    monkeypatch: pytest.MonkeyPatch, score: float, roll: float, found: int
+) -> None:
+    """A second look at a square that is turned upright sees a face; how much it takes depends on the turn."""
+    middle = np.full((1, 2), detection.LOOK_SIDE / 2)
+    eyes = np.array([[-10.0, 0.0]])
+    points = np.concatenate([middle, [[50, 50]], middle + eyes, middle - eyes, *[middle] * 4])
+    monkeypatch.setattr(detection, "_look", lambda _: [[detection._Find(score, points)]])
+    angle = np.radians(roll)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    square = (np.zeros((96, 96, 3), np.uint8), turn, np.zeros(2))
+    monkeypatch.setattr(detection, "_square", lambda *_: square)
+    assert len(detection._seen_again([], [detection._Find(2.0, points)], 512)) == found
 
 
 @pytest.mark.parametrize("shape", [(61, 90), (2, 40), (1, 7), (9, 8)])

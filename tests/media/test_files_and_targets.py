@@ -176,6 +176,7 @@ def test_a_target_without_sound_says_so(tmp_path: Path, name: str) -> None:
     clip = media.open_clip(tmp_path / "clip.mp4")
     with pytest.warns(MotionkitWarning, match=f"{name} cannot carry audio"):
         copy(clip, tmp_path / name)
+    assert len(list(media.open_clip(tmp_path / name))) == 5, "the pictures are written all the same"
 
 
 def test_threads_on_one_target_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -188,12 +188,6 @@ def test_damaged_sound_is_used_up_to_there(tmp_path: Path, song: Path) -> None:
         media.open_sound(tmp_path / "b.flac")
 
 
-@pytest.mark.parametrize("target", ["b.gif", "folder"])
-def test_targets_without_sound_say_so(tmp_path: Path, song: Path, target: str) -> None:
-    with pytest.warns(MotionkitWarning, match=f"{target} cannot carry audio"):
-        make(tmp_path / target, 3, audio=media.open_sound(song))
-
-
 def test_the_sound_of_a_clip_can_be_a_file_too(tmp_path: Path) -> None:
     loud = click_and_flash(tmp_path / "loud.mp4")
     out = make(tmp_path / "b.mp4", 75, audio=media.open_sound(loud))

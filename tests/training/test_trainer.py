@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors import safe_open
 
 import motionkit as mk
+from motionkit import media, trust
 from motionkit.errors import ConfigError, InputError, MotionkitWarning, WeightsError
 from motionkit.training import TrainConfig, train
 from motionkit.training.learner import Learner, rate_factor
@@ -40,6 +41,8 @@ def test_what_a_run_leaves(whole: Path) -> None:
         assert len(parts) == 3 and sum(parts) == pytest.approx(total, rel=1e-5)
     grids = sorted(path.name for path in (whole / "grids").iterdir())
     assert grids == ["step-000003.jpg", "step-000004.jpg"]
+    said = [media.read_metadata(whole / "grids" / name)["comment"] for name in grids]
+    assert all(trust.SOURCE_TYPE in text for text in said), "they hold what the model made"
     # One test identity of nine; six panels with five rules between them.
     width, height = Image.open(whole / "grids" / grids[0]).size
     assert height == 32 and 6 * 32 < width < 6 * 32 + 6 * 3

@@ -19,23 +19,6 @@ from tests.support.signed import found_in, written
 pytest.importorskip("c2pa", reason='needs the extra: pip install "motionkit[provenance]"')
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOTIONKIT_CACHE", str(cache))
-    for variable in (keys.CERTIFICATE, keys.KEY, manifests.ANCHORS):
-        monkeypatch.delenv(variable, raising=False)
-
-
-@pytest.fixture
-def frame() -> np.ndarray:
-    return np.random.default_rng(3).integers(0, 256, (64, 48, 3), dtype=np.uint8)
-
-
 def test_ones_own_certificate_signs_and_is_trusted_where_one_says_so(
     tmp_path: Path, frame: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

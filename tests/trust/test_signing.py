@@ -28,23 +28,6 @@ c2pa = pytest.importorskip("c2pa", reason='needs the extra: pip install "motionk
 WEIGHTS = "5" * 64
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MOTIONKIT_CACHE", str(cache))
-    for variable in (keys.CERTIFICATE, keys.KEY, manifests.ANCHORS):
-        monkeypatch.delenv(variable, raising=False)
-
-
-@pytest.fixture
-def frame() -> np.ndarray:
-    return np.random.default_rng(3).integers(0, 256, (64, 48, 3), dtype=np.uint8)
-
-
 def stored(path: Path) -> dict[str, Any]:
     """The manifest as the library's own validator reads it."""
     with c2pa.Reader(str(path)) as reader:

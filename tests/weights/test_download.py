@@ -31,7 +31,6 @@ from tests.support.loopback import (
     missing,
     page,
     redirect,
-    running,
     script,
     serving,
     start,
@@ -42,17 +41,6 @@ from tests.support.loopback import (
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
-
-
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "cache" / "model.pth.tar"
 
 
 def test_whole_file(mirror: Mirror, target: Path) -> None:

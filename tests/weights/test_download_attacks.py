@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,18 +13,7 @@ import requests
 
 from motionkit.errors import DownloadError, WeightsError
 from motionkit.weights.pins import read_pins
-from tests.support.loopback import CONTENT, OTHER, SHA256, Mirror, fetch, left_over, redirect, running, serving, start
-
-
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "cache" / "model.pth.tar"
+from tests.support.loopback import CONTENT, OTHER, SHA256, Mirror, fetch, left_over, redirect, serving, start
 
 
 def part_of(target: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -13,18 +13,7 @@ import pytest
 
 from motionkit.errors import DownloadError
 from motionkit.weights.arrivals import Arrivals, StalledError
-from tests.support.loopback import CONTENT, SHA256, Mirror, fake_gdown, fetch, left_over, running, serving, start
-
-
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    return tmp_path / "cache" / "model.pth.tar"
+from tests.support.loopback import CONTENT, SHA256, Mirror, fake_gdown, fetch, left_over, serving, start
 
 
 def endless(sent: list[int], *, chunked: bool) -> Callable[[BaseHTTPRequestHandler], None]:

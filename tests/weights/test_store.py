@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from motionkit.config import PUBLISHED
 from motionkit.config.models import DOMAINS
 from motionkit.errors import DownloadError, WeightsError
 from motionkit.weights import checkpoints, store
-from tests.support.loopback import Mirror, missing, page, running, serving
+from tests.support.loopback import Mirror, missing, page, serving
 from tests.support.madeup import SMALL, made_up, published
 from tests.support.places import ROOT
 
@@ -31,12 +30,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def mirror() -> Iterator[Mirror]:
-    with running() as server:
-        yield server
 
 
 @pytest.fixture
