@@ -66,7 +66,7 @@ INSIDE = {
     ],
     "cli": [
         "shared",
-        "animation inspection trust weights training bench",
+        "animation multiplication inspection trust weights training bench",
         "main",
         "__init__",
     ],

@@ -147,8 +147,9 @@ def _timed(maker: Maker, work: MediaWork, first: Made, scratch: Path) -> tuple[f
     frames = len(made.frames)
     about = sum(len(as_json(row.packed())) for row in rows)
     # Workers write while the model computes: whichever takes longer counts.
-    workers = work.options.workers or usual_workers()
-    seconds = max(computed - begun, (written - computed) / workers)
+    workers = usual_workers() if work.options.workers is None else work.options.workers
+    computing, writing = computed - begun, written - computed
+    seconds = max(computing, writing / workers) if workers else computing + writing
     return seconds / frames, (files + about) / frames
 
 

@@ -37,7 +37,7 @@ def identity(plan: Plan, options: MultiplyOptions, model: Model) -> dict[str, An
         "sources": [source.name for source in plan.sources],
         "drivings": [driving.name for driving in plan.drivings],
         "backgrounds": [Path(place).name for place in plan.backgrounds],
-        "pairs": f"{len(plan.pairs)} ({_digest(plan.pairs)})",
+        "pairs": f"{len(plan.pairs)}, {_digest(plan.pairs)}",
         "model": model.config.name,
         "weights": model.fingerprint,
         "precision": model.asked_precision,

@@ -6,11 +6,12 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any, TypeVar
 
 from motionkit.data.multiplication.making import Made, Maker
 from motionkit.data.multiplication.media_work import MediaWork
@@ -19,7 +20,7 @@ from motionkit.data.multiplication.rows import Row
 from motionkit.data.multiplication.sources import Failure, SourceSquare
 from motionkit.data.multiplication.storage import writing
 from motionkit.data.workers import begin_worker, clean_start, worker_context
-from motionkit.errors import MediaError
+from motionkit.errors import MediaError, MotionkitError
 from motionkit.model import Model
 
 __all__ = ["Commit", "run_local", "usual_workers"]
@@ -29,6 +30,8 @@ Commit = Callable[[int, list[Row], Path], None]
 
 AHEAD = 2  # sources that are read before they are needed
 MOST_WORKERS = 8
+
+T = TypeVar("T")
 
 _work: MediaWork | None = None  # of a worker process
 
@@ -62,8 +65,9 @@ def run_local(
     Raises:
         MediaError: The data set cannot be written.
     """
-    count = work.options.workers or usual_workers()
-    with _started(work, count) as pool:
+    wanted = work.options.workers
+    count = usual_workers() if wanted is None else wanted
+    with _started(work, count) if count else _Inline(work) as pool:
         squares = _Squares(pool, work, tasks())
         maker = Maker(model, work.options, motions, squares.get)
         line = _Line(2 * count, commit, step)
@@ -90,10 +94,26 @@ def run_local(
             raise
 
 
+class _Inline(Executor):
+    """Does what it is given at once, in this process."""
+
+    def __init__(self, work: MediaWork) -> None:
+        _begin_with(work)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """The outcome of a call."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except MotionkitError as error:
+            future.set_exception(error)
+        return future
+
+
 class _Squares:
     """Sources, read ahead by the workers in the order in which the plan needs them."""
 
-    def __init__(self, pool: ProcessPoolExecutor, work: MediaWork, tasks: Iterable[int]) -> None:
+    def __init__(self, pool: Executor, work: MediaWork, tasks: Iterable[int]) -> None:
         self._pool = pool
         jobs = (job for task in tasks for job in work.plan.jobs(task))
         self._coming = (key for key, _ in groupby((job.source, job.variation) for job in jobs))
@@ -188,11 +208,15 @@ def _started(work: MediaWork, count: int) -> ProcessPoolExecutor:
 
 
 def _begin(work: MediaWork) -> None:
-    global _work  # noqa: PLW0603  # a pool gives its tasks nothing else to find it by
     import torch
 
     begin_worker(0)
     torch.set_num_threads(1)
+    _begin_with(work)
+
+
+def _begin_with(work: MediaWork) -> None:
+    global _work  # noqa: PLW0603  # a pool gives its tasks nothing else to find it by
     _work = work
 
 

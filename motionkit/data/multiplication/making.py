@@ -223,8 +223,9 @@ def _chosen(draw: MotionDraw, missing: list[bool]) -> np.ndarray:
     if not draw.moments:
         return np.arange(len(missing))
     shown = np.flatnonzero(~np.asarray(missing))
-    at = (np.asarray(draw.moments) * len(shown)).astype(int)
-    return np.unique(shown[at]) if len(shown) else shown
+    count = min(len(draw.moments), len(shown))
+    edges = np.arange(count + 1) * len(shown) // max(count, 1)
+    return shown[edges[:-1] + (np.asarray(draw.moments[:count]) * np.diff(edges)).astype(int)]
 
 
 def _without_pixels(square: SourceSquare) -> SourceSquare:

@@ -84,8 +84,10 @@ class Motions:
                 else:
                     template = extract(place, model=self._model, options=self._options)
         except MotionkitError as error:
-            self._storage.write(f"{FOLDER}/{driving}{FAILED}", str(error).encode())
-            return Failure(str(error))
+            listed = self._plan.drivings[driving]
+            reason = str(error).replace(str(listed.place), listed.name)
+            self._storage.write(f"{FOLDER}/{driving}{FAILED}", reason.encode())
+            return Failure(reason)
         if heard:
             self.notes[driving] = " ".join(heard)
         with tempfile.TemporaryDirectory() as folder:

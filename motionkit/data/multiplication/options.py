@@ -88,7 +88,8 @@ class MultiplyOptions:
         gate_frames: Frames of a clip that are looked at.
         shard: Results in a tar file.
         licence: Of the results where a table of sources has no column ``licence``.
-        workers: Processes that read and write; on a Ray cluster, actors that do everything. None is by the machine.
+        workers: Processes that read and write, 0 for none beside this one; on a Ray cluster, actors that do everything,
+            where 0 is as None. None is by the machine.
 
     Raises:
         InputError: A value is out of its range, or not one of the choices.
@@ -124,7 +125,7 @@ class MultiplyOptions:
         check_whole("gate_frames", self.gate_frames, 1, MAX_FRAMES)
         check_whole("shard", self.shard, 1, MAX_SHARD)
         if self.workers is not None:
-            check_whole("workers", self.workers, 1, MAX_WORKERS)
+            check_whole("workers", self.workers, 0, MAX_WORKERS)
         if self.animate.pasted:
             raise InputError("A multiplied data set is made of squares", got="paste_back", todo="Leave it out")
         if self.pairs != "all" and self.random_pairs is None and not str(self.pairs).lower().endswith(".csv"):

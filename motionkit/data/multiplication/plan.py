@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -154,15 +155,25 @@ def _listed(given: Collection | None, kind: Kind, what: str) -> list[Listed]:
         ]
         return [Listed(str(place), place) for place in places]
     files = list_files(given, kind=kind, what=what, also=also)
-    if Path(given).is_dir():
-        return [Listed(path.relative_to(given).as_posix(), path) for path in files]
-    if Path(given).suffix.lower() == ".csv":
-        notes = read_cells(given, ("label", "licence"))
-        return [
-            Listed(str(path), path, label or None, licence or None)
-            for path, (label, licence) in zip(files, notes, strict=True)
-        ]
-    return [Listed(str(path), path) for path in files]
+    names = [_relative(path, _base(Path(given))) for path in files]
+    if Path(given).suffix.lower() != ".csv" or Path(given).is_dir():
+        return [Listed(name, path) for name, path in zip(names, files, strict=True)]
+    notes = read_cells(given, ("label", "licence"))
+    return [
+        Listed(name, path, label or None, licence or None)
+        for name, path, (label, licence) in zip(names, files, notes, strict=True)
+    ]
+
+
+def _base(given: Path) -> Path:
+    """The folder that names are relative to: the one given, a glob's beginning, or the file's own."""
+    if given.is_dir():
+        return given
+    return Path(*itertools.takewhile(lambda part: not set(part) & set("*?["), given.parts[:-1]))
+
+
+def _relative(path: Path, base: Path) -> str:
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
 
 
 def _read_table(table: Path) -> list[tuple[str, str]]:

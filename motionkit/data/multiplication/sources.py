@@ -79,7 +79,8 @@ def read_square(
                 square = faces.squares.centred_square(picture.shape[1], picture.shape[0])
                 background = faces.crop(picture, square, size=subject.size)
     except MotionkitError as error:
-        return Failure(str(error))
+        listed = plan.sources[source]
+        return Failure(str(error).replace(str(listed.place), listed.name))
     except MemoryError:
         return Failure("There is not enough memory to read the source.")
     return SourceSquare(frame, box, draw, background, " ".join(heard) or None)

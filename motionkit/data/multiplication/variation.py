@@ -60,7 +60,8 @@ class MotionDraw:
     Attributes:
         strength: Factor on all movement.
         gains: Keypoint or group to its gain.
-        moments: In [0, 1), sorted: where in the driving the pictures are taken; empty for whole clips.
+        moments: In [0, 1): the driving is cut into as many equal parts, and a picture taken so far into each; empty for
+            whole clips.
     """
 
     strength: float
@@ -110,10 +111,7 @@ def draw_motion(options: MultiplyOptions, job: Job) -> MotionDraw:
     vary = options.variations
     strength = round(float(rng.uniform(*vary.strength)), 4)
     gains = {part: round(float(rng.uniform(*vary.gains[part])), 4) for part in vary.gains}
-    count = options.frames or 0
-    # One moment in each of as many equal parts of the driving: all over it, and none twice.
-    moments = (np.arange(count) + rng.random(count)) / max(count, 1)
-    return MotionDraw(strength, gains, tuple(moments.tolist()))
+    return MotionDraw(strength, gains, tuple(rng.random(options.frames or 0).tolist()))
 
 
 def moved_box(box: Box, draw: SourceDraw, width: int, height: int) -> Box:
