@@ -19,8 +19,8 @@ VERBS: dict[str, Callable[..., Any]] = {
     "animate_file": lambda **given: mk.animate_file("face.png", "clip.mp4", "result.mp4", **given),
     "extract": lambda **given: mk.extract("clip.mp4", **given),
     "keypoint_files": lambda **given: pipeline.keypoint_files("clip.mp4", "result.mp4", **given),
-    "panel": lambda model, **given: mk.panel(model, **given),
-    "webcam": lambda model, **given: mk.webcam(model, **given),
+    "panel": mk.panel,
+    "webcam": mk.webcam,
     "session": lambda model, **given: LiveSession(model, PICTURE, **given),
 }
 
