@@ -5,15 +5,14 @@
 renders into DATA (README.md says what that needs; what is there is kept), multiplies, trains, and writes OUT.json with
 every figure, OUT.png, the curve, and OUT.md, the tables of docs/does-it-help.md.
 
-The task: the places of the 22 named points in a picture of a head. N people are labelled, in one portrait each. The test
-is on people that nobody saw, who turn, talk and grimace. Every network takes the same steps, on
+The task: the places of the 22 named points in a picture of a head. N people are labelled, in one portrait each. The
+test is on people that nobody saw, who turn, talk and grimace. Every network takes the same steps, on
 
     few                   the N portraits
     few+usual             the same, mirrored, turned, scaled, shifted and in other colours as they are drawn
     multiplied            the portraits and what ``motionkit.multiply`` makes of them with clips of other people, which
                           have no labels; the portraits' labels are carried along by the motion
     multiplied+usual      the same, augmented as above
-    asked+usual           the same pictures, labelled with the model's own keypoints: not honest, see docs
     real+usual            the portraits and further true frames of the same people, all labelled: what one would want
 
 Pictures are small and networks are trained on the CPU.
@@ -28,7 +27,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +48,10 @@ KINDS = {
     "few+usual": "the few, usual augmentation",
     "multiplied": "multiplied",
     "multiplied+usual": "multiplied, usual augmentation",
-    "asked+usual": "multiplied, the model's own keypoints as labels, usual augmentation",
     "real+usual": "further true frames of the same people, usual augmentation",
 }
 BASELINE = "few+usual"
+FIGURES = {"error": "error", "shape": "error after alignment"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +69,8 @@ class Study:
     counts: tuple[int, ...] = (2, 4, 8, 16)
     seeds: int = 5
     side: int = 64
-    sizes: Sizes = Sizes()
-    training: Training = Training()
+    sizes: Sizes = field(default_factory=Sizes)
+    training: Training = field(default_factory=Training)
 
 
 @dataclass(frozen=True)
@@ -84,6 +83,7 @@ class Run:
         seed: Of all that is random.
         pictures: That it was trained on, before augmentation.
         error: Mean distance on the test pictures, as a share of the head's size.
+        shape: The same after the best alignment: of turns and expressions alone; see ``landmarks.errors``.
     """
 
     kind: str
@@ -91,6 +91,7 @@ class Run:
     seed: int
     pictures: int
     error: float
+    shape: float
 
 
 @dataclass(frozen=True)
@@ -119,14 +120,15 @@ class Result:
     runs: list[Run]
     seconds: float
 
-    def errors(self, kind: str, count: int) -> np.ndarray:
-        """Errors of one kind and count, by seed.
+    def errors(self, kind: str, count: int, figure: str = "error") -> np.ndarray:
+        """Figures of one kind and count, by seed.
 
         Args:
             kind: One of ``KINDS``.
             count: Labelled people.
+            figure: "error" or "shape".
         """
-        return np.array([run.error for run in self.runs if (run.kind, run.count) == (kind, count)])
+        return np.array([getattr(run, figure) for run in self.runs if (run.kind, run.count) == (kind, count)])
 
     @property
     def counts(self) -> list[int]:
@@ -155,8 +157,8 @@ class _Data:
             return portraits
         if kind.startswith("real"):
             return Labelled(pictures.flatten(0, 1), points.flatten(0, 1))
-        labels = self.made.asked if kind.startswith("asked") else self.made.carried
-        return Labelled.cat([portraits, Labelled(self.made.pictures, labels)[torch.isin(self.made.person, who)]])
+        made = Labelled(self.made.pictures, self.made.carried)
+        return Labelled.cat([portraits, made[torch.isin(self.made.person, who)]])
 
 
 def experiment(heads: Heads, study: Study, *, kinds: Iterable[str] = KINDS, processes: int = 1) -> Result:
@@ -207,7 +209,8 @@ def _runs_of_seed(job: tuple[_Data, Study, tuple[str, ...], int]) -> tuple[list[
             network = train(seen, study.training, seed, mirrored=mirrored if kind.endswith("usual") else None)
             with torch.no_grad():
                 found = network(data.test.pictures.float() / 255)
-            runs.append(Run(kind, count, seed, len(seen), float(errors(found, data.test.points).mean())))
+            wrong = [float(errors(found, data.test.points, aligned=aligned).mean()) for aligned in (False, True)]
+            runs.append(Run(kind, count, seed, len(seen), *wrong))
     torch.set_num_threads(threads)
     return runs, time.process_time() - begun
 
@@ -256,20 +259,28 @@ def tables(result: Result) -> str:
     Args:
         result: What came out.
     """
-    heads = [f"{count} people" for count in result.counts]
-    lines = ["| trained on | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
-    for kind in result.kinds:
-        cells = [_percent(result.errors(kind, count)) for count in result.counts]
-        lines.append(f"| {KINDS[kind]} | " + " | ".join(cells) + " |")
-    lines += ["", f"| against {KINDS[BASELINE]} | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
-    for kind in result.kinds:
-        if kind != BASELINE:
-            ratios = [result.errors(kind, count) / result.errors(BASELINE, count) - 1 for count in result.counts]
-            lines.append(f"| {KINDS[kind]} | " + " | ".join(map(_percent_change, ratios)) + " |")
-    lines += ["", "| labels of made pictures | mean error |", "|---|---|"]
+    lines: list[str] = []
+    for figure, name in FIGURES.items():
+        lines += _table(name, result.counts)
+        for kind in result.kinds:
+            cells = [_percent(result.errors(kind, count, figure)) for count in result.counts]
+            lines.append(f"| {KINDS[kind]} | " + " | ".join(cells) + " |")
+        lines += ["", *_table(f"{name}, against {KINDS[BASELINE]}", result.counts)]
+        for kind in result.kinds:
+            if kind != BASELINE:
+                both = [[result.errors(one, count, figure) for one in (kind, BASELINE)] for count in result.counts]
+                cells = [_percent_change(ours / theirs - 1) for ours, theirs in both]
+                lines.append(f"| {KINDS[kind]} | " + " | ".join(cells) + " |")
+        lines.append("")
     names = {"carried": "carried along", "asked": "the model's own keypoints", "unmoved": "not moved at all"}
+    lines += ["| labels of made pictures | mean error |", "|---|---|"]
     lines += [f"| {names[name]} | {error:.1%} |" for name, error in result.labels.items()]
     return "\n".join(lines) + "\n"
+
+
+def _table(title: str, counts: Sequence[int]) -> list[str]:
+    cells = [title, *(f"{count} people" for count in counts)]
+    return [f"| {' | '.join(cells)} |", "|---" * len(cells) + "|"]
 
 
 def _percent(values: np.ndarray) -> str:
@@ -281,7 +292,7 @@ def _percent_change(values: np.ndarray) -> str:
 
 
 def draw(result: Result, path: Path) -> None:
-    """Draw the curve with its intervals.
+    """Draw the curves with their intervals.
 
     Args:
         result: What came out.
@@ -289,22 +300,27 @@ def draw(result: Result, path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 4.8), layout="constrained")
-    axes = figure.subplots()
-    for at, kind in enumerate(result.kinds):
-        values = [result.errors(kind, count) for count in result.counts]
-        means, halves = [100 * one.mean() for one in values], [100 * interval(one) for one in values]
-        beside = [count * 1.02 ** (at - len(result.kinds) / 2) for count in result.counts]  # so that bars stand apart
-        style = "--" if kind in ("asked+usual", "real+usual") else "-"
-        axes.errorbar(beside, means, halves, capsize=3, marker="o", markersize=4, linestyle=style, label=KINDS[kind])
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(result.counts, [str(count) for count in result.counts])
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("labelled people, one portrait each")
-    axes.set_ylabel("error on new people, % of the head's size")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    write_whole(path, lambda part: figure.savefig(part, format="png", dpi=120))
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    for axes, (key, name) in zip(figure.subplots(1, len(FIGURES)), FIGURES.items(), strict=True):
+        for at, kind in enumerate(result.kinds):
+            values = [result.errors(kind, count, key) for count in result.counts]
+            means, halves = [100 * one.mean() for one in values], [100 * interval(one) for one in values]
+            beside = [
+                count * 1.04 ** (at - len(result.kinds) // 2) for count in result.counts
+            ]  # so that bars stand apart
+            style = "--" if kind == "real+usual" else "-"
+            axes.errorbar(
+                beside, means, halves, capsize=3, marker="o", markersize=4, linestyle=style, label=KINDS[kind]
+            )
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(result.counts, [str(count) for count in result.counts])
+        axes.set_ylim(bottom=0)
+        axes.set_title(name, fontsize=11)
+        axes.set_xlabel("labelled people, one portrait each")
+        axes.set_ylabel("on new people, % of the head's size")
+        axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="lower left")
+    write_whole(path, lambda part: figure.savefig(part, format="png", dpi=110))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The data of ``does_it_help``: rendered people with their true landmarks, and what ``motionkit.multiply`` makes of them.
+"""The data of ``does_it_help``: rendered people with their true landmarks, and what ``motionkit.multiply`` makes of it.
 
 A folder holds ``people/``, ``drivings/`` and ``test/``, of other identities each, as ``render_heads`` writes them, and
 ``multiplied/`` and ``itself/``, two multiplied data sets: every person moved by every driving clip, and by its own.
@@ -185,7 +185,9 @@ class Heads:
     def _read(self, folder: Path, rows: list[dict[str, object]]) -> Made:
         person = torch.tensor([int(Path(str(row["source"])).stem) for row in rows])
         labels = [np.load(folder / str(row["labels"])) for row in rows]
-        asked, turned = (torch.tensor(np.concatenate([one[key] for one in labels])) for key in ("keypoints", "jacobian"))
+        asked, turned = (
+            torch.tensor(np.concatenate([one[key] for one in labels])) for key in ("keypoints", "jacobian")
+        )
         truth = self.split("people")[1][:, 0]
         carried = torch.empty_like(asked)
         for number in person.unique().tolist():

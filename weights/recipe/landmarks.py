@@ -74,8 +74,8 @@ class Training:
     """
 
     steps: int = 250
-    batch: int = 32
-    rate: float = 2e-3
+    batch: int = 16
+    rate: float = 5e-3
     rotation: float = 15.0
     scale: float = 1.2
     shift: float = 0.1
@@ -116,11 +116,15 @@ def mirrored_order(names: Sequence[str]) -> list[int]:
         names: Those of the subject's left end in ``_left``, of the right in ``_right``.
     """
     swapped = {"left": "right", "right": "left"}
-    others = ["_".join([*name.split("_")[:-1], swapped.get(name.split("_")[-1], name.split("_")[-1])]) for name in names]
+    others = [
+        "_".join([*name.split("_")[:-1], swapped.get(name.split("_")[-1], name.split("_")[-1])]) for name in names
+    ]
     return [list(names).index(other) for other in others]
 
 
-def augment(batch: Tensor, points: Tensor, mirrored: Sequence[int], how: Training, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def augment(
+    batch: Tensor, points: Tensor, mirrored: Sequence[int], how: Training, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Mirror half of the pictures, turn, scale and shift all, and change their colours; the labels go along.
 
     Args:
@@ -193,7 +197,7 @@ def train(data: Labelled, how: Training, seed: int, *, mirrored: Sequence[int] |
     return network.eval()
 
 
-def errors(found: Tensor, truth: Tensor) -> Tensor:
+def errors(found: Tensor, truth: Tensor, *, aligned: bool = False) -> Tensor:
     """B, mean distance of the landmarks inside the picture from the truth, as a share of the head's size.
 
     The size is the square root of the area of the true landmarks' convex hull.
@@ -201,7 +205,21 @@ def errors(found: Tensor, truth: Tensor) -> Tensor:
     Args:
         found: B K 2.
         truth: B K 2.
+        aligned: First turn, scale and shift what was found to fit best: what is left is how well the head's own turns
+            and its expressions are seen, wherever in the picture it is.
     """
     known = _inside(truth).float()
+    if aligned:
+        found = _aligned(found, truth, known)
     distance = ((found - truth).norm(dim=-1) * known).sum(1) / known.sum(1).clamp(min=1)
     return distance / torch.tensor(extents(Keypoints(truth)))
+
+
+def _aligned(found: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """B K 2 after the similarity, without mirroring, that fits ``known`` (B K) landmarks best by least squares."""
+    share = known / known.sum(1, keepdim=True).clamp(min=1)
+    place, goal = (torch.view_as_complex(points.contiguous()) for points in (found, truth))  # B K
+    here, there = ((points * share).sum(1, keepdim=True) for points in (place, goal))
+    spread = ((place - here).abs().square() * share).sum(1, keepdim=True).clamp(min=1e-12)
+    factor = ((place - here).conj() * (goal - there) * share).sum(1, keepdim=True) / spread
+    return torch.view_as_real(factor * (place - here) + there)
