@@ -95,7 +95,7 @@ INSIDE = {
         "clips",
         "driving subject",
         "drivers outputs",
-        "run inspection",
+        "run inspection many",
         "__init__",
     ],
     "trust": [
