@@ -9,6 +9,7 @@ from .errors import MotionkitError as MotionkitError
 from .model import FirstOrderModel as FirstOrderModel
 from .model import Model as Model
 from .model import load_model as load_model
+from .motion.carrying import carry_points as carry_points
 from .motion.templates import MotionTemplate as MotionTemplate
 from .motion.templates import load_template as load_template
 from .motion.templates import save_template as save_template

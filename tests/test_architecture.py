@@ -125,7 +125,7 @@ INSIDE = {
     ],
     "motion": [
         "affine templates smoothing presence",
-        "gains",
+        "gains carrying",
         "movement",
         "mover",
         "__init__",

@@ -1,3 +1,4 @@
+from .carrying import carry_points as carry_points
 from .gains import Gains as Gains
 from .gains import keypoint_gains as keypoint_gains
 from .movement import best_references as best_references

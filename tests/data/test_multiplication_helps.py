@@ -11,7 +11,8 @@ import does_it_help
 import numpy as np
 import pytest
 import torch
-from does_it_help import Result, Run, Study
+from does_it_help import Study
+from help_report import KINDS, Result, Run, draw, read, tables
 from labelled_heads import Heads, Sizes, render
 from landmarks import Labelled, Training, augment, errors, mirrored_order, train
 
@@ -91,7 +92,7 @@ def result() -> Result:
 
 
 def test_tables_hold_means_intervals_and_paired_changes() -> None:
-    table = does_it_help.tables(result())
+    table = tables(result())
     # Two values a distance d apart: Student's factor 12.706 times d/2.
     assert "| the few portraits | 25.0% ± 63.5 |" in table
     assert "| multiplied, usual augmentation | 12.5% ± 31.8 |" in table
@@ -100,15 +101,15 @@ def test_tables_hold_means_intervals_and_paired_changes() -> None:
 
 def test_a_result_is_read_as_it_was_written_and_drawn(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(json.dumps(asdict(result())))
-    assert does_it_help.read(tmp_path / "r.json") == result()
-    does_it_help.draw(result(), tmp_path / "r.png")
+    assert read(tmp_path / "r.json") == result()
+    draw(result(), tmp_path / "r.png")
     assert (mk.media.read_image(tmp_path / "r.png") < 128).any()
 
 
 def test_the_page_holds_the_tables_of_the_result() -> None:
     page = (ROOT / "docs" / "does-it-help.md").read_text(encoding="utf-8")
-    told = does_it_help.read(ROOT / "docs" / "does-it-help.json")
-    assert does_it_help.tables(told).strip() in page
+    told = read(ROOT / "docs" / "does-it-help.json")
+    assert tables(told).strip() in page
     assert len(told.runs) == len(told.kinds) * len(told.counts) * told.study["seeds"]
 
 
@@ -126,7 +127,7 @@ def test_the_experiment_in_small(tmp_path: Path) -> None:
     first = does_it_help.experiment(heads, study)
     again = does_it_help.experiment(heads, study)  # of what is there
     assert first.runs == again.runs
-    assert len(first.runs) == len(does_it_help.KINDS) * 2 * 2
+    assert len(first.runs) == len(KINDS) * 2 * 2
     assert all(math.isfinite(run.error) and 0 < run.error < 1 for run in first.runs)
     assert len({run.error for run in first.runs if run.count == 2}) > 2
     # Carried labels lie on the true landmarks of what was made, within some per cent of the head's size.
