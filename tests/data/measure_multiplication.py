@@ -47,7 +47,9 @@ def measure_pairs(folder: Path) -> None:
     """Multiply, the same pairs through ``animate_file`` in one process, and some of them by a command each."""
     model = load_model("heads")
     pairs = [(f"sources/s{s}.png", f"drivings/d{d}.mp4") for s in range(SOURCES) for d in range(DRIVINGS)]
-    animate_file(folder / pairs[0][0], folder / pairs[0][1], folder / "first.mp4", model=model)  # the first use is slower
+    animate_file(
+        folder / pairs[0][0], folder / pairs[0][1], folder / "first.mp4", model=model
+    )  # the first use is slower
     total = len(pairs) * FRAMES
 
     def one_by_one() -> None:
@@ -63,7 +65,9 @@ def measure_pairs(folder: Path) -> None:
     def multiplied(name: str, **options: object) -> float:
         shutil.rmtree(folder / name, ignore_errors=True)
         wanted = MultiplyOptions(**options)  # type: ignore[arg-type]
-        return timed(lambda: multiply(folder / "sources", folder / "drivings", folder / name, model=model, options=wanted))
+        return timed(
+            lambda: multiply(folder / "sources", folder / "drivings", folder / name, model=model, options=wanted)
+        )
 
     first, plain = multiplied("all"), timed(one_by_one)
     bare, second = multiplied("bare", gate=False, labels=()), multiplied("all")
@@ -71,7 +75,9 @@ def measure_pairs(folder: Path) -> None:
     mean = (first + second) / 2
     print(f"multiply: {total / mean:.2f} frames a second, with labels and gate ({first:.1f} and {second:.1f} s)")
     print(f"without labels and gate: {total / bare:.2f} frames a second ({bare:.1f} s)")
-    print(f"animate_file, one process: {total / plain:.2f} ({plain:.1f} s): {plain / mean:.2f} times as slow, {plain / bare:.2f}")
+    print(
+        f"animate_file, one process: {total / plain:.2f} ({plain:.1f} s): {plain / mean:.2f} times as slow, {plain / bare:.2f}"
+    )
     print(f"one command a pair: {total / single:.2f} ({single:.1f} s): {single / mean:.2f} times as slow")
 
 
