@@ -45,7 +45,7 @@ INSIDE = {
     ],
     "media": [
         "suffixes colour files timing profiles clip jpeg",
-        "targets modes pixels",
+        "targets modes pixels collections",
         "images streams",
         "metadata pictures sound video",
         "reading audio",
