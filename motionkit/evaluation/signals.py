@@ -1,16 +1,20 @@
 """What a face does over a clip, and how two faces, two pictures or two colours compare: pure functions of arrays.
 
-Legend: T frames, P = 468 points of the mesh, as ``faces.mesh`` gives them (pixels; x right, y down, z away).
+Legend: T frames, P = 470 points of the mesh and the irises, as ``faces.mesh`` gives them (pixels; x right, y down, z
+away).
 Distances are measured in space, so that a turn of the head does not change them, and in units of the face's scale.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy import ndimage
 from skimage.draw import polygon
+
+from motionkit.faces.mesh import MESH_POINTS
 
 __all__ = [
     "SIGNALS",
@@ -20,6 +24,7 @@ __all__ = [
     "correlation",
     "euler",
     "face_scale",
+    "followed",
     "landmark_error",
     "likeness",
     "mean_colour",
@@ -40,6 +45,7 @@ RIGID = [
 LIPS = [(13, 14), (82, 87), (312, 317)]  # inner edges, upper and lower
 RIGHT_LIDS, RIGHT_CORNERS = [(159, 145), (158, 153), (160, 144)], (33, 133)
 LEFT_LIDS, LEFT_CORNERS = [(386, 374), (385, 380), (387, 373)], (263, 362)
+RIGHT_GAZE, LEFT_GAZE = (MESH_POINTS, 33, 133), (MESH_POINTS + 1, 362, 263)  # iris; corners from the picture's left
 RIGHT_BROW, LEFT_BROW = [70, 63, 105, 66, 107], [300, 293, 334, 296, 336]
 FOREHEAD = [109, 10, 338, 337, 151, 108]
 RIGHT_CHEEK, LEFT_CHEEK = [117, 118, 101, 205, 187, 123], [346, 347, 330, 425, 411, 352]
@@ -61,6 +67,8 @@ class Signals:
         eyes: Distance of the lids over the eye's width, mean of three places and of both eyes.
         brows: Height of the brows' middle above the rigid points' centre, upwards in the head of the first frame that
             shows it, in face scales.
+        gaze: How far the irises are from the middle between the corners of their eyes, to the picture's right, in eye
+            widths, mean of both eyes.
         yaw: Degrees by which the head is turned from its pose in the first frame that shows it, to the picture's left.
         pitch: Likewise, downwards.
         roll: Likewise, clockwise as one sees it.
@@ -69,6 +77,7 @@ class Signals:
     mouth: np.ndarray
     eyes: np.ndarray
     brows: np.ndarray
+    gaze: np.ndarray
     yaw: np.ndarray
     pitch: np.ndarray
     roll: np.ndarray
@@ -79,7 +88,7 @@ SIGNALS = tuple(f.name for f in fields(Signals))
 # little but noise. The mesh gives up to 5 degrees of yaw to a face that only talks and looks around: in mirrored frames
 # it does not come out mirrored, as pitch and roll do. On rendered heads its own error spans 3 degrees of yaw, 4 of
 # pitch and 2 of roll (``agreement.pose_errors``), so a pitch that just counts says little.
-LEAST_SPAN = {"mouth": 0.08, "brows": 0.035, "yaw": 6.0, "pitch": 3.0, "roll": 2.0}
+LEAST_SPAN = {"mouth": 0.08, "brows": 0.035, "gaze": 0.08, "yaw": 6.0, "pitch": 3.0, "roll": 2.0}
 # The driver blinks where its eyes open less than this share of what they do in the median.
 BLINK = 0.6
 
@@ -100,6 +109,7 @@ def measure(points: np.ndarray, found: np.ndarray | None = None) -> Signals:
         mouth=_gaps(points, LIPS) / scale,
         eyes=(_eye(points, RIGHT_LIDS, RIGHT_CORNERS) + _eye(points, LEFT_LIDS, LEFT_CORNERS)) / 2,
         brows=-np.einsum("tij,ti->tj", turned, brows)[:, 1] / scale,
+        gaze=(_gaze(points, *RIGHT_GAZE) + _gaze(points, *LEFT_GAZE)) / 2,
         yaw=angles[:, 0],
         pitch=angles[:, 1],
         roll=angles[:, 2],
@@ -188,8 +198,33 @@ def slope(result: np.ndarray, driver: np.ndarray) -> float:
     return float((centred * (result - result.mean())).sum() / (centred**2).sum())
 
 
+def followed(
+    compared: Callable[[np.ndarray, np.ndarray], float],
+    driver: Signals,
+    result: Signals,
+    found: tuple[np.ndarray, np.ndarray],
+) -> dict[str, float]:
+    """Compare each signal that the driver moves, over the frames that show a face in both.
+
+    Args:
+        compared: The comparison of two signals of n values, the result's and the driver's.
+        driver: Its signals, T values each.
+        result: The results' signals, as many.
+        found: T bool each, which of the driver's and of the results' frames show a face.
+
+    Returns:
+        Signal to figure.
+    """
+    both = found[0] & found[1]
+    return {
+        name: compared(getattr(result, name)[both], getattr(driver, name)[both])
+        for name in SIGNALS
+        if moves(driver, name, found[0])
+    }
+
+
 def landmark_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Mean distance of two tracks' points in the picture's plane.
+    """Mean distance of two tracks' points in the picture's plane, the irises left out.
 
     Args:
         one: T P 3; T may be 1 in either.
@@ -198,7 +233,7 @@ def landmark_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     Returns:
         T, in pixels.
     """
-    distance: np.ndarray = np.hypot(*np.moveaxis(one[..., :2] - other[..., :2], -1, 0))
+    distance: np.ndarray = np.hypot(*np.moveaxis((one - other)[..., :MESH_POINTS, :2], -1, 0))
     mean: np.ndarray = distance.mean(-1)
     return mean
 
@@ -318,3 +353,10 @@ def _gaps(points: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
 def _eye(points: np.ndarray, lids: list[tuple[int, int]], corners: tuple[int, int]) -> np.ndarray:
     openness: np.ndarray = _gaps(points, lids) / np.maximum(_gaps(points, [corners]), 1e-6)
     return openness
+
+
+def _gaze(points: np.ndarray, iris: int, left: int, right: int) -> np.ndarray:
+    across = points[:, right] - points[:, left]
+    middle = (points[:, right] + points[:, left]) / 2
+    share: np.ndarray = ((points[:, iris] - middle) * across).sum(1) / np.maximum((across**2).sum(1), 1e-9)
+    return share

@@ -30,6 +30,15 @@ def test_pose_is_named_as_one_sees_it() -> None:
         assert seen[0] < 0 if name == "yaw" else seen[1] > 0
 
 
+def test_gaze_is_in_widths_of_the_eyes_and_turns_with_the_head() -> None:
+    measured = signals.measure(np.stack([face(), face(gaze=2), face(gaze=-1), face((0, 0, 30), gaze=2)]))
+    np.testing.assert_allclose(measured.gaze, [0, 0.2, -0.1, 0.2], atol=1e-9)  # the eyes are 10 wide
+    assert signals.moves(signals.measure(np.stack([face(gaze=t % 2) for t in range(9)])), "gaze", np.ones(9, bool))
+    assert not signals.moves(
+        signals.measure(np.stack([face(gaze=0.7 * (t % 2)) for t in range(9)])), "gaze", np.ones(9, bool)
+    )
+
+
 def test_mouth_eyes_and_brows_in_units_of_the_face() -> None:
     points = np.stack([face(), face(mouth=6), face(eyes=1), face(brows=2)])
     scale = np.sqrt((((points[0] - SIDE / 2)[signals.RIGID]) ** 2).sum(1).mean())
@@ -48,7 +57,7 @@ def test_signals_do_not_depend_on_pose_place_and_size() -> None:
 
 
 def test_the_first_frame_with_a_face_is_the_reference() -> None:
-    points = np.stack([np.random.default_rng(0).normal(size=(468, 3)), face((5, 0, 0)), face((12, 0, 0))])
+    points = np.stack([np.random.default_rng(0).normal(size=(470, 3)), face((5, 0, 0)), face((12, 0, 0))])
     assert signals.measure(points, np.array([False, True, True])).yaw[1:] == pytest.approx([0, 7])
 
 
