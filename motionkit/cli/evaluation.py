@@ -39,14 +39,21 @@ def _add_metrics(parser: argparse.ArgumentParser) -> None:
         "--metrics", metavar="A,B", help="some of those that the page on evaluation lists (default: all)"
     )
     group.add_argument(
-        "--landmarks", default="auto", help="mesh, mtcnn, face-alignment, none (default: mesh or mtcnn, if at hand)"
+        "--landmarks",
+        default=DEFAULTS.landmarks,
+        help="mesh, mtcnn, face-alignment, none (default: mesh or mtcnn, if at hand)",
     )
     group.add_argument("--mesh-folder", metavar="FOLDER", help="the mesh's networks (default: motionkit's cache)")
     group.add_argument(
-        "--embedder", default="auto", help="facenet, none, or facenet's weights file (default: facenet, if at hand)"
+        "--embedder",
+        default=DEFAULTS.embedder,
+        help="facenet, none, or facenet's weights file (default: facenet, if at hand)",
     )
     group.add_argument(
-        "--lpips", default="auto", metavar="FILE", help="AlexNet's weights, or download, none (default: if at hand)"
+        "--lpips",
+        default=DEFAULTS.lpips,
+        metavar="FILE",
+        help="AlexNet's weights, or download, none (default: if at hand)",
     )
 
 
@@ -75,6 +82,7 @@ def _evaluate(given: argparse.Namespace) -> None:
 
     taken = {f.name: getattr(given, f.name) for f in fields(EvaluateOptions)}
     taken["seconds"] = None if given.seconds is None else float(given.seconds)
+    taken["metrics"] = None if given.metrics is None else [name.strip() for name in given.metrics.split(",")]
     result = evaluate(
         given.model or ["heads"],
         given.clips,
@@ -82,11 +90,6 @@ def _evaluate(given: argparse.Namespace) -> None:
         pairs=given.pairs,
         output=given.output,
         options=EvaluateOptions(**taken),
-        metrics=None if given.metrics is None else [name.strip() for name in given.metrics.split(",")],
-        landmarks=given.landmarks,
-        mesh_folder=given.mesh_folder,
-        embedder=given.embedder,
-        lpips=given.lpips,
         device=given.device,
         precision=given.precision,
         allow_unverified=given.allow_unverified,

@@ -13,19 +13,8 @@ import numpy as np
 from motionkit.animation.driving import detect_clip
 from motionkit.animation.moments import animate
 from motionkit.config import AnimateOptions
-from motionkit.evaluation.signals import (
-    background_mask,
-    colour_change,
-    correlation,
-    followed,
-    landmark_error,
-    likeness,
-    mean_colour,
-    measure,
-    sharpness,
-    skin_mask,
-    slope,
-)
+from motionkit.evaluation.looks import background_mask, colour_change, likeness, mean_colour, sharpness, skin_mask
+from motionkit.evaluation.signals import correlation, followed, landmark_error, measure, slope
 from motionkit.evaluation.subjects import Portrait, RenderedTruth, Scene
 from motionkit.faces.mesh import Mesh, Track
 from motionkit.model import Model

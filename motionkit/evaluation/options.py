@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Literal
 
 from motionkit.config import AnimateOptions
@@ -31,6 +33,14 @@ class EvaluateOptions:
         confidence: Of those intervals, above 0 and below 1.
         seed: Of the resamples.
         pictures: Worst and best clips that the page shows, each so many.
+        metrics: Names of ``toolbox.METRICS``, metrics, or functions of (result, driving frame) to a number; None is all
+            that can be had.
+        landmarks: One of ``landmarks.LANDMARKS``, or a function from frame to points in pixels (N 2), None where there
+            is no face.
+        mesh_folder: Of the face mesh's networks; None is the folder in motionkit's cache.
+        embedder: One of ``embedders.EMBEDDERS``, the file of facenet's weights, or a function from a face's picture to
+            a vector.
+        lpips: "auto", "download", "none", or the file of AlexNet's weights.
 
     Raises:
         InputError: A value is out of its range, or not one of the choices.
@@ -46,6 +56,11 @@ class EvaluateOptions:
     confidence: float = 0.95
     seed: int = 0
     pictures: int = 4
+    metrics: Sequence[Any] | None = None
+    landmarks: Any = "auto"
+    mesh_folder: str | Path | None = None
+    embedder: Any = "auto"
+    lpips: str | Path = "auto"
 
     def __post_init__(self) -> None:
         if self.size is not None:
@@ -73,7 +88,13 @@ class EvaluateOptions:
         return AnimateOptions(relative=self.relative and not reconstruction, lost="follow", size=self.size, crop=crop)
 
     @property
+    def plain(self) -> dict[str, Any]:
+        """Those fields that say how, by name; what measures tells itself what it is."""
+        tools = {"metrics", "landmarks", "mesh_folder", "embedder", "lpips"}
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in tools}
+
+    @property
     def measured(self) -> dict[str, Any]:
-        """The fields on which the figures of a clip depend, by name; the others only say how they are shown."""
+        """Those of ``plain`` on which a clip's figures depend; the others only say how they are shown."""
         shown = {"batch", "resamples", "confidence", "seed", "pictures"}
-        return {name: value for name, value in asdict(self).items() if name not in shown}
+        return {name: value for name, value in self.plain.items() if name not in shown}

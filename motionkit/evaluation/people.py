@@ -11,20 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from motionkit.evaluation.embedders import Embed
+from motionkit.evaluation.looks import colour_change, likeness, mean_colour, sharpness, skin_mask
 from motionkit.evaluation.metrics import Batch, Need, Quantity
-from motionkit.evaluation.signals import (
-    SIGNALS,
-    Signals,
-    colour_change,
-    correlation,
-    followed,
-    likeness,
-    mean_colour,
-    measure,
-    sharpness,
-    skin_mask,
-    slope,
-)
+from motionkit.evaluation.signals import SIGNALS, Signals, correlation, followed, measure, slope
 from motionkit.faces.crops import crop
 from motionkit.faces.mesh import MESH_POINTS
 from motionkit.frames import Frame

@@ -23,7 +23,7 @@ LEAST_MS_SSIM = 16 * WINDOW  # pixels of the side: at the last of five scales a 
 ALEXNET = "alexnet-owt-7be5be79.pth"  # torchvision's name of the file
 # Of AlexNet all that LPIPS looks at: weights by layer, (out, in, height, width).
 _LAYERS = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3), 10: (256, 256, 3, 3)}
-FEATURES = {f"features.{i}.weight": shape for i, shape in _LAYERS.items()}
+FEATURES: dict[str, tuple[int, ...]] = {f"features.{i}.weight": shape for i, shape in _LAYERS.items()}
 FEATURES |= {f"features.{i}.bias": shape[:1] for i, shape in _LAYERS.items()}
 NEEDS: frozenset[Need] = frozenset({"truth", "torchmetrics"})
 

@@ -13,8 +13,8 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from skimage.draw import polygon2mask
 
+from motionkit.evaluation.looks import GREY, colour_change
 from motionkit.evaluation.metrics import Batch, FrameMetric, Need, Quantity
-from motionkit.evaluation.signals import GREY, colour_change
 from motionkit.frames import Frame, decibels
 
 __all__ = ["COLOUR", "MOST_DECIBELS", "REGIONS", "Errors", "Flicker", "Sharpness", "regions"]

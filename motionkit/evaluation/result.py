@@ -146,7 +146,7 @@ class Evaluation:
             "models": [asdict(model) for model in self.models],
             "clips": self.clips,
             "frames": sum(self.rows.texts("frames")),
-            "options": asdict(self.options),
+            "options": self.options.plain,
             "seed": self.options.seed,
             "landmarks": self.landmarks,
             "embedder": self.embedder,

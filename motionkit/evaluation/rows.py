@@ -10,6 +10,7 @@ import csv
 import json
 import math
 import os
+import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -25,6 +26,7 @@ from motionkit.wholefile import write_whole
 __all__ = ["Log", "Row", "Rows", "read_logs"]
 
 LOGS = "rows-*.jsonl"
+SYNCED_EVERY = 1.0  # seconds: a disk takes its time
 GROUP = 4096  # rows of a Parquet file's group
 
 
@@ -69,7 +71,7 @@ FIELDS = tuple(f.name for f in fields(Row) if f.name != "values")
 
 
 class Log:
-    """A process's rows, each on the disk before the next is measured; a context.
+    """A process's rows; a context. A killed process loses none of them, a machine that loses power a second's.
 
     Args:
         folder: Where logs are.
@@ -82,6 +84,7 @@ class Log:
     def __init__(self, folder: Path, rank: int = 0) -> None:
         self.path = folder / LOGS.replace("*", str(rank))
         self._file: TextIO | None = None
+        self._synced = -SYNCED_EVERY
 
     def __enter__(self) -> Log:
         return self
@@ -106,7 +109,9 @@ class Log:
                 self._file = self.path.open("a", encoding="utf-8", errors="surrogateescape")
             self._file.write(line + "\n")
             self._file.flush()
-            os.fsync(self._file.fileno())
+            if time.monotonic() - self._synced > SYNCED_EVERY:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
         except OSError as error:
             got = f"{self.path} ({error.strerror or error})"
             todo = "What was measured before is kept: free some space and run it again"

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from motionkit import model as models_room
 from motionkit.config import Precision
 from motionkit.errors import InputError, MissingPackageError
-from motionkit.evaluation.embedders import Embed
-from motionkit.evaluation.items import Pairs, list_items
+from motionkit.evaluation.items import Item, Pairs, list_items
 from motionkit.evaluation.judging import short_names
-from motionkit.evaluation.landmarks import Landmarks
 from motionkit.evaluation.options import EvaluateOptions
 from motionkit.evaluation.page import page
 from motionkit.evaluation.processes import Processes, join
@@ -45,11 +42,6 @@ def evaluate(
     pairs: Pairs | None = None,
     output: str | Path | None = None,
     options: EvaluateOptions | None = None,
-    metrics: Sequence[Any] | None = None,
-    landmarks: Landmarks = "auto",
-    mesh_folder: str | Path | None = None,
-    embedder: str | Path | Embed = "auto",
-    lpips: str | Path = "auto",
     device: str | None = None,
     precision: Precision = "auto",
     allow_unverified: bool = False,
@@ -67,15 +59,7 @@ def evaluate(
         sources: Pictures, likewise: each is driven by each of the clips instead.
         pairs: A CSV with the columns ``source`` and ``driving``, or a list of such pairs, instead of clips.
         output: Folder for ``clips.csv``, ``clips.parquet``, ``evaluation.json`` and ``report.html``; None writes none.
-        options: None is the defaults.
-        metrics: Names (``evaluation.toolbox.METRICS``), metrics, or functions of (result, driving frame) to a number;
-            None is all that can be had.
-        landmarks: "auto", "mesh", "mtcnn", "face-alignment", "none", or a function from frame to points in pixels (N
-            2), None where there is no face.
-        mesh_folder: Of the face mesh's networks; None is the folder in motionkit's cache.
-        embedder: "auto", "facenet", "none", the file of facenet's weights, or a function from a face's picture to a
-            vector.
-        lpips: "auto", "download", "none", or the file of AlexNet's weights.
+        options: What is measured, and how; None is the defaults.
         device: As for ``load_model``.
         precision: As for ``load_model``.
         allow_unverified: As for ``load_model``.
@@ -96,39 +80,49 @@ def evaluate(
     if output is None and processes.count > 1:
         raise InputError("Several processes need a folder to meet in", got="no output", expected="a folder")
     loaded = _load(given, processes, precision, allow_unverified)
-    reconstruction = items[0].source is None
-    tools = make_tools(
-        metrics,
-        landmarks=landmarks,
-        mesh_folder=mesh_folder,
-        embedder=embedder,
-        lpips_weights=lpips,
-        reconstruction=reconstruction,
-        side=_side(loaded, options),
-        device=next(iter(loaded.values()))[1].device,
-    )
-    work = Work({name: model for name, (_, model) in loaded.items()}, items, options, tools, reconstruction)
+    work = _prepare(loaded, items, options)
     with place(output, processes) as folder:
         work.settle(folder, processes)
         rows = work.measure(folder, processes, progress, pictures=output is not None)
-        result = Evaluation(
-            models=tuple(_described(name, *loaded[name]) for name in loaded),
-            options=options,
-            rows=rows,
-            quantities=tools.quantities,
-            skipped=_skipped(tools, rows),
-            reconstruction=reconstruction,
-            landmarks="" if tools.landmarks is None else tools.landmarks.name,
-            embedder=tools.embedder,
-            notes=tuple(_notes(options, tools, _side(loaded, options))) if reconstruction else (),
-            versions=_versions(),
-            folder=None if output is None else folder,
-        )
+        result = _result(loaded, work, rows, None if output is None else folder)
         if output is not None and processes.main:
             result = _write(result, folder)
         processes.wait()
     processes.leave()
     return result
+
+
+def _prepare(loaded: dict[str, tuple[AnyModel, Model]], items: Sequence[Item], options: EvaluateOptions) -> Work:
+    models = {name: model for name, (_, model) in loaded.items()}
+    reconstruction, device = items[0].source is None, next(iter(models.values())).device
+    tools = make_tools(options, reconstruction=reconstruction, side=_side(models, options), device=device)
+    return Work(models, items, options, tools, reconstruction)
+
+
+def _result(loaded: dict[str, tuple[AnyModel, Model]], work: Work, rows: Rows, folder: Path | None) -> Evaluation:
+    options, tools = work.options, work.tools
+    landmarks = "" if tools.landmarks is None else tools.landmarks.name
+    notes = not_comparable(
+        landmarks=landmarks,
+        embedder=tools.embedder,
+        side=_side(work.models, options),
+        crop=options.animation(reconstruction=True).crop,
+        every=options.every,
+        seconds=options.seconds,
+    )
+    return Evaluation(
+        models=tuple(_described(name, *loaded[name]) for name in loaded),
+        options=options,
+        rows=rows,
+        quantities=tools.quantities,
+        skipped=_skipped(tools, rows),
+        reconstruction=work.reconstruction,
+        landmarks=landmarks,
+        embedder=tools.embedder,
+        notes=tuple(notes) if work.reconstruction else (),
+        versions=_versions(),
+        folder=folder,
+    )
 
 
 def _load(
@@ -149,8 +143,8 @@ def _load(
     return loaded
 
 
-def _side(loaded: dict[str, tuple[AnyModel, Model]], options: EvaluateOptions) -> int:
-    sides = {name: model.picture_side(options.size) for name, (_, model) in loaded.items()}
+def _side(models: Mapping[str, Model], options: EvaluateOptions) -> int:
+    sides = {name: model.picture_side(options.size) for name, model in models.items()}
     if len(set(sides.values())) > 1:
         got = ", ".join(f"{name} {side}" for name, side in sides.items())
         raise InputError("The models make pictures of several sizes", got=got, todo="Give one size for all")
@@ -179,17 +173,6 @@ def _skipped(tools: Tools, rows: Rows) -> dict[str, str]:
         if all(np.isnan(column).all() for column in columns):
             skipped[metric.name] = "no clip gave it a value"
     return skipped
-
-
-def _notes(options: EvaluateOptions, tools: Tools, side: int) -> list[str]:
-    return not_comparable(
-        landmarks="" if tools.landmarks is None else tools.landmarks.name,
-        embedder=tools.embedder,
-        side=side,
-        crop=options.animation(reconstruction=True).crop,
-        every=options.every,
-        seconds=options.seconds,
-    )
 
 
 def _described(name: str, given: AnyModel, model: Model) -> Evaluated:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from motionkit.errors import InputError
-from motionkit.evaluation.embedders import Embed, pick_embedder
-from motionkit.evaluation.landmarks import LandmarkFinder, Landmarks, pick_landmarks
+from motionkit.evaluation.embedders import pick_embedder
+from motionkit.evaluation.landmarks import LandmarkFinder, pick_landmarks
 from motionkit.evaluation.metrics import Metric, Need, Quantity, as_metric
+from motionkit.evaluation.options import EvaluateOptions
 from motionkit.evaluation.people import Following, Identity, KeypointDistance, Look
 from motionkit.evaluation.perception import LEAST_MS_SSIM, has_torchmetrics, load_lpips, lpips, ms_ssim, ssim
 from motionkit.evaluation.pixels import COLOUR, Errors, Flicker, Sharpness
@@ -54,24 +54,12 @@ class Tools:
 
 
 def make_tools(
-    metrics: Sequence[Any] | None = None,
-    *,
-    landmarks: Landmarks = "auto",
-    mesh_folder: str | Path | None = None,
-    embedder: str | Path | Embed = "auto",
-    lpips_weights: str | Path = "auto",
-    reconstruction: bool = True,
-    side: int = 256,
-    device: torch.device | str = "cpu",
+    options: EvaluateOptions, *, reconstruction: bool = True, side: int = 256, device: torch.device | str = "cpu"
 ) -> Tools:
     """Gather what measures, and say what is missing.
 
     Args:
-        metrics: Names of ``METRICS``, metrics, or functions (``metrics.as_metric``); None is all of ``METRICS``.
-        landmarks: See ``landmarks.pick_landmarks``.
-        mesh_folder: Of the mesh's networks; None is the folder in motionkit's cache.
-        embedder: See ``embedders.pick_embedder``.
-        lpips_weights: See ``perception.load_lpips``.
+        options: What is asked for.
         reconstruction: Whether the driving frames are the truth.
         side: Of the pictures that are compared, in pixels.
         device: Where networks compute.
@@ -80,7 +68,7 @@ def make_tools(
         InputError: A name is unknown, two metrics have one name, or none is left.
         MotionkitError: What was asked for by name cannot be had.
     """
-    asked: list[Any] = list(METRICS if metrics is None else metrics)
+    asked: list[Any] = list(METRICS if options.metrics is None else options.metrics)
     wanted = {name for name in asked if isinstance(name, str)}
     if unknown := wanted - set(METRICS):
         raise InputError("Unknown metric", got=", ".join(sorted(unknown)), expected=f"some of {', '.join(METRICS)}")
@@ -91,9 +79,9 @@ def make_tools(
         missing["torchmetrics"] = 'torchmetrics is not installed: pip install "motionkit[evaluate]"'
     network, embed = None, None
     if "lpips" in wanted and reconstruction:
-        network, missing["lpips"] = load_lpips(lpips_weights, device=device)
+        network, missing["lpips"] = load_lpips(options.lpips, device=device)
     if "aed" in wanted:
-        embed, missing["embedder"] = pick_embedder(embedder, device=device)
+        embed, missing["embedder"] = pick_embedder(options.embedder, device=device)
     identity = Identity(embed.embed if embed else _nobody, reconstruction)
     known: dict[str, Metric] = {
         **{metric.name: metric for metric in (Errors(), Errors(by_region=True), ssim, ms_ssim)},
@@ -103,7 +91,7 @@ def make_tools(
     found = [known[one] if isinstance(one, str) else as_metric(one) for one in asked]
     finder = None
     if any(metric.needs & {"landmarks", "mesh"} and not metric.needs & missing.keys() for metric in found):
-        finder, missing["landmarks"] = pick_landmarks(landmarks, folder=mesh_folder)
+        finder, missing["landmarks"] = pick_landmarks(options.landmarks, folder=options.mesh_folder)
         if finder is None or not finder.mesh:
             missing["mesh"] = missing["landmarks"] or f"it needs the face mesh, and the landmarks are {finder.name}'s"  # type: ignore[union-attr]
     skipped = {metric.name: reason for metric in found if (reason := _reason(metric, missing, side))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,12 @@ from tests.support.networks import tiny_model
 CHEAP = {"landmarks": "none", "embedder": "none", "lpips": "none"}
 
 
+def evaluate(*given: Any, **further: Any) -> mk.Evaluation:
+    """With these options, and without networks unless they are asked for."""
+    options = {name: further.pop(name) for name in list(further) if name in EvaluateOptions.__dataclass_fields__}
+    return mk.evaluate(*given, options=EvaluateOptions(**{**CHEAP, **options}), **further)
+
+
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
     return write_clips(tmp_path / "clips", 3)
@@ -33,7 +40,7 @@ def model() -> mk.Model:
 
 
 def test_a_clip_reconstructs_itself(clips: Path, model: mk.Model) -> None:
-    found = mk.evaluate(model, clips, metrics=["pixels"], options=EvaluateOptions(batch=3), **CHEAP)
+    found = evaluate(model, clips, metrics=["pixels"], batch=3)
     assert [row.clip for row in found.rows] == ["clip00.mp4", "clip01.mp4", "clip02.mp4"]
     assert found.failed == [] and found.skipped == {} and found.clips == 3 and found.folder is None
     frames = list(media.open_clip(clips / "clip01.mp4"))
@@ -46,8 +53,8 @@ def test_a_clip_reconstructs_itself(clips: Path, model: mk.Model) -> None:
 
 
 def test_every_nth_frame_of_the_beginning(clips: Path, model: mk.Model) -> None:
-    for options, frames in ((EvaluateOptions(every=2), 2), (EvaluateOptions(seconds=0.1), 3)):
-        found = mk.evaluate(model, [clips / "clip00.mp4"], metrics=["pixels"], options=options, **CHEAP)
+    for cut, frames in (({"every": 2}, 2), ({"seconds": 0.1}, 3)):
+        found = evaluate(model, [clips / "clip00.mp4"], metrics=["pixels"], **cut)
         assert found.rows[0].frames == frames
 
 
@@ -57,7 +64,7 @@ def test_pictures_reconstruct_themselves_and_folders_of_them_are_clips(tmp_path:
         shade = np.full((32, 32, 3), 40 * n + 20, np.uint8)
         media.write_image(tmp_path / "walk" / f"{n}.png", shade)
     media.write_image(tmp_path / "one.png", shade)
-    found = mk.evaluate(model, tmp_path, metrics=["pixels"], **CHEAP)
+    found = evaluate(model, tmp_path, metrics=["pixels"])
     assert [(row.clip, row.frames) for row in found.rows] == [("one.png", 1), ("walk", 3)]
     assert found.rows[1].driving_sha256 != found.rows[0].driving_sha256 != ""
 
@@ -66,8 +73,7 @@ def test_sources_are_driven_by_each_clip_and_pairs_by_their_own(clips: Path, tmp
     (tmp_path / "faces").mkdir()
     for name in ("ann", "bob"):
         media.write_image(tmp_path / "faces" / f"{name}.png", np.full((48, 32, 3), 99, np.uint8))
-    options = EvaluateOptions(crop="centre")
-    found = mk.evaluate(model, clips / "clip0[01].mp4", sources=tmp_path / "faces", options=options, **CHEAP)
+    found = evaluate(model, clips / "clip0[01].mp4", sources=tmp_path / "faces", crop="centre")
     assert [row.clip for row in found.rows] == [
         "ann.png × clip00.mp4", "ann.png × clip01.mp4", "bob.png × clip00.mp4", "bob.png × clip01.mp4",
     ]  # fmt: skip
@@ -75,20 +81,19 @@ def test_sources_are_driven_by_each_clip_and_pairs_by_their_own(clips: Path, tmp
     assert set(found.summary["tiny"]) == {"flicker", "colour", "frame_rate", "measuring"}, "a flat source has no edges"
     assert "only reconstruction knows" in found.skipped["pixels"] and "FOMM" not in str(found)
     (tmp_path / "pairs.csv").write_text("source,driving\nfaces/bob.png,clips/clip02.mp4\n")
-    paired = mk.evaluate(model, pairs=tmp_path / "pairs.csv", options=options, metrics=["flicker"], **CHEAP)
-    listed = mk.evaluate(
+    paired = evaluate(model, pairs=tmp_path / "pairs.csv", crop="centre", metrics=["flicker"])
+    listed = evaluate(
         model,
         pairs=[(tmp_path / "faces" / "bob.png", clips / "clip02.mp4")],
-        options=options,
+        crop="centre",
         metrics=["flicker"],
-        **CHEAP,
     )
     assert paired.rows[0].values["flicker"] == listed.rows[0].values["flicker"] and len(paired.rows) == 1
 
 
 def test_a_clip_that_cannot_be_read_is_a_row(clips: Path, tmp_path: Path, model: mk.Model) -> None:
     (clips / "clip01.mp4").write_bytes(b"no film")
-    found = mk.evaluate(model, clips, output=tmp_path / "out", metrics=["pixels"], **CHEAP)
+    found = evaluate(model, clips, output=tmp_path / "out", metrics=["pixels"])
     assert [row.status for row in found.rows] == ["ok", "failed", "ok"]
     ((_, name, reason),) = found.failed
     assert name == "clip01.mp4" and "clip01.mp4" in reason and found.summary["tiny"]["l1"].clips == 2
@@ -98,8 +103,7 @@ def test_a_clip_that_cannot_be_read_is_a_row(clips: Path, tmp_path: Path, model:
 
 
 def test_landmarks_of_any_function(clips: Path, model: mk.Model) -> None:
-    given = {**CHEAP, "landmarks": corners}
-    found = mk.evaluate(model, clips, metrics=["akd", "regions", "following"], **given)  # type: ignore[arg-type]
+    found = evaluate(model, clips, metrics=["akd", "regions", "following"], landmarks=corners)
     assert {"akd", "missing", "l1_face", "l1_ring"} <= set(found.summary["tiny"])
     assert found.skipped == {"following": "it needs the face mesh, and the landmarks are corners's"}
     assert any("AKD" in note and "corners" in note for note in found.notes)
@@ -107,8 +111,7 @@ def test_landmarks_of_any_function(clips: Path, model: mk.Model) -> None:
 
 def test_meshes_show_what_is_followed(clips: Path, model: mk.Model) -> None:
     faces = [face((3.0 * n, 0, 0), mouth=n) for n in range(4)]
-    given = {**CHEAP, "landmarks": MeshStandIn(faces)}
-    found = mk.evaluate(model, clips, metrics=["following", "akd"], **given)  # type: ignore[arg-type]
+    found = evaluate(model, clips, metrics=["following", "akd"], landmarks=MeshStandIn(faces))
     assert found.summary["tiny"]["follows_yaw"].mean == pytest.approx(1) and found.summary["tiny"]["akd"].mean == 0
 
 
@@ -121,7 +124,7 @@ def test_metrics_of_ones_own(clips: Path, model: mk.Model) -> None:
         return [float(frame[0].mean()) for frame in batch.result]
 
     own = FrameMetric(Quantity("row", "brightness of the first row", ""), first_row)
-    found = mk.evaluate(model, clips, metrics=[largest, own, "flicker"], **CHEAP)
+    found = evaluate(model, clips, metrics=[largest, own, "flicker"])
     assert list(found.summary["tiny"]) == ["largest", "row", "flicker", "frame_rate", "measuring"]
     assert found.quantities[0].what == "Largest difference of a frame"
 
@@ -129,7 +132,7 @@ def test_metrics_of_ones_own(clips: Path, model: mk.Model) -> None:
         raise ZeroDivisionError("by zero")
 
     with pytest.raises(InputError, match=r"A metric failed; got broken \(ZeroDivisionError: by zero\)"):
-        mk.evaluate(model, clips, metrics=[broken], **CHEAP)
+        evaluate(model, clips, metrics=[broken])
 
 
 @pytest.mark.parametrize(
@@ -151,9 +154,9 @@ def test_metrics_of_ones_own(clips: Path, model: mk.Model) -> None:
     ],
 )
 def test_what_cannot_be_evaluated(given: dict[str, object], reason: str, clips: Path, model: mk.Model) -> None:
-    arguments = {"models": model, "clips": clips, **CHEAP, **given}
+    arguments = {"models": model, "clips": clips, **given}
     with pytest.raises(InputError, match=reason):
-        mk.evaluate(**arguments)  # type: ignore[arg-type]
+        evaluate(arguments.pop("models"), arguments.pop("clips"), **arguments)
 
 
 def test_options_out_of_range() -> None:
@@ -165,7 +168,7 @@ def test_options_out_of_range() -> None:
 def test_models_side_by_side(clips: Path, tmp_path: Path) -> None:
     models = [save_tiny(tmp_path / "one.safetensors"), save_tiny(tmp_path / "two.safetensors", brighter=0.4)]
     out = tmp_path / "out"
-    found = mk.evaluate(models, clips, output=out, metrics=["pixels", "colour"], device="cpu", **CHEAP)
+    found = evaluate(models, clips, output=out, metrics=["pixels", "colour"], device="cpu")
     assert [model.name for model in found.models] == ["one", "two"] and len(found.rows) == 6
     one, two = (np.array([row.values["l1"] for row in found.rows if row.model == name]) for name in ("one", "two"))
     change = next(one for one in found.differences if one.quantity == "l1")
@@ -178,7 +181,7 @@ def test_models_side_by_side(clips: Path, tmp_path: Path) -> None:
     # A third is added later: the two are not measured again.
     third = save_tiny(tmp_path / "three.safetensors", brighter=-0.4)
     before = (out / "rows-0.jsonl").read_text()
-    found = mk.evaluate([*models, third], clips, output=out, metrics=["pixels", "colour"], device="cpu", **CHEAP)
+    found = evaluate([*models, third], clips, output=out, metrics=["pixels", "colour"], device="cpu")
     added = (out / "rows-0.jsonl").read_text().removeprefix(before).splitlines()
     assert len(added) == 3 and all('"three"' in line for line in added) and len(found.rows) == 9
 
@@ -189,36 +192,34 @@ def test_a_folder_keeps_what_was_measured(
     out, measured = tmp_path / "out", []
     real = work.measure_item
     monkeypatch.setattr(work, "measure_item", lambda *given: measured.append(given[2].driving.name) or real(*given))
-    first = mk.evaluate(model, clips, output=out, metrics=["pixels"], **CHEAP)
-    again = mk.evaluate(model, clips, output=out, metrics=["pixels"], **CHEAP)
+    first = evaluate(model, clips, output=out, metrics=["pixels"])
+    again = evaluate(model, clips, output=out, metrics=["pixels"])
     assert measured == ["clip00.mp4", "clip01.mp4", "clip02.mp4"] and list(again.rows) == list(first.rows)
     # One clip changes, one comes and one goes.
     write_clips(tmp_path / "other", 4)
     (tmp_path / "other" / "clip03.mp4").rename(clips / "clip01.mp4")
     (tmp_path / "other" / "clip02.mp4").rename(clips / "clip09.mp4")
     (clips / "clip02.mp4").unlink()
-    third = mk.evaluate(model, clips, output=out, metrics=["pixels"], **CHEAP)
+    third = evaluate(model, clips, output=out, metrics=["pixels"])
     assert measured[3:] == ["clip01.mp4", "clip09.mp4"]
     assert [row.clip for row in third.rows] == ["clip00.mp4", "clip01.mp4", "clip09.mp4"]
     with pytest.raises(InputError, match=r"other settings; got every 2; expected every 1\. Give the same again"):
-        mk.evaluate(model, clips, output=out, metrics=["pixels"], options=EvaluateOptions(every=2), **CHEAP)
+        evaluate(model, clips, output=out, metrics=["pixels"], every=2)
     with pytest.raises(InputError, match=r"other settings; got metrics \['flicker'\]"):
-        mk.evaluate(model, clips, output=out, metrics=["flicker"], **CHEAP)
-    assert mk.evaluate(
-        model, clips, output=out, metrics=["pixels"], options=EvaluateOptions(seed=5, confidence=0.8), **CHEAP
+        evaluate(model, clips, output=out, metrics=["flicker"])
+    assert evaluate(
+        model, clips, output=out, metrics=["pixels"], seed=5, confidence=0.8
     ).options.seed == 5, "how figures are shown may change"  # fmt: skip
 
 
 def test_what_a_folder_holds(clips: Path, tmp_path: Path, model: mk.Model) -> None:
     out = tmp_path / "out"
     seen = []
-    found = mk.evaluate(
-        model, clips, output=out, metrics=["pixels", "ms_ssim"], options=EvaluateOptions(pictures=1), progress=seen.append,
-        **CHEAP,
+    found = evaluate(
+        model, clips, output=out, metrics=["pixels", "ms_ssim"], pictures=1, progress=seen.append,
     )  # fmt: skip
-    assert names(out) == {
-        ".lock", "settings.json", "rows-0.jsonl", "clips.csv", "clips.parquet", "evaluation.json", "report.html", "pictures",
-    }  # fmt: skip
+    tables = {"clips.csv", "clips.parquet", "evaluation.json", "report.html"}
+    assert names(out) == {".lock", "settings.json", "rows-0.jsonl", "pictures", *tables}
     assert [(one.done, one.total) for one in seen] == [(1, 3), (2, 3), (3, 3)]
     assert len(names(out / "pictures")) == 2, "of the best and of the worst"
     content = json.loads((out / "evaluation.json").read_text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from motionkit.evaluation import signals
+from motionkit.evaluation import looks, signals
 from motionkit.evaluation.people import Following, Identity, KeypointDistance, Look, face_square
 from tests.support.evaluations import batch, noise
 from tests.support.meshes import SIDE, face, track
@@ -63,8 +63,8 @@ def test_look_of_a_result_that_is_the_source() -> None:
     tally = Look().begin()
     tally.add(batch(darker[None], darker[None], source, source_points=face(), result_points=[face()]))
     values = tally.values()
-    skin = signals.mean_colour(source, signals.skin_mask(face(), (SIDE, SIDE)))
-    dark = signals.mean_colour(darker, signals.skin_mask(face(), (SIDE, SIDE)))
+    skin = looks.mean_colour(source, looks.skin_mask(face(), (SIDE, SIDE)))
+    dark = looks.mean_colour(darker, looks.skin_mask(face(), (SIDE, SIDE)))
     assert values["skin"] == pytest.approx(np.linalg.norm(dark - skin) / np.linalg.norm(skin))
     assert values["face_sharpness"] == pytest.approx(0.25, rel=0.05)
     blind = Look().begin()

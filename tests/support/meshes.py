@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from motionkit.evaluation import signals, subjects
+from motionkit.evaluation import looks, signals, subjects
 from motionkit.faces.mesh import Track
 
 SIDE = 64
@@ -35,7 +35,7 @@ def face(
             points[[upper, lower]] = [(x, -4 - eyes / 2, 0), (x, -4 + eyes / 2, 0)]
     for upper, lower in signals.LIPS:
         points[[upper, lower]] = [(0, 8, 0), (0, 8 + mouth, 0)]
-    for patch, x, y in ((signals.FOREHEAD, 0, -9), (signals.RIGHT_CHEEK, -8, 3), (signals.LEFT_CHEEK, 8, 3)):
+    for patch, x, y in ((looks.FOREHEAD, 0, -9), (looks.RIGHT_CHEEK, -8, 3), (looks.LEFT_CHEEK, 8, 3)):
         corners = np.linspace(0, 2 * np.pi, len(patch), endpoint=False)
         points[patch, :2] = np.stack([x + 3 * np.cos(corners), y + 3 * np.sin(corners)], axis=1)
     points[signals.RIGHT_BROW + signals.LEFT_BROW, 1] = -8 - brows
