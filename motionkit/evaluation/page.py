@@ -17,14 +17,15 @@ __all__ = ["page"]
 FAILURES = 50  # that are listed
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1280px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
+td:first-child { white-space: nowrap; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
 th { border-bottom: 1px solid var(--line); } tr:nth-child(even) td { background: var(--soft); }
 figure { margin: 0 0 1.2rem; } figcaption { font-size: 13px; overflow-wrap: anywhere; }
 img { max-width: 100%; border: 1px solid var(--line); } svg { max-width: 100%; height: auto; }
-.clips { display: grid; grid-template-columns: repeat(auto-fill, minmax(330px, 1fr)); gap: 0 1.2rem; }
-.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: .5rem 1.5rem; }
+.clips { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(330px, 100%), 1fr)); gap: 0 1.2rem; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(420px, 100%), 1fr)); gap: .5rem 1.5rem; }
 .note { color: color-mix(in srgb, currentColor 70%, transparent); font-size: 13px; }
 """
 
@@ -42,7 +43,8 @@ def page(evaluation: Evaluation, *, title: str = "Evaluation") -> str:
     kind = "reconstruction" if evaluation.reconstruction else "animation"
     names = ", ".join(model.name for model in evaluation.models)
     frames = sum(evaluation.rows.texts("frames"))
-    titles = {quantity.name: quantity.what for quantity in evaluation.quantities}
+    known = {name for own in evaluation.summary.values() for name in own}
+    titles = {quantity.name: quantity.what for quantity in evaluation.quantities if quantity.name in known}
     parts = [
         f"<h1>{_text(title)}: {_text(names)}</h1>",
         f"<p>{kind.capitalize()}, {evaluation.clips} clips, {frames} frames.</p>",
