@@ -10,6 +10,7 @@ Legend: N pictures, S their side, K landmarks, the renderer's named points.
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
 from motionkit.training.presets import HEADS_MODEL
 
-__all__ = ["FPS", "Heads", "Made", "Sizes", "render"]
+__all__ = ["FPS", "Heads", "Made", "Sizes", "carried_labels", "render"]
 
 FPS = 1.5  # few, so that a clip's frames differ
 EXERCISES = 0.3  # share of the clips with grimaces, as in the recipe's data
@@ -159,7 +160,7 @@ class Heads:
         with table.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
             rows.writerow(["source", "driving"])
-            rows.writerows([str(self._person(number).resolve())] * 2 for number in range(self.sizes.people))
+            rows.writerows([str(self.person(number).resolve())] * 2 for number in range(self.sizes.people))
         return self._made("itself", pairs=str(table), frames=self.sizes.own, reference="first")
 
     def _made(self, name: str, *, pairs: str, frames: int, reference: str) -> Made:
@@ -185,26 +186,47 @@ class Heads:
     def _read(self, folder: Path, rows: list[dict[str, object]]) -> Made:
         person = torch.tensor([int(Path(str(row["source"])).stem) for row in rows])
         labels = [np.load(folder / str(row["labels"])) for row in rows]
-        asked, turned = (
-            torch.tensor(np.concatenate([one[key] for one in labels])) for key in ("keypoints", "jacobian")
-        )
+        asked = torch.tensor(np.concatenate([one["keypoints"] for one in labels]))
+        portraits = [next(iter(media.open_clip(self.person(number)))) for number in range(self.sizes.people)]
         truth = self.split("people")[1][:, 0]
-        carried = torch.empty_like(asked)
-        for number in person.unique().tolist():
-            of = person == number
-            portrait = next(iter(media.open_clip(self._person(number))))
-            source = self.model.detect(to_tensor([portrait], size=self.model.config.size))
-            carried[of] = carry_points(truth[number], source, Keypoints(asked[of], turned[of]))
         return Made(
             pictures=torch.cat([self._small([media.read_image(folder / str(row["file"]))]) for row in rows]),
             person=person,
             frame=torch.tensor(np.concatenate([one["frame"] for one in labels])).long(),
             asked=asked,
-            carried=carried,
+            carried=carried_labels(self.model, portraits, truth, person, labels),
         )
 
-    def _person(self, number: int) -> Path:
+    def person(self, number: int) -> Path:
+        """The clip of a person, by number."""
         return self.folder / "people" / f"{number:05d}.mp4"
 
     def _small(self, frames: list[np.ndarray]) -> torch.Tensor:
         return (to_tensor(frames, size=self.side) * 255).round().to(torch.uint8)
+
+
+def carried_labels(
+    model: Model,
+    portraits: Sequence[np.ndarray],
+    truth: torch.Tensor,
+    person: torch.Tensor,
+    labels: Sequence[Mapping[str, np.ndarray]],
+) -> torch.Tensor:
+    """Carry labels of portraits to the pictures that were made of them.
+
+    Args:
+        model: Moved them.
+        portraits: S S 3 uint8, as they were given.
+        truth: P K 2, their labels.
+        person: N, of which portrait each picture was made.
+        labels: What ``multiply`` wrote of each picture.
+
+    Returns:
+        N K 2.
+    """
+    sources = model.detect(to_tensor(portraits, size=model.config.size))
+    carried = []
+    for number, one in zip(person.tolist(), labels, strict=True):
+        moved = Keypoints(torch.tensor(one["keypoints"]), torch.tensor(one["jacobian"]))
+        carried.append(carry_points(truth[number], sources[number : number + 1], moved))
+    return torch.cat(carried)
