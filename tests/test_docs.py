@@ -47,6 +47,7 @@ SHORT = {
     "train": "--steps 2 --batch-size 2 --workers 0 --quiet --device cpu --set data.size=64 --set loss.network=none "
     "--set loss.pixel=10 --set loss.perceptual=0,0,0,0,0",
     "bench": "--rounds 1 --frames 1 --no-clips --quiet --device cpu",
+    "evaluate": "--seconds 0.2 --landmarks none --quiet --device cpu",
 }
 NARROW = ["model.size=64", "model.generator_params.block_expansion=4", "model.generator_params.max_features=16"] + [
     f"model.{part}.{field}"
@@ -173,7 +174,7 @@ def run_accelerate(words: list[str]) -> None:
     """Two processes on the CPU take the place of several GPUs."""
     assert words[:4] == ["accelerate", "launch", "--num_processes", "4"]
     launch = ["-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu", "--main_process_port", "0"]
-    command = [sys.executable, *launch, *words[4:], *shlex.split(SHORT["train"])]
+    command = [sys.executable, *launch, *words[4:], *shlex.split(SHORT[words[6]])]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -1,6 +1,6 @@
 """Metrics of how alike pictures look: SSIM, MS-SSIM and LPIPS.
 
-SSIM is computed here: with windows that are blurred by rows and columns it takes a tenth of torchmetrics' time.
+SSIM is computed here: with windows that are blurred by rows and columns it takes a third of torchmetrics' time.
 
 Legend: B frames of a batch, S side of the pictures in pixels.
 """
