@@ -95,6 +95,14 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     two = np.concatenate([portrait, portrait[:, ::-1]], axis=1)[::2, ::2]
     write_clip(folder / "two.mp4", [np.roll(two, 2 * n, axis=0) for n in range(3)], Fraction(1))
     write_clip(folder / "film.mp4", [np.roll(portrait, 2 * n, axis=1) for n in range(12)], Fraction(10))
+    (folder / "faces").mkdir()
+    shutil.copy(folder / "face.jpg", folder / "faces" / "ada.jpg")
+    (folder / "motions").mkdir()
+    for name in ("driving.mp4", "other.mp4"):
+        shutil.copy(folder / name, folder / "motions" / name)
+    (folder / "rooms").mkdir()
+    shutil.copy(folder / "group.jpg", folder / "rooms" / "room.jpg")
+    (folder / "pairs.csv").write_text("source,driving\nfaces/ada.jpg,motions/driving.mp4\n", encoding="utf-8")
     (folder / "films").mkdir()
     shutil.copy(folder / "film.mp4", folder / "films" / "second.mp4")
     return folder

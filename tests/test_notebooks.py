@@ -301,6 +301,22 @@ def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_multiply_makes_a_data_set_and_shows_it(tmp_path: Path) -> None:
+    short_clip(tmp_path / "clips" / "short.mp4", 0.3)
+    parameters = {
+        "drivings": str(tmp_path / "clips"), "output": str(tmp_path / "made"), "frames": 2, "variations": 1,
+        "device": "cpu",
+    }  # fmt: skip
+    node = runner.run(NOTEBOOKS / "multiply.ipynb", parameters, folder=NOTEBOOKS, timeout=600)
+    assert len(list((tmp_path / "made" / "data").rglob("*.png"))) == 2
+    (summary,) = [cell for cell in node.cells if "summary" in tags(cell)]
+    assert "2 ok, 0 rejected, 0 failed" in "".join(output.get("text", "") for output in summary.outputs)
+    (told,) = [cell for cell in node.cells if "estimate" in tags(cell)]
+    assert told.outputs[0].text.startswith("pairs    1\nframes   2\n")
+    assert pictures(node), "the results are shown"
+
+
+@pytest.mark.slow
 def test_evaluate_measures_and_goes_on(tmp_path: Path) -> None:
     for name in ("ada", "ben"):
         short_clip(tmp_path / "clips" / f"{name}.mp4", 0.12, size=(64, 64))
