@@ -285,7 +285,7 @@ def _folded(total: Image.Image, scale: float) -> Plane:
     width, height = total.size
     rows, columns = (-(-length // TILE) for length in (height, width))
     whole = np.zeros((rows * TILE, columns * TILE), np.float32)
-    whole[:height, :width] = total
+    whole[:height, :width] = np.asarray(total)
     folded: Plane = whole.reshape(rows, TILE, columns, TILE).sum(axis=(0, 2))
     return folded
 
