@@ -132,8 +132,9 @@ INSIDE = {
         "equivariance perceptual supervision teacher_forcing close_ups presets processes runs lock",
         "adversarial report",
         "objective view",
-        "learner",
+        "learner held_out",
         "trainer",
+        "personal",
         "__init__",
     ],
     "widgets": [
