@@ -150,7 +150,7 @@ INSIDE = {
         "__init__",
     ],
     "fast": [
-        "memory winograd packed int8",
+        "memory winograd packed int8 expected",
         "convs precision",
         "model",
         "__init__",

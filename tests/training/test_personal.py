@@ -66,7 +66,8 @@ def test_a_model_becomes_better_on_what_it_has_not_seen(
     assert made == load_model(tiny, device="cpu").config
     sheet = media.read_image(result.sheet)
     assert sheet.shape[0] == 4 * 32 and sheet.shape[1] >= 4 * 32
-    assert verify(result.sheet).metadata
+    (labels,) = verify(result.sheet)
+    assert labels.metadata
     assert "before" in str(result) and str(result.steps) in str(result)
 
 
