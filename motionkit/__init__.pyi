@@ -23,6 +23,7 @@ from .structures import Generated as Generated
 from .structures import Keypoints as Keypoints
 from .structures import Progress as Progress
 from .structures import VideoInfo as VideoInfo
+from .training import personalise as personalise
 from .trust.verification import Verification as Verification
 from .trust.verification import verify as verify
 from .widgets.panel import panel as panel

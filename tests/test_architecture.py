@@ -148,8 +148,9 @@ INSIDE = {
         "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
         "adversarial report",
         "objective view",
-        "learner",
+        "learner held_out",
         "trainer",
+        "personal",
         "__init__",
     ],
     "widgets": [
@@ -165,7 +166,7 @@ INSIDE = {
         "__init__",
     ],
     "fast": [
-        "memory winograd packed int8",
+        "memory winograd packed int8 expected",
         "convs precision",
         "model",
         "__init__",

@@ -36,11 +36,13 @@ INSIDE = sorted(set(DOCS.rglob("*.md")) - set(NOTEBOOK_PAGES))
 # Pages whose commands run; the notebooks' pages are outputs of notebooks, which tests/test_notebooks.py runs.
 PAGES = [*OUTSIDE, *INSIDE]
 SLOW = {"docs/training.md", "docs/cookbook/fine-tune.md", "docs/speed.md", "docs/how-it-works.md"}
-# What cannot run offline: its words are checked by the parser alone.
+# What cannot run offline, or in time: its words are checked by the parser alone.
 OFFLINE = {
     "motionkit fetch vox": "downloads 0.7 GB",
     "motionkit convert vox-cpk.pth.tar vox.safetensors": "needs the file that was downloaded",
     "motionkit animate face.jpg driving.mp4 -o result.mp4 --model vox": "downloads 0.7 GB",
+    "motionkit personalise clip.mp4 -o me.safetensors": "takes minutes; tests/training/test_personal.py trains",
+    "motionkit animate face.jpg driving.mp4 -o mine.mp4 --model me.safetensors": "needs the model that was trained",
 }
 # Appended to training and measuring commands: the same, in seconds.
 SHORT = {

@@ -93,6 +93,7 @@ HEADS_MODEL = ModelConfig(
     picture_size=256,
     blend_warped=True,
     padding="border",
+    interpolation="bicubic",
     keypoint_names=(
         "nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck",
         "brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right",
