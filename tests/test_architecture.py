@@ -129,7 +129,7 @@ INSIDE = {
     ],
     "training": [
         "config",
-        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs lock",
+        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs lock widening",
         "adversarial report",
         "objective view",
         "learner",

@@ -83,7 +83,7 @@ def _others() -> dict[str, TrainConfig]:
 HEADS_MODEL = ModelConfig(
     name="heads",
     domain="face",
-    num_kp=22,
+    num_kp=27,
     kp_detector=KpDetectorConfig(block_expansion=20, max_features=256, num_blocks=4, scale_factor=0.5),
     dense_motion=DenseMotionConfig(
         block_expansion=16, max_features=192, num_blocks=4, scale_factor=0.5, kp_variance=0.005
@@ -99,6 +99,8 @@ HEADS_MODEL = ModelConfig(
         "lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right",
         "mouth_left", "mouth_right", "lip_top", "lip_bottom",
         "chin", "jaw_left", "jaw_right",
+        "iris_left", "iris_right",
+        "collar", "shoulder_left", "shoulder_right",
     ),
     keypoint_groups={
         "head": ("nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck"),
@@ -106,6 +108,8 @@ HEADS_MODEL = ModelConfig(
         "eyes": ("lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right"),
         "mouth": ("mouth_left", "mouth_right", "lip_top", "lip_bottom"),
         "jaw": ("chin", "jaw_left", "jaw_right"),
+        "gaze": ("iris_left", "iris_right"),
+        "body": ("collar", "shoulder_left", "shoulder_right"),
     },
 )  # fmt: skip
 

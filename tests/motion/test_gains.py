@@ -51,6 +51,20 @@ def random_keypoints(batch: int = 1, k: int = 10) -> Keypoints:
     return Keypoints(torch.rand(batch, k, 2) * 2 - 1, torch.eye(2) + 0.15 * torch.randn(batch, k, 2, 2))
 
 
+def test_a_body_does_not_ride_on_its_head() -> None:
+    config = ModelConfig(
+        num_kp=4,
+        keypoint_names=("nose", "lip", "neck", "collar"),
+        keypoint_groups={"head": ("nose", "neck"), "mouth": ("lip",), "body": ("collar",)},
+    )
+    found = keypoint_gains({"body": 2.0, "head": 0.5}, config)
+    assert found is not None and (found.head, found.carried) == ((0,), (1,))
+    base = Keypoints(torch.zeros(1, 4, 2))
+    moved = Keypoints(torch.tensor([[[0.2, 0.0], [0.2, 0.0], [0.1, 0.0], [0.1, 0.0]]]))
+    result = transfer(base, moved, base, adapt_scale=False, gains=found).value[0, :, 0]
+    torch.testing.assert_close(result, torch.tensor([0.1, 0.1, 0.05, 0.2]))
+
+
 @pytest.mark.parametrize(
     ("gains", "expected"),
     [

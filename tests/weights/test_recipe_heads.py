@@ -65,39 +65,75 @@ def test_performances_are_seeded_and_within_their_ranges() -> None:
     assert 0.02 < (lids > 0.6).mean() < 0.4
 
 
-def test_heads_turn_as_documented_and_shoulders_stay() -> None:
-    still = np.zeros(3)
-    angles = {"yaw": np.array([0.5, 0, 0]), "pitch": np.array([0, 0.5, 0]), "roll": still}
-    play = performance.Performance(
-        actions=np.zeros((3, 0)),
-        shift=np.zeros((3, 2)),
-        zoom=np.ones(3),
-        lean=np.array([[0, 0], [0, 0], [0.01, 0.02]]),
-        **angles,
-    )
-    nose, shoulder = [0, -0.14, 0.61], [0.1, 0, 0.4]
-    rest = np.array([nose, shoulder])
-    left, up, leaning = (play.turned(frame, rest, rest) for frame in range(3))
-    assert left[0, 0] > 0.05 and left[0, 2] == pytest.approx(nose[2])  # x to the subject's left
-    assert up[0, 2] > nose[2] + 0.04 and up[0, 0] == pytest.approx(0, abs=1e-7)
-    np.testing.assert_allclose([left[1], up[1]], [shoulder, shoulder], atol=1e-7)
-    np.testing.assert_allclose(leaning - rest, [[0.01, 0, 0.02]] * 2, atol=1e-7)
+def still(frames: int) -> dict[str, np.ndarray]:
+    """What a performance is without movement."""
+    sizes = {"actions": 0, "gaze": 2, "torso": 3, "lean": 3, "shrug": 2}
+    fields = {name: np.zeros((frames, size)) for name, size in sizes.items()}
+    return fields | {name: np.zeros(frames) for name in ("yaw", "pitch", "roll")}
+
+
+def test_heads_and_bodies_move_as_documented() -> None:
+    moves = still(6)
+    moves["yaw"][0] = moves["pitch"][1] = 0.5
+    moves["lean"][2] = 0.01, -0.03, 0.02
+    moves["torso"][3:5] = [0, 0, 0.1], [0.1, 0, 0]
+    moves["shrug"][5] = 0.02, 0.0
+    play = performance.Performance(**moves)
+    rest = np.array([[0, -0.14, 0.61], [0.2, 0, 0.4], [-0.2, 0, 0.4]])  # nose, left and right shoulder
+    left, up, leaning, tilted, turned, shrugging = (play.moved(frame, rest, rest) - rest for frame in range(6))
+    assert left[0, 0] > 0.05 and left[0, 2] == pytest.approx(0, abs=1e-6)  # x to the subject's left
+    assert up[0, 2] > 0.04 and up[0, 0] == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose([left[1:], up[1:]], np.zeros((2, 2, 3)), atol=1e-7)
+    np.testing.assert_allclose(leaning, [[0.01, -0.03, 0.02]] * 3, atol=1e-7)
+    # About the waist, 10 cm up: shoulders go down on the left; the head goes along and keeps upright.
+    assert tilted[1, 2] == pytest.approx(-0.2 * np.sin(0.1), abs=2e-3) and tilted[1, 0] > 0.025
+    assert tilted[0, 0] == pytest.approx(0.43 * np.sin(0.1), abs=1e-4) and abs(tilted[0, 2]) < 0.003
+    assert turned[1, 1] > 0.015 and turned[2, 1] < -0.015  # to the left: the left shoulder goes back
+    np.testing.assert_allclose(shrugging, [[0, 0, 0], [0, 0, 0.02], [0, 0, 0]], atol=1e-7)
 
 
 @pytest.mark.parametrize("tilt", [0.0, 0.3])
 def test_poses_are_about_the_picture_s_axes(tilt: float) -> None:
-    turns = {"yaw": [0, 0.3, 0, 0], "pitch": [0, 0, 0.2, 0], "roll": [0, 0, 0, 0.1]}
-    still = {"actions": np.zeros((4, 0)), "shift": np.zeros((4, 2)), "zoom": np.ones(4), "lean": np.zeros((4, 2))}
-    play = performance.Performance(**still, **{name: np.array(angle) for name, angle in turns.items()})
+    moves = still(4)
+    moves["yaw"][1], moves["pitch"][2], moves["roll"][3] = 0.3, 0.2, 0.1
+    play = performance.Performance(**moves)
     camera = scene.Camera(distance=1e4, half=1.0, centre=(0.0, 0.0), tilt=tilt)  # so far that nothing gets smaller
     # Where the camera's own matrix puts the world's axes in the picture; what is away is away.
-    drawn = np.c_[np.eye(3), np.ones(3)] @ camera.matrix(np.zeros(3), np.zeros(2), 1.0).T
+    drawn = np.c_[np.eye(3), np.ones(3)] @ camera.matrix(np.zeros(3)).T
     axes = np.stack([drawn[:, 0] / drawn[:, 3], -drawn[:, 1] / drawn[:, 3], [0, 1, 0]])
     poses = np.stack([camera.seen(play.rotation(frame)) for frame in range(4)])
     np.testing.assert_allclose(poses, [axes @ play.rotation(frame) @ axes.T for frame in range(4)], atol=1e-3)
     if not tilt:  # positive is towards the picture's left, down, clockwise
         wanted = np.degrees([[0, 0, 0], [-0.3, 0, 0], [0, -0.2, 0], [0, 0, 0.1]])
         np.testing.assert_allclose(signals.euler(poses), wanted, atol=1e-6)
+
+
+def test_eyes_look_and_lids_go_along() -> None:
+    names = ["eyeBlinkLeft", "eyeLookDownLeft", "eyeLookUpLeft", "eyeLookInLeft", "eyeLookOutLeft"]
+    plays = [performance.Performance.draw(np.random.default_rng(s), names, 250, 25.0) for s in range(30)]
+    gaze = np.stack([play.gaze for play in plays])
+    assert np.degrees(np.abs(gaze[..., 0]).max()) == pytest.approx(29.8, abs=0.5)
+    assert np.degrees(gaze[..., 1].min()) < -15 and np.degrees(gaze[..., 1].max()) > 12
+    steps = np.abs(np.diff(gaze[..., 0], axis=1))
+    assert np.median(steps) < 0.015 and (steps > 0.1).mean() > 0.003  # they rest, and jump
+    blinks, down, _, inwards, outwards = np.stack([play.actions for play in plays]).transpose(2, 0, 1)
+    wide = blinks < 0.01
+    assert np.corrcoef(down[wide], np.clip(-gaze[wide, 1], 0, None))[0, 1] > 0.95
+    assert ((outwards > 0) <= (gaze[..., 0] > 0)).all() and ((inwards > 0) <= (gaze[..., 0] < 0)).all()
+    assert down[blinks > 0.99].max() < 0.02  # a closed lid is closed, wherever the eye looks
+    assert np.mean([(play.actions[:, 0] > 0.99).any() for play in plays]) > 0.9  # ten seconds hold a whole blink
+
+
+def test_cameras_move_everything_alike() -> None:
+    view = scene.View(
+        shift=np.array([[0.1, 0.2]]), zoom=np.array([1.5]), roll=np.array([np.pi / 2]), behind=np.array([[0.3, 0.0]])
+    )
+    np.testing.assert_allclose(view.matrix(0) @ [1, 0, 1], [0.1, 1.7, 1], atol=1e-12)  # right becomes down
+    np.testing.assert_allclose(view.matrix(0, background=True) @ [0, 0, 1], [0.4, 0.2, 1])
+    moving = [scene.View.draw(np.random.default_rng(s), 50, 25.0) for s in range(40)]
+    still = [v for v in moving if np.array_equal(v.matrix(7), np.eye(3))]
+    assert 8 <= len(still) <= 26
+    assert max(np.abs(v.shift).max() for v in moving) < 0.4
 
 
 @pytest.mark.slow
@@ -110,9 +146,10 @@ def test_teeth_and_lashes_are_lit_from_the_front_and_lashes_close(rendering) -> 
     person = people.Person.draw(head, np.random.default_rng(0))
     weights = np.zeros(len(head.actions))
     weights[head.actions.index("mouthPucker")] = 1e-6
-    resting = person.posed(weights)
+    ahead = np.zeros(2)
+    resting = person.posed(weights, ahead)
     weights[[i for i, name in enumerate(head.actions) if name.startswith("eyeBlink")]] = 1.0
-    closed = person.posed(weights)
+    closed = person.posed(weights, ahead)
     normals = geometry.vertex_normals(resting, person.faces, person.incidence)
     for kind, bands in ((paint.Kind.TEETH, 2), (paint.Kind.LASHES, 2)):
         vertices = person.surface[:, 0] == kind
@@ -197,6 +234,63 @@ def test_flow_leads_from_every_frame_to_the_first(clips: list) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("what", ["camera", "person", "background"])
+def test_flow_of_a_plain_translation(rendering, what: str) -> None:
+    """All that moves moves by one vector; what stands still stays; what comes in from outside is hidden."""
+    render, cache = rendering
+    head = render._anatomy(cache)
+    rng = np.random.default_rng(5)
+    person = render.Person.draw(head, rng)
+    camera = scene.Camera(distance=1e3, half=0.15, centre=(0.0, 0.0), tilt=0.0)
+    moves = still(2)
+    moves["actions"] = np.zeros((2, len(head.actions)))
+    view = scene.View.still(2)
+    if what == "person":  # 15 mm to the subject's left, a tenth of the picture's half, towards the picture's right
+        moves["lean"][1, 0] = 0.015
+    else:
+        (view.shift if what == "camera" else view.behind)[1, 0] = 0.1
+    background = rng.uniform(0, 255, (160, 160, 3)).astype(np.float32)
+    lights = scene.Lights.draw(rng)
+    play = performance.Performance(**moves)
+    first, second = render._renderer(SIZE).clip(person, play, camera, lights, background, view)
+    ramp = np.linspace(-1, 1, 64)
+    own = np.stack(np.meshgrid(ramp, ramp), -1)
+    moved = own - second.flow
+    on_person = np.hypot(own[..., 0] - 0.1, own[..., 1] + 0.1) < 0.3  # of the face
+    on_wall = (np.abs(own[..., 0]) > 0.9) & (own[..., 1] < -0.7)
+    step, edge = 0.1 * SIZE / (SIZE - 1), own[..., 0] < -0.92
+    shift = 0.1 if what == "camera" else step  # that of the picture itself, or of the world seen in it
+    for region, moves_here in ((on_person, what != "background"), (on_wall, what != "person")):
+        expected = shift if moves_here and region is on_person else 0.1 * moves_here
+        np.testing.assert_allclose(moved[region], np.broadcast_to([expected, 0], moved[region].shape), atol=2e-3)
+    assert second.visibility[on_person].mean() > 0.98
+    assert second.visibility[on_wall & edge].mean() == (1.0 if what == "person" else 0.0)
+    names = HEADS_MODEL.keypoint_names
+    went = second.keypoints - first.keypoints
+    wanted = [0.0 if what == "background" else shift, 0]
+    np.testing.assert_allclose(went, np.broadcast_to(wanted, went.shape), atol=1e-3)
+    assert len(went) == len(names)
+
+
+@pytest.mark.slow
+def test_irises_look_where_the_gaze_goes(rendering) -> None:
+    """Hand-computed: a ball of 16 mm that turns by the gaze; its frame narrows by the cosine."""
+    render, cache = rendering
+    head = render._anatomy(cache)
+    gaze = [[0, 0], [0.3, 0], [0, -0.2]]
+    screens = [head.pose(head.template, np.zeros(len(head.actions)), np.array(g))[:, [0, 2]] * [1, -1] for g in gaze]
+    points, jacobians = zip(*(head.keypoints(screen) for screen in screens), strict=True)
+    for name in ("iris_left", "iris_right"):
+        at = HEADS_MODEL.keypoint_names.index(name)
+        ahead, aside, down = (p[at] for p in points)
+        radius = 0.0155  # the pupil's vertices lie up to 0.4 radians beside its middle
+        np.testing.assert_allclose(aside - ahead, [radius * np.sin(0.3), 0], atol=6e-4)
+        np.testing.assert_allclose(down - ahead, [0, radius * np.sin(0.2)], atol=6e-4)
+        narrowed = np.linalg.inv(jacobians[0][at]) @ jacobians[1][at]
+        assert narrowed[0, 0] == pytest.approx(np.cos(0.3), abs=0.02) and narrowed[1, 1] == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.slow
 def test_keypoints_move_as_the_flow_says(clips: list) -> None:
     """Two ways of knowing: a projected vertex, and the rasterised flow at its place."""
     nose = HEADS_MODEL.keypoint_names.index("nose")
@@ -276,4 +370,5 @@ def test_a_written_clip_is_what_training_reads(rendering, tmp_path: Path, clips:
         assert tuple(json.loads(file.metadata()["keypoint_names"])) == HEADS_MODEL.keypoint_names
         np.testing.assert_allclose(file.get_tensor("flow") / 16384, [s.flow for s in shots], atol=1e-4)
         assert file.get_tensor("visibility").shape == (6, 64, 64)
-        assert file.get_tensor("jacobians").shape == (6, 22, 2, 2)
+        assert file.get_tensor("jacobians").shape == (6, len(HEADS_MODEL.keypoint_names), 2, 2)
+        np.testing.assert_array_equal(file.get_tensor("gaze"), np.stack([shot.gaze for shot in shots]))
