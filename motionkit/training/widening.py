@@ -24,7 +24,7 @@ BEGINNINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Keypoints like which a new one moves: it begins between them. Any other begins in the middle of the picture."""
 
-# Too far from there: a map that is sharp in the wrong place learns nothing of the right one. They are looked for evenly.
+# Too far from there: a map that is sharp in the wrong place hardly learns the right one. These are looked for evenly.
 FAR = frozenset({"shoulder_left", "shoulder_right"})
 
 # How much less than its beginnings' motion a new keypoint's counts at first: e^-8 is 0.03%, which nobody sees in a flow

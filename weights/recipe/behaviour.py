@@ -33,7 +33,9 @@ EXERCISES = {"jawOpen": (0.65, 0.1), "eyeBlink": (0.5, 0.8), "browInnerUp": (0.4
 )
 POSES_PER_SECOND = 1.5
 SACCADE = 0.05  # seconds
-FARTHEST = np.array([[-0.52, -0.42], [0.52, 0.36]])  # radians that eyes turn, to the subject's right and down, left and up
+FARTHEST = np.array(
+    [[-0.52, -0.42], [0.52, 0.36]]
+)  # radians that eyes turn, to the subject's right and down, left and up
 FULL_ACROSS, FULL_UP, FULL_DOWN = 0.36, 0.25, 0.27  # radians at which the mesh's lids have followed all they do
 
 
@@ -143,7 +145,8 @@ def gaze(rng: np.random.Generator, t: np.ndarray, face: Face, yaw: np.ndarray, p
         face.add(f"eyeLook{name}", np.clip(curve / FULL_ACROSS, 0, 1))
     face.add("eyeLookUp", np.clip(up / FULL_UP, 0, 1))
     face.add("eyeLookDown", np.clip(-up / FULL_DOWN, 0, 1))
-    return eyes
+    directions: np.ndarray = eyes
+    return directions
 
 
 def _closing(since: np.ndarray, hold: float) -> np.ndarray:

@@ -66,7 +66,7 @@ def shots(
     play = Performance.draw(rng, anatomy.actions, frames, fps, exercises)
     camera, lights, view = Camera.draw(rng), Lights.draw(rng), View.draw(rng, frames, fps)
     background = backdrop(rng, 2 * round(size * MARGIN / 2))
-    taken = list(_renderer(size).clip(person, play, camera, lights, background, view))
+    taken = list(_renderer(size).clip(person, play, camera, lights, background, view=view))
     return degrade(rng, [shot.image for shot in taken]), taken
 
 

@@ -92,6 +92,7 @@ class Renderer:
         camera: Camera,
         lights: Lights,
         background: np.ndarray,
+        *,
         view: View | None = None,
     ) -> Iterator[Shot]:
         """Render the frames of a performance.
