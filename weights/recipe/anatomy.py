@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -117,10 +118,18 @@ class Anatomy:
         self.normals = vertex_normals(self.template, self.faces, incidence)
         self._points = {name: self._point(name) for name in KEYPOINT_NAMES}
 
-    def identity(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw a person at rest, V 3 float32 in metres: phenotype, and some forty local changes of the head."""
-        phenotype = {name: float(rng.uniform()) for name in self._anny.phenotype_labels}
-        phenotype |= {"age": float(rng.uniform(0.35, 1.0)), "height": 0.5, "proportions": float(rng.uniform(0.3, 0.9))}
+    def identity(
+        self, rng: np.random.Generator, *, phenotype: Mapping[str, float] | None = None, variety: float = 1.0
+    ) -> np.ndarray:
+        """Draw a person at rest, V 3 float32 in metres: phenotype, and some forty local changes of the head.
+
+        Args:
+            rng: Where all numbers come from.
+            phenotype: Of anny's parameters, those that are not to be drawn, each in [0, 1].
+            variety: How large the local changes are; 0 is none of them, a face as average as its phenotype.
+        """
+        drawn = {name: float(rng.uniform()) for name in self._anny.phenotype_labels}
+        drawn |= {"age": float(rng.uniform(0.35, 1.0)), "height": 0.5, "proportions": float(rng.uniform(0.3, 0.9))}
         labels = [
             name
             for name in self._anny.local_change_labels
@@ -128,11 +137,11 @@ class Anatomy:
         ]
         changes: dict[str, float] = {}
         for name in map(str, rng.choice(labels, LOCAL_CHANGES, replace=False)):
-            changes[name] = value = float(rng.uniform(-0.6, 0.9))
+            changes[name] = value = variety * float(rng.uniform(-0.6, 0.9))
             if name[:2] in ("l-", "r-"):  # faces are nearly symmetric
                 other = ("r-" if name[0] == "l" else "l-") + name[2:]
-                changes[other] = value + float(rng.normal(0, 0.08))
-        return self._vertices(phenotype, changes, {})[self._used].astype(np.float32)
+                changes[other] = value + variety * float(rng.normal(0, 0.08))
+        return self._vertices({**drawn, **(phenotype or {})}, changes, {})[self._used].astype(np.float32)
 
     def pose(self, rest: np.ndarray, weights: np.ndarray, gaze: np.ndarray) -> np.ndarray:
         """Add facial actions and gaze to a person.

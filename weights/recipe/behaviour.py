@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from curves import bump, drift, ease
 
-__all__ = ["Face", "blink", "exercise", "express", "gaze", "speak"]
+__all__ = ["Face", "blink", "closing", "exercise", "express", "follow", "gaze", "speak"]
 
 # What the mouth does while speaking, each with its share of the syllables' strength.
 VISEMES = {
@@ -27,7 +27,7 @@ MOODS = {
 SINGLE = {"browInnerUp": 1.0, "cheekPuff": 0.5, "mouthLeft": 0.4, "mouthRight": 0.4, "jawLeft": 0.3, "jawRight": 0.3}
 GRIMACES = ["jawOpen", "mouthFunnel", "mouthSmile", "browInnerUp"]
 # What an exercise poses: how often, and how strongly at least.
-EXERCISES = {"jawOpen": (0.65, 0.1), "eyeBlink": (0.5, 0.8), "browInnerUp": (0.4, 0.4)} | dict.fromkeys(
+EXERCISES = {"jawOpen": (0.65, 0.1), "eyeBlink": (0.35, 0.85), "browInnerUp": (0.4, 0.4)} | dict.fromkeys(
     ("mouthSmile", "mouthFunnel", "mouthPucker", "mouthStretch", "mouthUpperUp", "mouthLowerDown", "eyeWide"),
     (0.3, 0.3),
 )
@@ -108,7 +108,7 @@ def blink(rng: np.random.Generator, t: np.ndarray, face: Face) -> None:
     while now < t[-1] + 0.2:
         hold = 0.08 if rng.random() < 0.75 else rng.uniform(0.3, 1.2)
         most = 1.0 if rng.random() < 0.8 else rng.uniform(0.7, 1.0)  # nearly all close wholly
-        lids = np.maximum(lids, _closing(t - now, hold) * most)
+        lids = np.maximum(lids, closing(t - now, hold) * most)
         now += hold + rng.uniform(0.6, 3.5)
     heavy = np.clip(drift(rng, t, 0.3) * 0.25 - 0.1, 0, 0.5)
     face.add("eyeBlink", np.maximum(lids, heavy))
@@ -139,18 +139,31 @@ def gaze(rng: np.random.Generator, t: np.ndarray, face: Face, yaw: np.ndarray, p
     eyes = np.clip(eyes - holding * np.stack([yaw, pitch], 1), *FARTHEST)
     for end, step in zip(ends, np.diff(looks, axis=0), strict=True):
         if np.abs(step).max() > 0.3 and rng.random() < 0.35:
-            face.add("eyeBlink", _closing(t - end, 0.05))
+            face.add("eyeBlink", closing(t - end, 0.05))
+    follow(face, eyes)
+    directions: np.ndarray = eyes
+    return directions
+
+
+def follow(face: Face, eyes: np.ndarray) -> None:
+    """Let the lids of a ``face`` follow a gaze, T 2."""
     across, up = eyes.T
     for name, curve in (("InLeft", -across), ("OutRight", -across), ("OutLeft", across), ("InRight", across)):
         face.add(f"eyeLook{name}", np.clip(curve / FULL_ACROSS, 0, 1))
     face.add("eyeLookUp", np.clip(up / FULL_UP, 0, 1))
     face.add("eyeLookDown", np.clip(-up / FULL_DOWN, 0, 1))
-    directions: np.ndarray = eyes
-    return directions
 
 
-def _closing(since: np.ndarray, hold: float) -> np.ndarray:
-    """T in [0, 1], how far lids are closed so many seconds after a blink began that holds for ``hold``."""
+def closing(since: np.ndarray, hold: float) -> np.ndarray:
+    """How far lids are closed in a blink.
+
+    Args:
+        since: T, seconds since it began.
+        hold: Seconds that they stay closed.
+
+    Returns:
+        T in [0, 1].
+    """
     fall, rise = np.clip(since / 0.08, 0, 1), np.clip((since - 0.08 - hold) / 0.16, 0, 1)
     closed: np.ndarray = fall * (1 - rise)
     return closed

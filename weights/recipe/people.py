@@ -61,7 +61,7 @@ class Person:
         bust = Bust(anatomy, anatomy.identity(rng))
         paint = Paint.draw(rng)
         style = rng.choice(["short", "long", "bald", "hat", "scarf"], p=[0.42, 0.34, 0.08, 0.10, 0.06])
-        worn = parts.teeth(bust, rng) + parts.lashes(bust, rng)
+        worn = parts.teeth(bust, rng, paint.teeth_edge) + parts.lashes(bust, rng)
         if style in ("short", "long", "hat"):
             worn += parts.hair(bust, rng, hairline=paint.hairline_front, thin=style == "hat")
         if style == "long" or (style == "hat" and rng.random() < 0.4):
