@@ -37,14 +37,12 @@ class Role:
         seed: Of what is left to chance: the shape of face and hair.
         phenotype: As for ``Anatomy.identity``.
         paint: What differs from ``GROOMED``.
-        long_hair: Whether it hangs.
         variety: As for ``Anatomy.identity``.
     """
 
     seed: int
     phenotype: Mapping[str, float]
     paint: Mapping[str, Any] = field(default_factory=dict)
-    long_hair: bool = False
     variety: float = 0.22
 
     def person(self, anatomy: Anatomy) -> Person:
@@ -55,16 +53,12 @@ class Role:
         paint = replace(Paint.draw(rng), **chosen)
         worn = parts.teeth(bust, rng, paint.teeth_edge) + parts.lashes(bust, rng)
         worn += parts.hair(bust, rng, hairline=paint.hairline_front, thin=False)
-        if self.long_hair:
-            sheets, end = parts.hanging_hair(bust, rng)
-            worn += sheets
-            paint = replace(paint, hair_end=end, ears_free=0.0)
         return Person(anatomy, bust.shape, paint, tuple(worn))
 
 
 CAST: Mapping[str, Role] = {
     "driving": Role(
-        3, {"gender": 0.05, "age": 0.62, "weight": 0.45, "muscle": 0.4}, long_hair=True,
+        3, {"gender": 0.05, "age": 0.62, "weight": 0.45, "muscle": 0.4},
         paint={
             "skin_colour": (0.62, 0.36, 0.24), "hair_colour": (0.10, 0.05, 0.025), "brow_colour": (0.05, 0.026, 0.015),
             "lip_colour": (0.46, 0.15, 0.13), "iris_colour": (0.12, 0.055, 0.025), "cloth_colour": (0.10, 0.22, 0.25),
