@@ -14,7 +14,7 @@ from motionkit.animation.source import EncodedFrames
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.frames import Frame
-from motionkit.model import Model
+from motionkit.model import Model, check_model
 from motionkit.motion.mover import Mover
 from motionkit.structures import Detected, Generated, Keypoints
 from motionkit.tensors import to_frames_later
@@ -85,7 +85,8 @@ def moments(
     fps: float = 30.0,
 ) -> Iterator[Moment]:
     """As ``animate``, with everything that each frame was made from."""
-    options = options or AnimateOptions()
+    options = AnimateOptions.given(options)
+    check_model(model)
     drive = as_driving(driving, fps)
     batch_size = options.batch_size or model.usual_batch(options.size)
     mover = Mover(model.config, options, fps=float(drive.fps))

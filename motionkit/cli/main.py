@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from motionkit.cli import animation, bench, inspection, training, trust, weights
+from motionkit.cli import animation, bench, evaluation, inspection, multiplication, training, trust, weights
 from motionkit.errors import AnimationCancelled, MotionkitError, MotionkitWarning
 
 __all__ = ["main", "make_parser"]
 
 WORD = 80  # characters of a word that an error repeats
-FAMILIES = (animation, inspection, trust, training, weights, bench)
+FAMILIES = (animation, multiplication, inspection, trust, training, evaluation, weights, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,10 +41,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     with warnings.catch_warnings():
         warnings.simplefilter("always", MotionkitWarning)
-        warnings.showwarning = lambda message, *_, **__: print(f"motionkit: {message}", file=sys.stderr)
+        warnings.showwarning = _warn
         with _terminated_cleanly() as terminated:
             status = _run(given)
         return 143 if terminated else status
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning as one line; a progress bar that is being shown makes room for it, and goes on below."""
+    line = f"motionkit: {message}"
+    if "tqdm" in sys.modules:
+        sys.modules["tqdm"].tqdm.write(line, file=sys.stderr)
+    else:
+        print(line, file=sys.stderr)
 
 
 def _run(given: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from motionkit.config import AnimateOptions
 from motionkit.config.checks import check_path
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.frames import Frame
-from motionkit.model import Model
+from motionkit.model import Model, check_model
 from motionkit.motion.templates import MotionTemplate
 from motionkit.pipeline.drivers import AnyDriving, open_drivings, seen_together
 from motionkit.pipeline.driving import OpenDriving, open_driving
@@ -63,7 +63,8 @@ def animate_file(
         FaceNotFoundError: A face was insisted on and not found.
         AnimationCancelled: Stopped by ``cancel`` or Ctrl-C; nothing partial is left.
     """
-    started, options = time.monotonic(), options or AnimateOptions()
+    started, options = time.monotonic(), AnimateOptions.given(options)
+    check_model(model)
     drivings = open_drivings(driving, beside=source)
     first, sound = drivings[0], open_audio(options)
     inputs = _inputs(source, drivings, sound)
@@ -111,7 +112,8 @@ def extract(
         InputError, MediaError: The clip cannot be used.
         AnimationCancelled: Stopped by ``cancel``.
     """
-    options = options or AnimateOptions()
+    options = AnimateOptions.given(options)
+    check_model(model)
     opened = open_driving(driving)
     drive = opened.seen(model, options)
     if drive.box is None:
