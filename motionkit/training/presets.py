@@ -124,7 +124,7 @@ HEADS = TrainConfig(
     loss=LossConfig(
         network="none", pixel=10.0, equivariance_value=0.0, equivariance_jacobian=0.0,
         keypoints=10.0, keypoint_motion=40.0, jacobians=4.0, flow=60.0, visibility=2.0, true_keypoints=0.2,
-        true_motion=0.45, focus=12.0, focus_keypoints=1.0, hidden=12.0,
+        true_motion=0.45, focus=12.0, focus_keypoints=1.0, focus_groups=("mouth", "eyes", "gaze"), hidden=12.0,
     ),
     epochs=100,
     batch_size=8,

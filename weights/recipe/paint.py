@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -236,20 +237,27 @@ class Paint:
             wings=rng.uniform(0, 0.6),
             lid_fold=rng.uniform(0, 0.8),
             lip_seam=rng.uniform(0, 0.85),
-            iris_size=rng.uniform(0.41, 0.52),
-            pupil_size=rng.uniform(0.28, 0.55),
-            teeth_colour=TEETH[0] + (TEETH[1] - TEETH[0]) * rng.uniform() ** 1.5,
-            gum_colour=np.array([0.52, 0.2, 0.19]) * rng.uniform(0.4, 1.15),
-            tongue_colour=np.array([0.50, 0.17, 0.16]) * rng.uniform(0.6, 1.2),
-            teeth_in_row=rng.uniform(4.2, 6.2),
-            teeth_gap=rng.uniform() ** 2,
-            teeth_edge=rng.uniform(0.5775, 0.5822),
-            gum_line=rng.uniform(0.75, 1.15),
-            mouth_light=rng.uniform(0.35, 1.6),
+            **_eyes_and_mouth(rng),
             weave=rng.choice([0.0, rng.uniform(20, 160)]),
             neckline=rng.uniform(0.455, 0.50),
             neckline_slope=rng.uniform(-0.2, 0.9),
         )
+
+
+def _eyes_and_mouth(rng: np.random.Generator) -> dict[str, Any]:
+    """What irises, teeth, gums and tongue are like."""
+    return {
+        "iris_size": rng.uniform(0.41, 0.52),
+        "pupil_size": rng.uniform(0.28, 0.55),
+        "teeth_colour": TEETH[0] + (TEETH[1] - TEETH[0]) * rng.uniform() ** 1.5,
+        "gum_colour": np.array([0.52, 0.2, 0.19]) * rng.uniform(0.4, 1.15),
+        "tongue_colour": np.array([0.50, 0.17, 0.16]) * rng.uniform(0.6, 1.2),
+        "teeth_in_row": rng.uniform(4.2, 6.2),
+        "teeth_gap": rng.uniform() ** 2,
+        "teeth_edge": rng.uniform(0.5775, 0.5822),
+        "gum_line": rng.uniform(0.75, 1.15),
+        "mouth_light": rng.uniform(0.35, 1.6),
+    }
 
 
 def _skin(rng: np.random.Generator) -> np.ndarray:
