@@ -145,7 +145,7 @@ INSIDE = {
     ],
     "training": [
         "config",
-        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
+        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs widening",
         "adversarial report",
         "objective view",
         "learner held_out",
