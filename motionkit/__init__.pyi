@@ -5,9 +5,12 @@ from .errors import MotionkitError as MotionkitError
 from .model import FirstOrderModel as FirstOrderModel
 from .model import Model as Model
 from .model import load_model as load_model
+from .motion.expressions import Expression as Expression
+from .motion.expressions import Take as Take
 from .motion.templates import MotionTemplate as MotionTemplate
 from .motion.templates import load_template as load_template
 from .motion.templates import save_template as save_template
+from .pipeline.posing import pose_file as pose_file
 from .pipeline.run import animate_file as animate_file
 from .pipeline.run import extract as extract
 from .structures import AnimationResult as AnimationResult

@@ -65,7 +65,7 @@ INSIDE = {
     ],
     "cli": [
         "shared",
-        "animation inspection trust weights training bench",
+        "animation posing inspection trust weights training bench",
         "main",
         "__init__",
     ],
@@ -80,7 +80,7 @@ INSIDE = {
         "clips",
         "driving subject",
         "drivers outputs",
-        "run inspection",
+        "run inspection posing",
         "__init__",
     ],
     "trust": [
@@ -109,7 +109,9 @@ INSIDE = {
         "__init__",
     ],
     "motion": [
-        "affine templates smoothing presence",
+        "affine templates smoothing presence rig",
+        "expressions",
+        "ready takes speech",
         "gains",
         "movement",
         "mover",

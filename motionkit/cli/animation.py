@@ -34,7 +34,7 @@ def add_commands(command: AddCommand) -> None:
 def _add_animate(command: AddCommand) -> None:
     parser = command("animate", "animate a picture with a driving clip", _animate)
     parser.add_argument("source", help="picture (or clip) to animate")
-    parser.add_argument("driving", nargs="?", help="clip whose motion is used, or a .motion template")
+    parser.add_argument("driving", nargs="?", help="clip whose motion is used, a .motion template, or a ready motion: see motions")
     parser.add_argument(
         "--driving", action="append", default=[], dest="drivings", metavar="DRIVING",
         help="the same; with --face all it can be repeated, one for each face from left to right: the first gives "
