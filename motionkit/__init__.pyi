@@ -7,6 +7,8 @@ from .model import Model as Model
 from .model import load_model as load_model
 from .motion.expressions import Expression as Expression
 from .motion.expressions import Take as Take
+from .motion.takes import load_take as load_take
+from .motion.takes import save_take as save_take
 from .motion.templates import MotionTemplate as MotionTemplate
 from .motion.templates import load_template as load_template
 from .motion.templates import save_template as save_template

@@ -78,6 +78,7 @@ INSIDE = {
     "pipeline": [
         "squares panels",
         "clips",
+        "takes",
         "driving subject",
         "drivers outputs",
         "run inspection posing",
@@ -111,7 +112,7 @@ INSIDE = {
     "motion": [
         "affine templates smoothing presence rig",
         "expressions",
-        "ready takes speech",
+        "ready takes speech solving",
         "gains",
         "movement",
         "mover",

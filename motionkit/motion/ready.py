@@ -20,7 +20,7 @@ _SMILE = {"mouthSmile": 0.9, "cheekSquint": 0.6, "eyeSquint": 0.3, "browOuterUp"
 _SHUT = {"eyeBlink": 1.0}
 _LAUGH = {**_SMILE, "jawOpen": 0.35, "mouthUpperUp": 0.4, "eyeSquint": 0.6, "pitch": 5.0}
 _SAD = {"browInnerUp": 0.9, "mouthFrown": 0.9, "mouthShrugLower": 0.4, "eyeBlink": 0.2, "pitch": -9.0, "roll": 4.0}
-_SURPRISE = {"browInnerUp": 0.9, "browOuterUp": 0.9, "eyeWide": 1.0, "jawOpen": 0.55, "mouthFunnel": 0.15, "pitch": 4.0}
+_SURPRISE = {"browInnerUp": 0.9, "browOuterUp": 0.9, "eyeWide": 1.0, "jawOpen": 0.45, "mouthFunnel": 0.15, "pitch": 4.0}
 _A = {"jawOpen": 0.55, "mouthLowerDown": 0.4, "mouthUpperUp": 0.2}
 _E = {"jawOpen": 0.25, "mouthStretch": 0.5, "mouthLowerDown": 0.4, "mouthUpperUp": 0.2}
 _O = {"jawOpen": 0.35, "mouthFunnel": 0.8}
@@ -35,7 +35,8 @@ def _at(values: Mapping[str, float], **more: float) -> dict[str, float]:
 MOTIONS: Mapping[str, tuple[str, Keys]] = MappingProxyType(
     {
         "smile": ("a smile that comes, stays and goes", (
-            (0, _REST), (0.9, _SMILE), (1.4, _at(_SMILE, yaw=3, roll=2)), (2.1, _at(_SMILE, yaw=3, roll=2)), (3.0, _REST),
+            (0, _REST), (0.9, _SMILE), (1.4, _at(_SMILE, yaw=3, roll=2)), (2.1, _at(_SMILE, yaw=3, roll=2)),
+            (3.0, _REST),
         )),
         "laugh": ("a laugh, head back, in three bursts", (
             (0, _REST), (0.5, _LAUGH), (0.75, _at(_LAUGH, jawOpen=0.7, pitch=9)), (1.0, _at(_LAUGH, pitch=6)),
@@ -57,13 +58,13 @@ MOTIONS: Mapping[str, tuple[str, Keys]] = MappingProxyType(
             (1.75, {"pitch": -6}), (2.2, _REST),
         )),
         "shake": ("the head shakes: no", (
-            (0, _REST), (0.4, {"yaw": 13}), (0.85, {"yaw": -13}), (1.3, {"yaw": 11}), (1.7, {"yaw": -9}), (2.3, _REST),
+            (0, _REST), (0.4, {"yaw": 9}), (0.85, {"yaw": -9}), (1.3, {"yaw": 8}), (1.7, {"yaw": -6}), (2.3, _REST),
         )),
         "look-around": ("the head looks to one side, to the other, and up", (
-            (0, _REST), (0.9, {"yaw": 17, "roll": 2, "eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6}),
-            (1.5, {"yaw": 17, "roll": 2, "eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6}), (1.9, {"eyeBlink": 1.0}),
-            (2.6, {"yaw": -17, "roll": -2, "eyeLookInLeft": 0.6, "eyeLookOutRight": 0.6}),
-            (3.2, {"yaw": -17, "roll": -2, "eyeLookInLeft": 0.6, "eyeLookOutRight": 0.6}),
+            (0, _REST), (0.9, {"yaw": 11, "roll": 2, "eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6}),
+            (1.5, {"yaw": 11, "roll": 2, "eyeLookOutLeft": 0.6, "eyeLookInRight": 0.6}), (1.9, {"eyeBlink": 1.0}),
+            (2.6, {"yaw": -11, "roll": -2, "eyeLookInLeft": 0.6, "eyeLookOutRight": 0.6}),
+            (3.2, {"yaw": -11, "roll": -2, "eyeLookInLeft": 0.6, "eyeLookOutRight": 0.6}),
             (4.0, {"pitch": 8, "browInnerUp": 0.3, "eyeLookUp": 0.5}), (5.0, _REST),
         )),
         "surprise": ("brows up, eyes wide, mouth open", (

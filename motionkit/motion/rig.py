@@ -146,7 +146,7 @@ class Head:
         return Keypoints(value, torch.from_numpy((change @ jacobians).astype(np.float32)))
 
     def place(self, actions: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points B K 2 and frames B K 2 2 in the picture of the head itself, by B A actions and B 3 turns in radians."""
+        """Points B K 2 and frames B K 2 2 of the head itself in the picture, by B A actions, B 3 turns in radians."""
         rig = self.rig
         turn, place = _rotation(self.pose + turns), self._acted(actions)
         frames = rig.frames + np.tensordot(self.acting + actions, rig.bends, 1)  # B K 3 2
@@ -188,14 +188,16 @@ def _rotation(angles: np.ndarray) -> np.ndarray:
     yaw = matrix(cy, -sy, zero, sy, cy, zero, zero, zero, one)
     pitch = matrix(one, zero, zero, zero, cp, sp, zero, -sp, cp)
     roll = matrix(cr, zero, sr, zero, one, zero, -sr, zero, cr)
-    return roll @ pitch @ yaw
+    rotation: np.ndarray = roll @ pitch @ yaw
+    return rotation
 
 
 def _clamped(frames: np.ndarray) -> np.ndarray:
     """B K 2 2 frames whose smaller singular values are raised to ``FLATTEST`` of the head's scale."""
     u, s, v = np.linalg.svd(frames)
     least = FLATTEST * np.median(s[..., 0], axis=-1)[..., None, None]
-    return (u * np.maximum(s, least)[..., None, :]) @ v
+    clamped: np.ndarray = (u * np.maximum(s, least)[..., None, :]) @ v
+    return clamped
 
 
 @lru_cache(maxsize=8)
@@ -247,7 +249,9 @@ def load_rig(path: Path, names: Sequence[str]) -> Rig:
             raise WeightsError(f"{path.name} is no rig of version {VERSION}", todo="Install motionkit again")
         known, actions = json.loads(metadata["names"]), json.loads(metadata["actions"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise WeightsError(f"The rig {path} is damaged", got=str(error)[:200], todo="Install motionkit again") from error
+        raise WeightsError(
+            f"The rig {path} is damaged", got=str(error)[:200], todo="Install motionkit again"
+        ) from error
     if not names or set(names) - set(known):
         missing = ", ".join(name for name in names if name not in known)
         raise InputError(

@@ -87,10 +87,20 @@ def openness(samples: np.ndarray, fps: Fraction | float) -> tuple[np.ndarray, np
     level = np.clip((decibels - loud + QUIET) / QUIET, 0, 1) * (speech > 100 * FLOOR)
     hiss = np.clip(2 * band(3500, 8000) / (band(100, 8000) + FLOOR) - 0.3, 0, 1) * level
     first, second = _formants(windows)
-    tall = np.clip((first - FIRST[0]) / (FIRST[1] - FIRST[0]), 0, 1)
+    tall = _tallness(first, level) / 2
+    tall += np.clip((10 * np.log10((band(500, 1400) + FLOOR) / (band(100, 450) + FLOOR)) + 10) / 20, 0, 1) / 2
     spread = np.clip(2 * (second - SECOND[0]) / (SECOND[1] - SECOND[0]) - 1, -1, 1)
-    wide = level**2 * (0.25 + 0.75 * tall) * (1 - hiss)
+    wide = level**2 * (0.15 + 0.85 * tall) * (1 - hiss)
     return _followed(wide, float(fps)), _smoothed(spread, float(fps)), hiss
+
+
+def _tallness(first: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """T from 0 to 1, how high the first formant is between usual bounds and those of this voice."""
+    voiced = first[level > 0.6]
+    own = np.quantile(voiced, [0.1, 0.9]) if len(voiced) else np.array(FIRST)
+    low, high = (np.array(FIRST) + own) / 2
+    tall: np.ndarray = np.clip((first - low) / (high - low), 0, 1)
+    return tall
 
 
 def _formants(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from motionkit import jsontext
+from motionkit.config.bounds import FRAMES
 from motionkit.errors import InputError, MotionkitWarning
 from motionkit.motion.expressions import ACTIONS, CURVES, TURN_RANGE, TURNS, Take, curve_name
 from motionkit.wholefile import write_text
@@ -29,7 +30,9 @@ from motionkit.wholefile import write_text
 __all__ = ["SUFFIXES", "load_take", "save_take"]
 
 SUFFIXES = (".csv", ".json")
+"""Of files of takes."""
 LARGEST = 256 << 20  # bytes of a file
+LENGTH = 40  # characters of a rate
 RATE = Fraction(60)  # Live Link Face's own, where a take is too short to show it
 RATES = (24, 25, 30, 48, 50, 60)
 HEAD = {"HeadYaw": "yaw", "HeadPitch": "pitch", "HeadRoll": "roll"}
@@ -49,7 +52,7 @@ _ORDER = (
 
 
 def load_take(path: str | Path) -> Take:
-    """Read a take. Columns that are unknown are named in a warning, and so are values beyond their range, which are held.
+    """Read a take. Unknown columns are named in a warning, and so are values beyond their range, which are held there.
 
     Args:
         path: .csv or .json.
@@ -76,7 +79,7 @@ def load_take(path: str | Path) -> Take:
         steps = np.diff(times)
         step = float(np.median(steps)) if len(steps) else 1 / 30
         rate = Fraction(1 / step).limit_denominator(1001) if step > 0 else Fraction(30)
-    count = round((times[-1] - times[0]) * float(rate)) + 1
+    count = round(min((times[-1] - times[0]) * float(rate), FRAMES.value)) + 1
     at = times[0] + np.arange(count) / float(rate)
     curves = np.zeros((count, len(CURVES)))
     for name, values in columns.items():
@@ -171,7 +174,8 @@ def _from_json(text: str, path: Path) -> _Read:
     if isinstance(given, Mapping):
         frames = given.get("frames")
         try:
-            rate = Fraction(str(given["fps"])) if "fps" in given else None
+            # Fraction would write out all the digits of 1e999999999.
+            rate = Fraction(str(given["fps"])[:LENGTH].replace("e", "?")) if "fps" in given else None
         except (ValueError, ZeroDivisionError) as error:
             raise InputError(f"The rate of {path} is none", got=str(given["fps"])[:80]) from error
     if not isinstance(frames, Sequence) or not all(isinstance(frame, Mapping) for frame in frames):

@@ -19,11 +19,11 @@ from motionkit.config.checks import shown
 from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
-from motionkit.motion.expressions import PlacedTake, Take
-from motionkit.motion.ready import MOTIONS, motion
+from motionkit.motion.expressions import Take
 from motionkit.motion.templates import MotionTemplate, check_model, is_template, load_template
 from motionkit.pipeline.clips import CroppedClip, Glimpse, crop_clip
-from motionkit.structures import Box, Detected, Keypoints
+from motionkit.pipeline.takes import OpenTake, open_performed
+from motionkit.structures import Box, Detected
 
 __all__ = ["OpenDriving", "SeenDriving", "open_driving"]
 
@@ -166,57 +166,6 @@ class _OpenTemplate:
         return None
 
 
-@dataclass(frozen=True)
-class _OpenTake:
-    """A take of expressions as an ``OpenDriving`` and a ``SeenDriving``: there is nothing to crop.
-
-    ``seen`` has it on an average head, for those who look at keypoints; ``moments`` puts it on the source's.
-    """
-
-    take: Take
-    sound: media.Sound | None = None
-    head: PlacedTake | None = None
-    audio: None = None
-    box: None = None
-    waited: float = 0.0
-    once: bool = False
-
-    @property
-    def path(self) -> Path | None:
-        return self.take.path
-
-    @property
-    def fps(self) -> Fraction:
-        return self.take.fps
-
-    @property
-    def length(self) -> int:
-        return len(self.take)
-
-    def seen(self, model: Model, options: AnimateOptions) -> _OpenTake:
-        return replace(self, head=self.take.placed(model, None))
-
-    def timed(self, fps: Fraction, frames: int) -> _OpenTake:
-        return _OpenTake(self.take.timed(fps, frames), self.sound)
-
-    def first_picture(self) -> None:
-        return None
-
-    def placed(self, model: Model, source: Keypoints) -> PlacedTake:
-        return self.take.placed(model, source)
-
-    def batches(self, model: Model, batch_size: int) -> Iterator[Detected]:
-        return self.take.batches(model, batch_size)
-
-    def glimpses(self, size: int) -> Iterator[Callable[[], Glimpse]]:
-        assert self.head is not None, "seen places it"
-        shown = self.head.keypoints
-        return (lambda at=at: Glimpse(keypoints=shown(slice(at, at + 1))) for at in range(len(self.take)))  # type: ignore[misc]
-
-    def square_at(self, index: int) -> None:
-        return None
-
-
 @singledispatch
 def open_driving(
     driving: str | Path | media.Clip | MotionTemplate | Take | OpenDriving,
@@ -227,7 +176,8 @@ def open_driving(
     """A driving in any of its forms, opened.
 
     Args:
-        driving: The path of a clip or motion template, the name of a ready motion, a clip, a template, a take, or what this function gave before.
+        driving: The path of a clip or motion template, of a take or of speech, the name of a ready
+            motion where there is no such file, a clip, a template, a take, or what this function gave before.
         beside: The source, with which a picture given as the driving may have been swapped.
         cut: Of a clip, as for ``media.open_clip``.
 
@@ -252,18 +202,18 @@ def _(driving: MotionTemplate, **_: Any) -> OpenDriving:
 
 @open_driving.register
 def _(driving: Take, **_: Any) -> OpenDriving:
-    return _OpenTake(driving)
+    return OpenTake(driving)
 
 
 @open_driving.register(str)
 @open_driving.register(Path)
 def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> OpenDriving:
     path = Path(driving)
-    if str(driving) in MOTIONS and not os.path.exists(path):
-        _refuse_cut("A ready motion", str(driving), cut)
-        return _OpenTake(motion(str(driving)))
+    if (performed := open_performed(str(driving), **cut)) is not None:
+        return performed
     if os.path.isfile(path) and is_template(path):
-        _refuse_cut("A motion template", str(path), cut, todo="Cut the clip before extract")
+        if any(value is not None for value in cut.values()):
+            raise InputError("A motion template cannot be cut", got=str(path), todo="Cut the clip before extract")
         return _OpenTemplate(load_template(path))
     if beside is not None and media.is_image(path) and not media.is_image(beside):
         raise InputError(
@@ -272,8 +222,3 @@ def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> O
             expected="source first, then driving",
         )
     return _OpenClip(media.open_clip(path, **cut))
-
-
-def _refuse_cut(what: str, got: str, cut: dict[str, Any], todo: str | None = None) -> None:
-    if any(value is not None for value in cut.values()):
-        raise InputError(f"{what} cannot be cut", got=got, todo=todo)

@@ -16,6 +16,7 @@ from motionkit.config.checks import check_path
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.frames import Frame
 from motionkit.model import Model, check_model
+from motionkit.motion.expressions import Take
 from motionkit.motion.templates import MotionTemplate
 from motionkit.pipeline.drivers import AnyDriving, open_drivings, seen_together
 from motionkit.pipeline.driving import OpenDriving, open_driving
@@ -103,7 +104,8 @@ def extract(
     """The motion of a clip without its pixels: its keypoints, for ``save_template`` and as a driving.
 
     Args:
-        driving: A clip's path, or one opened with ``media.open_clip`` (cut, rate).
+        driving: A clip's path, or one opened with ``media.open_clip`` (cut, rate). A take, speech or the name of a
+            ready motion becomes the motion of an average head, after one frame of its neutral face.
         model: Whose keypoints.
         options: For the crop; None is the defaults.
         progress: True shows a bar; or a function called with a Progress after each batch.
@@ -116,6 +118,8 @@ def extract(
     options = AnimateOptions.given(options)
     check_model(model)
     opened = open_driving(driving)
+    if isinstance(take := getattr(opened, "take", None), Take):
+        return take.template(model)
     drive = opened.seen(model, options)
     if drive.box is None:
         raise InputError("This is a motion template already", got=str(opened.path or driving), expected="a clip")

@@ -127,9 +127,7 @@ def _asked(rng: np.random.Generator, acting: np.ndarray) -> tuple[np.ndarray, np
     return actions, rng.uniform(-1, 1, 3) * ASKED * (rng.random(3) < 0.6)
 
 
-def _truth(
-    anatomy: Anatomy, shape: np.ndarray, play: Performance, camera: Camera
-) -> tuple[np.ndarray, np.ndarray]:
+def _truth(anatomy: Anatomy, shape: np.ndarray, play: Performance, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints K 2 and Jacobians K 2 2 of a performance's first frame, as the renderer finds them."""
     placed = play.turned(0, anatomy.pose(shape, play.actions[0]), anatomy.template)
     target = shape[anatomy.template[:, 2] > HEAD].mean(0) * [1, 0, 1] + [0, -0.07, 0]
