@@ -2,6 +2,9 @@ from .animation.moments import animate as animate
 from .config.models import ModelConfig as ModelConfig
 from .config.options import AnimateOptions as AnimateOptions
 from .errors import MotionkitError as MotionkitError
+from .evaluation.options import EvaluateOptions as EvaluateOptions
+from .evaluation.result import Evaluation as Evaluation
+from .evaluation.run import evaluate as evaluate
 from .model import FirstOrderModel as FirstOrderModel
 from .model import Model as Model
 from .model import load_model as load_model

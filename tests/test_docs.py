@@ -18,6 +18,7 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
 from motionkit import Box, faces, load_model, media, samples, training
 from motionkit.cli.main import main
@@ -94,6 +95,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     two = np.concatenate([portrait, portrait[:, ::-1]], axis=1)[::2, ::2]
     write_clip(folder / "two.mp4", [np.roll(two, 2 * n, axis=0) for n in range(3)], Fraction(1))
     write_clip(folder / "film.mp4", [np.roll(portrait, 2 * n, axis=1) for n in range(12)], Fraction(10))
+    hum = np.sin(np.arange(8000) * 2 * np.pi * 220 / 16000) * np.sin(np.arange(8000) * np.pi / 8000)
+    wavfile.write(folder / "speech.wav", 16000, (hum * 20000).astype(np.int16))
     (folder / "films").mkdir()
     shutil.copy(folder / "film.mp4", folder / "films" / "second.mp4")
     return folder

@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from motionkit.cli import animation, bench, inspection, posing, training, trust, weights
+from motionkit.cli import animation, bench, evaluation, inspection, posing, training, trust, weights
 from motionkit.errors import AnimationCancelled, MotionkitError, MotionkitWarning
 
 __all__ = ["main", "make_parser"]
 
 WORD = 80  # characters of a word that an error repeats
-FAMILIES = (animation, posing, inspection, trust, training, weights, bench)
+FAMILIES = (animation, posing, inspection, trust, training, evaluation, weights, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

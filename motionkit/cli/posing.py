@@ -52,4 +52,4 @@ def _motions(given: argparse.Namespace) -> None:
 
     for name, (shows, _) in MOTIONS.items():
         take = motion(name)
-        print(f"{name:12} {(len(take) - 1) / take.fps:.1f} s  {shows}")
+        print(f"{name:12} {float((len(take) - 1) / take.fps):.1f} s  {shows}")

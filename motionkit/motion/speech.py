@@ -82,16 +82,21 @@ def openness(samples: np.ndarray, fps: Fraction | float) -> tuple[np.ndarray, np
         return summed
 
     speech = band(*SPEECH)
-    decibels = 10 * np.log10(speech + FLOOR)
+    decibels = _decibels(speech)
     loud = np.quantile(decibels, 0.9)
     level = np.clip((decibels - loud + QUIET) / QUIET, 0, 1) * (speech > 100 * FLOOR)
     hiss = np.clip(2 * band(3500, 8000) / (band(100, 8000) + FLOOR) - 0.3, 0, 1) * level
     first, second = _formants(windows)
     tall = _tallness(first, level) / 2
-    tall += np.clip((10 * np.log10((band(500, 1400) + FLOOR) / (band(100, 450) + FLOOR)) + 10) / 20, 0, 1) / 2
+    tall += np.clip((_decibels(band(500, 1400)) - _decibels(band(100, 450)) + 10) / 20, 0, 1) / 2
     spread = np.clip(2 * (second - SECOND[0]) / (SECOND[1] - SECOND[0]) - 1, -1, 1)
     wide = level**2 * (0.15 + 0.85 * tall) * (1 - hiss)
     return _followed(wide, float(fps)), _smoothed(spread, float(fps)), hiss
+
+
+def _decibels(power: np.ndarray) -> np.ndarray:
+    decibels: np.ndarray = 10 / np.log(10) * np.log(power + FLOOR)
+    return decibels
 
 
 def _tallness(first: np.ndarray, level: np.ndarray) -> np.ndarray:

@@ -233,8 +233,11 @@ def _timecodes(stamps: Sequence[str], path: Path) -> tuple[np.ndarray, Fraction]
         raise InputError(f"{path} has a timecode that is none", expected="HH:MM:SS:FF.sss") from error
     whole = hours * 3600 + minutes * 60 + seconds
     most = int(np.floor(frames.max())) + 1
-    shown = whole[-1] > whole[0]
-    rate = Fraction(next((rate for rate in RATES if rate >= most), most)) if shown else max(RATE, Fraction(most))
+    if whole[-1] > whole[0]:
+        rate = Fraction(next((rate for rate in RATES if rate >= most), most))
+    else:
+        rate = max(RATE, Fraction(most))
+        warnings.warn(f"{path} is too short to show its rate; {rate} frames a second are assumed", MotionkitWarning, 4)
     return whole + frames / float(rate), rate
 
 

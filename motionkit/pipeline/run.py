@@ -45,10 +45,9 @@ def animate_file(
     Args:
         source: A picture, or a clip that is animated frame by frame: as it is at each driving frame's time, looped to
             the driving's length.
-        driving: A clip's path, one opened with ``media.open_clip`` (cut, rate), a motion template, a take of
-            expressions, or the name of a ready motion such as "smile" where there is no such file; or a list of
-            them, one for each face from left to right, with ``face="all"``. The first one gives rate, length and
-            sound; the others are taken as they are at its times, looped.
+        driving: The path of a clip, template, take or of speech, one of these opened, or the name of a ready motion,
+            as for ``open_driving``; or a list of them, one for each face from left to right, with ``face="all"``. The
+            first one gives rate, length and sound; the others are taken as they are at its times, looped.
         output: The result: .mp4, .mov, .webm, .gif, or a folder of PNGs, by its name.
         model: As ``load_model`` gives it.
         options: None is the defaults.

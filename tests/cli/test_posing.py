@@ -57,8 +57,8 @@ def test_motions_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_extract_writes_actions_with_or_without_a_template(named: Path) -> None:
-    assert main(["extract", "drive.mp4", "--actions", "take.csv"]) == 0
-    take = load_take(named / "take.csv")
+    assert main(["extract", "drive.mp4", "--actions", "take.json"]) == 0
+    take = load_take(named / "take.json")
     assert len(take) == 5 and take.fps == 25
     assert main(["extract", "smile", "-o", "smile.motion", "--actions", "smile.json"]) == 0
     assert len(motion.load_template(named / "smile.motion")) == len(load_take(named / "smile.json")) + 1
