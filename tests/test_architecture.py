@@ -67,7 +67,7 @@ INSIDE = {
     ],
     "cli": [
         "shared",
-        "animation multiplication inspection trust weights training bench evaluation",
+        "animation posing multiplication inspection trust weights training bench evaluation",
         "main",
         "__init__",
     ],
@@ -94,9 +94,10 @@ INSIDE = {
     "pipeline": [
         "squares panels",
         "clips",
+        "takes",
         "driving subject",
         "drivers outputs",
-        "run inspection many",
+        "run inspection many posing",
         "__init__",
     ],
     "trust": [
@@ -125,7 +126,9 @@ INSIDE = {
         "__init__",
     ],
     "motion": [
-        "affine templates smoothing presence",
+        "affine templates smoothing presence rig",
+        "expressions",
+        "ready takes speech solving",
         "gains",
         "movement",
         "mover",

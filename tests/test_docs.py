@@ -18,6 +18,7 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
 from motionkit import Box, faces, load_model, media, samples, training
 from motionkit.cli.main import main
@@ -105,6 +106,8 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rooms").mkdir()
     shutil.copy(folder / "group.jpg", folder / "rooms" / "room.jpg")
     (folder / "pairs.csv").write_text("source,driving\nfaces/ada.jpg,motions/driving.mp4\n", encoding="utf-8")
+    hum = np.sin(np.arange(8000) * 2 * np.pi * 220 / 16000) * np.sin(np.arange(8000) * np.pi / 8000)
+    wavfile.write(folder / "speech.wav", 16000, (hum * 20000).astype(np.int16))
     (folder / "films").mkdir()
     shutil.copy(folder / "film.mp4", folder / "films" / "second.mp4")
     return folder

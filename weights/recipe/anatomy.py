@@ -184,6 +184,22 @@ class Anatomy:
         kept = (u * np.maximum(s, least)[:, None, :]) @ v
         return np.array(values, np.float32), kept.astype(np.float32)
 
+    def in_space(self, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find the keypoints and their tangent frames of a mesh before it is projected.
+
+        Args:
+            shape: V 3, metres. A displacement gives what it adds to both.
+
+        Returns:
+            K 3 points and K 3 2 frames, as ``keypoints`` gives them in the picture.
+        """
+        points = [shape[point.centre].mean(0) for point in self._points.values()]
+        frames = [
+            np.linalg.lstsq(point.tangent, shape[point.around] - shape[point.around].mean(0), rcond=None)[0].T
+            for point in self._points.values()
+        ]
+        return np.array(points, np.float64), np.array(frames, np.float64)
+
     @cached_property
     def inside(self) -> np.ndarray:
         """V float32, 1 in the cavity of the mouth and on the tongue, 0 elsewhere."""
