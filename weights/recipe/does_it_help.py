@@ -5,7 +5,7 @@
 renders into DATA (README.md says what that needs; what is there is kept), multiplies, trains, and writes OUT.json with
 every figure and OUT.png with the curves; the tables of docs/does-it-help.md are printed.
 
-The task: the places of the 22 named points in a picture of a head. N people are labelled, in one portrait each. The
+The task: the places of the model's named points in a picture of a head. N people are labelled, in one portrait each. The
 test is on people that nobody saw, who turn, talk and grimace. Every network takes the same steps, on
 
     few                   the N portraits
@@ -38,7 +38,6 @@ from landmarks import Labelled, Landmarks, Training, errors, mirrored_order, tra
 
 import motionkit as mk
 from motionkit.errors import MotionkitError
-from motionkit.training.presets import HEADS_MODEL
 from motionkit.wholefile import write_text
 
 __all__ = ["Study", "experiment", "label_errors"]
@@ -70,6 +69,7 @@ class _Data:
     people: tuple[torch.Tensor, torch.Tensor]
     test: Labelled
     made: Made
+    names: tuple[str, ...]
 
     def of(self, kind: str, who: torch.Tensor) -> Labelled:
         """What a network of this kind sees, given numbers of people."""
@@ -95,7 +95,7 @@ def experiment(heads: Heads, study: Study, *, kinds: Iterable[str] = KINDS, proc
     people, (pictures, points) = heads.split("people"), heads.split("test")
     made, itself = heads.multiplied(), heads.itself()
     test = Labelled(pictures.flatten(0, 1), points.flatten(0, 1))
-    data = _Data(people, test, made)
+    data = _Data(people, test, made, heads.names)
     jobs = [(data, study, tuple(kinds), seed) for seed in range(study.seeds)]
     if processes > 1:
         with ProcessPoolExecutor(processes) as pool:
@@ -122,7 +122,7 @@ def _runs_of_seed(job: tuple[_Data, Study, tuple[str, ...], int]) -> tuple[list[
     begun, runs = time.process_time(), []
     # More people are the fewer and further ones, so that along the curve nothing else changes.
     who = torch.from_numpy(np.random.default_rng(seed).permutation(study.sizes.people))
-    mirrored = mirrored_order(HEADS_MODEL.keypoint_names)
+    mirrored = mirrored_order(data.names)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for count in study.counts:

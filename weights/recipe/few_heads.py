@@ -23,7 +23,6 @@ import motionkit as mk
 from motionkit import media, samples
 from motionkit.model import Model
 from motionkit.tensors import to_tensor
-from motionkit.training.presets import HEADS_MODEL
 
 __all__ = ["pack", "small_try"]
 
@@ -50,7 +49,8 @@ def pack(data: Path, folder: Path = KEPT) -> None:
     _write_sheet(folder / "portraits.jpg", portraits)
     _write_sheet(folder / "test.jpg", list(test.permute(0, 2, 3, 1).numpy()))
     points = {"portraits": heads.split("people")[1][:PORTRAITS, 0], "test": truth}
-    told = {name: np.round(part.numpy().astype(float), 4).tolist() for name, part in points.items()}
+    told: dict[str, object] = {name: np.round(part.numpy().astype(float), 4).tolist() for name, part in points.items()}
+    told["names"] = heads.names
     (folder / "points.json").write_text(json.dumps(told, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
@@ -66,12 +66,13 @@ def small_try(model: Model, *, people: int = 4, seeds: int = 2, steps: int = 150
     Returns:
         Kind of data, as in ``help_report.KINDS``, to the error of each seed, as a share of the head's size.
     """
-    points = {name: torch.tensor(part) for name, part in json.loads((KEPT / "points.json").read_text()).items()}
+    told = json.loads((KEPT / "points.json").read_text(encoding="utf-8"))
+    points = {name: torch.tensor(told[name]) for name in ("portraits", "test")}
     squares, truth = _read_sheet(KEPT / "portraits.jpg")[:people], points["portraits"][:people]
     test = Labelled(_small(_read_sheet(KEPT / "test.jpg")), points["test"])
     few = Labelled(_small(squares), truth)
     sets = {"few": few, "multiplied": Labelled.cat([few, _multiplied(model, squares, truth)])}
-    mirrored, how = mirrored_order(HEADS_MODEL.keypoint_names), Training(steps=steps)
+    mirrored, how = mirrored_order(told["names"]), Training(steps=steps)
     found: dict[str, list[float]] = {}
     for kind in ("few", "few+usual", "multiplied", "multiplied+usual"):
         data = sets[kind.removesuffix("+usual")]

@@ -4,12 +4,13 @@ A folder holds ``people/``, ``drivings/`` and ``test/``, of other identities eac
 ``multiplied/`` and ``itself/``, two multiplied data sets: every person moved by every driving clip, and by its own.
 What is there is kept. The embedded weights saw rendered heads too, but none of these: their seed was another.
 
-Legend: N pictures, S their side, K landmarks, the renderer's named points.
+Legend: N pictures, S their side, K landmarks: the model's keypoints, which the renderer knows.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
 
 import motionkit as mk
 from motionkit import media
@@ -25,7 +27,6 @@ from motionkit.model import Model
 from motionkit.motion.carrying import carry_points
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
-from motionkit.training.presets import HEADS_MODEL
 
 __all__ = ["FPS", "Heads", "Made", "Sizes", "carried_labels", "render"]
 
@@ -123,6 +124,11 @@ class Heads:
     model: Model
     side: int
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The K landmarks: the model's keypoints, all of which the renderer knows."""
+        return self.model.config.keypoint_names
+
     def split(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Pictures and true landmarks of a split, clip by clip.
 
@@ -136,9 +142,11 @@ class Heads:
         pictures, points = [], []
         for number in range(clips):
             path = self.folder / name / f"{number:05d}.mp4"
-            truth = TruthFile(path.with_suffix(".truth.safetensors"), HEADS_MODEL.keypoint_names)
+            known = _names(path.with_suffix(".truth.safetensors"))
+            truth = TruthFile(path.with_suffix(".truth.safetensors"), known)
             pictures.append(self._small(list(media.open_clip(path))))
-            points.append(torch.cat([truth.read(t, ()).driving.value for t in range(frames)]))
+            every = torch.cat([truth.read(t, ()).driving.value for t in range(frames)])
+            points.append(every[:, [known.index(name) for name in self.names]])
         return torch.stack(pictures), torch.stack(points)
 
     @cached_property
@@ -203,6 +211,11 @@ class Heads:
 
     def _small(self, frames: list[np.ndarray]) -> torch.Tensor:
         return (to_tensor(frames, size=self.side) * 255).round().to(torch.uint8)
+
+
+def _names(truth: Path) -> list[str]:
+    with safe_open(truth, "np") as file:
+        return [str(name) for name in json.loads(file.metadata()["keypoint_names"])]
 
 
 def carried_labels(
