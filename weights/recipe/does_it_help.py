@@ -5,8 +5,8 @@
 renders into DATA (README.md says what that needs; what is there is kept), multiplies, trains, and writes OUT.json with
 every figure and OUT.png with the curves; the tables of docs/does-it-help.md are printed.
 
-The task: the places of the model's named points in a picture of a head. N people are labelled, in one portrait each. The
-test is on people that nobody saw, who turn, talk and grimace. Every network takes the same steps, on
+The task: the places of the model's named points in a picture of a head. N people are labelled, in one portrait each.
+The test is on people that nobody saw, who turn, talk and grimace. Every network takes the same steps, on
 
     few                   the N portraits
     few+usual             the same, mirrored, turned, scaled, shifted and in other colours as they are drawn

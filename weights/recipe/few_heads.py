@@ -54,7 +54,7 @@ def pack(data: Path, folder: Path = KEPT) -> None:
     (folder / "points.json").write_text(json.dumps(told, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
-def small_try(model: Model, *, people: int = 4, seeds: int = 2, steps: int = 150) -> dict[str, list[float]]:
+def small_try(model: Model, *, people: int = 4, seeds: int = 1, steps: int = 100) -> dict[str, list[float]]:
     """Multiply a few portraits by the sample clips, train, and measure on people that nobody saw.
 
     Args:
