@@ -45,7 +45,7 @@ def begun(folder: Path, *words: str) -> subprocess.Popen[str]:
 
 def complete(folder: Path, *words: str) -> None:
     process = begun(folder, *words)
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
 
 
@@ -53,7 +53,7 @@ def kill_once(folder: Path, rng: random.Random, *words: str) -> dict[Path, int]:
     """Kill the command once some results are in place; what is in place then, with the time it was written."""
     data, many = folder / "out" / "data", rng.randrange(1, 20)
     process = begun(folder, *words)
-    until = time.monotonic() + 200
+    until = time.monotonic() + 600
     while process.poll() is None and len(list(data.rglob("*.mp4"))) < many and time.monotonic() < until:
         time.sleep(0.005)
     time.sleep(rng.uniform(0, 0.05))
@@ -210,8 +210,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def test_the_manifest_counts_what_it_holds(tmp_path: Path) -> None:
+    points = np.arange(8, dtype=np.float32).reshape(2, 4)
     rows = [
-        Row("0", "a", "b", 0, "ok", frames=5, bytes=10),
+        Row("0", "a", "b", 0, "ok", frames=5, bytes=10, keypoints=points),
         Row("1", "a", "c", 0, "rejected", reason="The face is lost"),
         Row("2", "d", "c", 0, "failed", reason="There is no such file."),
     ]
@@ -220,3 +221,4 @@ def test_the_manifest_counts_what_it_holds(tmp_path: Path) -> None:
     assert dict(totals.statuses) == {"ok": 1, "rejected": 1, "failed": 1}
     assert dict(totals.reasons) == {"The face is lost": 1, "There is no such file.": 1}
     assert [row["key"] for row in rows_of(tmp_path)] == ["0", "1", "2"]
+    assert [row["keypoints"] for row in rows_of(tmp_path)] == [[[0, 1, 2, 3], [4, 5, 6, 7]], None, None]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from motionkit.data.multiplication.rows import OK, Row
 from motionkit.errors import MissingPackageError
@@ -81,7 +83,8 @@ def write_manifest(file: Path, rows: Iterable[Row]) -> Totals:
             nonlocal values
             import pyarrow as pa
 
-            writer.write_table(pa.table(columns, schema=schema))
+            given = {**columns, "keypoints": _keypoints(columns["keypoints"])}
+            writer.write_table(pa.table(given, schema=schema))
             for column in columns.values():
                 column.clear()
             values = 0
@@ -89,13 +92,32 @@ def write_manifest(file: Path, rows: Iterable[Row]) -> Totals:
         for row in rows:
             totals.add(row)
             for name, column in columns.items():
-                value = getattr(row, name)
-                column.append(list(value) if name == "keypoints" and value is not None else value)
+                column.append(getattr(row, name))
             values += 0 if row.keypoints is None else row.keypoints.size
             if len(columns["key"]) >= GROUP_ROWS or values >= GROUP_VALUES:
                 flush()
         flush()
     return totals
+
+
+def _keypoints(given: Sequence[np.ndarray | None]) -> Any:
+    """A column of T 2K arrays, each of which may be None, as lists of T lists, without a Python object for each."""
+    import pyarrow as pa
+
+    there = [array for array in given if array is not None]
+    widths = np.array([array.shape[1] for array in there for _ in array], dtype=np.int32)
+    lengths = np.array([0 if array is None else len(array) for array in given], dtype=np.int32)
+    values = np.concatenate([array.ravel() for array in there] or [np.empty(0, np.float32)]).astype(np.float32)
+    inner = pa.ListArray.from_arrays(_offsets(widths), pa.array(values))
+    missing = np.array([array is None for array in given], dtype=bool)
+    outer = pa.array(np.append(_offsets(lengths).to_numpy()[:-1], lengths.sum()), mask=np.append(missing, False))
+    return pa.ListArray.from_arrays(outer.cast(pa.int32()), inner)
+
+
+def _offsets(lengths: np.ndarray) -> Any:
+    import pyarrow as pa
+
+    return pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
 
 
 def _schema() -> Any:

@@ -260,12 +260,12 @@ def _locked(folder: Path) -> Iterator[None]:
     """Keep the data set for this process; a killed process keeps it no longer."""
     from filelock import FileLock, Timeout
 
+    with writing(folder):
+        (folder / WORK).mkdir(exist_ok=True)
     lock = FileLock(folder / WORK / ".lock")
     try:
-        with writing(folder):
-            (folder / WORK).mkdir(exist_ok=True)
-            lock.acquire(timeout=0)
-    except Timeout:
+        lock.acquire(timeout=0)
+    except Timeout:  # an OSError
         raise InputError("Another process multiplies into this folder", got=folder, todo="Wait for it") from None
     except NotImplementedError:
         pass  # a drive that has no locks
