@@ -12,9 +12,14 @@ from .evaluation.run import evaluate as evaluate
 from .model import FirstOrderModel as FirstOrderModel
 from .model import Model as Model
 from .model import load_model as load_model
+from .motion.expressions import Expression as Expression
+from .motion.expressions import Take as Take
+from .motion.takes import load_take as load_take
+from .motion.takes import save_take as save_take
 from .motion.templates import MotionTemplate as MotionTemplate
 from .motion.templates import load_template as load_template
 from .motion.templates import save_template as save_template
+from .pipeline.posing import pose_file as pose_file
 from .pipeline.run import animate_file as animate_file
 from .pipeline.run import extract as extract
 from .structures import AnimationResult as AnimationResult
@@ -23,6 +28,7 @@ from .structures import Generated as Generated
 from .structures import Keypoints as Keypoints
 from .structures import Progress as Progress
 from .structures import VideoInfo as VideoInfo
+from .training import personalise as personalise
 from .trust.verification import Verification as Verification
 from .trust.verification import verify as verify
 from .widgets.panel import panel as panel

@@ -13,6 +13,7 @@ __all__ = [
     "AnimationCancelled",
     "ConfigError",
     "DeviceError",
+    "DivergedError",
     "DownloadError",
     "FaceNotFoundError",
     "InputError",
@@ -93,6 +94,10 @@ class TemplateError(MotionkitError):
 
 class TrainingError(MotionkitError):
     """Training cannot go on; the message names the last good checkpoint, from which it resumes."""
+
+
+class DivergedError(TrainingError):
+    """Training came to a loss, or to weights, that are no finite numbers: a learning rate too high, for instance."""
 
 
 class DeviceError(MotionkitError):

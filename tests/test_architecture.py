@@ -67,7 +67,7 @@ INSIDE = {
     ],
     "cli": [
         "shared",
-        "animation multiplication inspection trust weights training bench evaluation",
+        "animation posing multiplication inspection trust weights training bench evaluation",
         "main",
         "__init__",
     ],
@@ -94,9 +94,10 @@ INSIDE = {
     "pipeline": [
         "squares panels",
         "clips",
+        "takes",
         "driving subject",
         "drivers outputs",
-        "run inspection many",
+        "run inspection many posing",
         "__init__",
     ],
     "trust": [
@@ -125,7 +126,9 @@ INSIDE = {
         "__init__",
     ],
     "motion": [
-        "affine templates smoothing presence",
+        "affine templates smoothing presence rig",
+        "expressions",
+        "ready takes speech solving",
         "gains",
         "movement",
         "mover",
@@ -145,11 +148,12 @@ INSIDE = {
     ],
     "training": [
         "config",
-        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs",
+        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs widening",
         "adversarial report",
         "objective view",
-        "learner",
+        "learner held_out",
         "trainer",
+        "personal",
         "__init__",
     ],
     "widgets": [
@@ -165,7 +169,7 @@ INSIDE = {
         "__init__",
     ],
     "fast": [
-        "memory winograd packed int8",
+        "memory winograd packed int8 expected",
         "convs precision",
         "model",
         "__init__",

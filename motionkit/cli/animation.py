@@ -42,8 +42,8 @@ def _add_animate(command: AddCommand) -> None:
     parser = command("animate", "animate a picture with a driving clip", _animate)
     parser.add_argument(
         "files", nargs="+", metavar="SOURCE … DRIVING",
-        help="picture (or clip) to animate, or several, a folder or a glob; last the clip whose motion is used, or a "
-        ".motion template, or a folder or glob of them",
+        help="picture (or clip) to animate, or several, a folder or a glob; last the clip whose motion is used, a "
+        ".motion template, a take (.csv, .json), speech or a ready motion, or a folder or glob of clips",
     )  # fmt: skip
     parser.add_argument(
         "--driving", action="append", default=[], dest="drivings", metavar="DRIVING",
@@ -107,7 +107,10 @@ def _add_animate(command: AddCommand) -> None:
 def _add_extract(command: AddCommand) -> None:
     parser = command("extract", "save a clip's motion, without its pixels, as a template", _extract)
     parser.add_argument("driving", help="clip whose motion is kept")
-    parser.add_argument("-o", "--output", required=True, help="template to write, for instance smile.motion")
+    parser.add_argument("-o", "--output", help="template to write, for instance smile.motion")
+    parser.add_argument(
+        "--actions", metavar="TAKE", help="also, or instead, estimate facial actions: take.csv or .json"
+    )
     add_driving_face(parser)
     add_model_options(parser)
     add_cut_options(parser)
@@ -233,14 +236,27 @@ def _drivings(given: argparse.Namespace) -> list[str]:
 
 def _extract(given: argparse.Namespace) -> None:
     from motionkit.media import check_target
+    from motionkit.motion import solving, takes
     from motionkit.motion.templates import SUFFIX, save_template
     from motionkit.pipeline.run import extract
 
-    if Path(given.output).suffix.lower() != SUFFIX:  # before any work
-        raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")
-    check_target(given.output, given.driving, any_suffix=True)
+    # Before any work.
+    if given.output is None and given.actions is None:
+        raise InputError("There is nothing to write", expected="-o smile.motion, --actions take.csv, or both")
+    for path, suffixes in ((given.output, (SUFFIX,)), (given.actions, takes.SUFFIXES)):
+        if path is not None and Path(path).suffix.lower() not in suffixes:
+            what = "A motion template needs its own suffix" if path is given.output else "A take is CSV or JSON"
+            raise InputError(what, got=path, expected=f"a name in {' or '.join(suffixes)}")
+        if path is not None:
+            check_target(path, given.driving, any_suffix=True)
     wanted = AnimateOptions(driving_face=index(given.driving_face))
-    driving = open_driving(given, given.driving)
-    template = extract(driving, model=load_model(given), options=wanted, progress=True)
-    save_template(given.output, template)
-    print(f"{given.output}: {len(template.keypoints)} frames of motion")
+    driving, model = open_driving(given, given.driving), load_model(given)
+    rig = model.rig if given.actions else None  # a model that has none says so at once
+    template = extract(driving, model=model, options=wanted, progress=True)
+    if given.output is not None:
+        save_template(given.output, template)
+        print(f"{given.output}: {len(template.keypoints)} frames of motion")
+    if rig is not None:
+        take = getattr(driving, "take", None) or solving.solve(template.keypoints, rig, template.fps)
+        takes.save_take(given.actions, take)
+        print(f"{given.actions}: {len(take)} frames of facial actions")
