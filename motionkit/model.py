@@ -14,15 +14,17 @@ from torch import Tensor
 
 from motionkit import weights
 from motionkit.config import ModelConfig, Precision
-from motionkit.errors import DeviceError, MotionkitWarning
+from motionkit.config.checks import shown
+from motionkit.errors import DeviceError, InputError, MotionkitWarning
 from motionkit.fast import EncodedSource, FastModel
 from motionkit.fast.memory import Memory
 from motionkit.fast.precision import is_faithful, pick_dtype
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
+from motionkit.motion.rig import Rig, load_rig
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_device
 
-__all__ = ["EncodedSource", "FirstOrderModel", "Model", "Precision", "load_model", "pick_device"]
+__all__ = ["EncodedSource", "FirstOrderModel", "Model", "Precision", "check_model", "load_model", "pick_device"]
 
 
 class Model:
@@ -73,6 +75,15 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.config.name!r}, device={str(self.device)!r}, precision={self.precision!r})"
+
+    @cached_property
+    def rig(self) -> Rig:
+        """How expressions move this model's keypoints.
+
+        Raises:
+            InputError: They do not know them, as those of models that are not "heads".
+        """
+        return load_rig(weights.embedded_file("rig.safetensors"), self.config.keypoint_names)
 
     @cached_property
     def fast(self) -> FastModel:
@@ -216,6 +227,20 @@ def _exact(device: torch.device) -> AbstractContextManager[None]:
     return cudnn.flags(
         enabled=cudnn.enabled, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False
     )
+
+
+def check_model(model: object) -> None:
+    """Raise unless a caller gave a model, and not, say, its name.
+
+    Args:
+        model: What was given.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if not isinstance(model, Model):
+        todo = f"Load it first: model=load_model({str(model)!r})" if isinstance(model, (str, Path)) else None
+        raise InputError("This is no model", got=shown(model), expected="what load_model gives", todo=todo)
 
 
 def _name(dtype: torch.dtype) -> Precision:

@@ -88,7 +88,7 @@ def crop_sheet(
     from motionkit.config import AnimateOptions
     from motionkit.drawing import collage
 
-    options = options or AnimateOptions()
+    options = AnimateOptions.given(options)
     subject = pipeline.open_source(source, model.config, options.replace(size=None))
     shown = [("source", subject.first_picture(), subject.boxes)]
     opened = pipeline.open_driving(driving, beside=source)

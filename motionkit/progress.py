@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from motionkit.errors import AnimationCancelled
+from motionkit.errors import AnimationCancelled, InputError
 from motionkit.structures import Progress
 
 __all__ = ["Meter", "ProgressLike"]
@@ -28,6 +28,9 @@ class Meter:
 
     Attributes:
         done: Items counted.
+
+    Raises:
+        InputError: ``progress`` is neither a flag nor a function.
     """
 
     def __init__(
@@ -39,6 +42,9 @@ class Meter:
         what: str = "Animating",
         unit: str = "frame",
     ) -> None:
+        if not isinstance(progress, bool) and not callable(progress):
+            expected = "True, False, or a function that takes a Progress"
+            raise InputError("progress is neither a flag nor a function", got=repr(progress), expected=expected)
         self.done, self.total = 0, total
         self._cancel = cancel
         self._started = time.monotonic()

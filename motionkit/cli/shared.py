@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddCommand",
+    "Run",
     "add_cut_options",
+    "add_device_options",
     "add_driving_face",
     "add_model_options",
     "index",
@@ -27,7 +29,9 @@ __all__ = [
     "open_driving",
 ]
 
-AddCommand = Callable[[str, str, Callable[[argparse.Namespace], None]], argparse.ArgumentParser]
+Run = Callable[[argparse.Namespace], int | None]
+"""What a command does; the exit status, where it is not 0."""
+AddCommand = Callable[[str, str, Run], argparse.ArgumentParser]
 """Makes a command's parser from its name, a help text and what to run."""
 
 
@@ -35,6 +39,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options by which ``load_model`` finds the model."""
     group = parser.add_argument_group("model")
     group.add_argument("--model", default="heads", help="name, or path of a weights file (default: heads, embedded)")
+    add_device_options(group)
+
+
+def add_device_options(group: argparse._ArgumentGroup) -> None:
+    """Add what ``load_model`` takes beside the model's name."""
     group.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best that is there)")
     group.add_argument("--precision", default="auto", choices=PRECISIONS)
     group.add_argument("--allow-unverified", action="store_true", help="accept weights without a published hash")

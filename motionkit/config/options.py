@@ -155,6 +155,21 @@ class AnimateOptions:
         """
         return replace(self, **changes)
 
+    @classmethod
+    def given(cls, options: AnimateOptions | None) -> AnimateOptions:
+        """What a caller gave for options, None being the defaults.
+
+        Args:
+            options: The caller's.
+
+        Raises:
+            InputError: It is something else, such as a dict.
+        """
+        if options is not None and not isinstance(options, cls):
+            todo = "Write AnimateOptions(strength=1.2, …)"
+            raise InputError("options are no AnimateOptions", got=shown(options), todo=todo)
+        return options or cls()
+
 
 def _check_audio(audio: object) -> None:
     if not (isinstance(audio, Path) or (isinstance(audio, str) and audio)):

@@ -16,7 +16,7 @@ from motionkit.animation.source import EncodedFrames
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.frames import Frame, check_frame
-from motionkit.model import Model
+from motionkit.model import Model, check_model
 from motionkit.motion.mover import Mover
 from motionkit.pipeline.clips import Glimpse
 from motionkit.structures import Keypoints
@@ -84,8 +84,9 @@ class LiveSession:
     def __init__(
         self, model: Model, source: Frame, *, options: AnimateOptions | None = None, mirror: bool = False
     ) -> None:
+        check_model(model)
         self.model, self.mirror = model, mirror
-        options = _checked(options or AnimateOptions())
+        options = _checked(AnimateOptions.given(options))
         self._mover = Mover(model.config, options)
         self._recorder: Recorder | None = None
         self._count = 0
@@ -101,7 +102,7 @@ class LiveSession:
 
     @options.setter
     def options(self, options: AnimateOptions) -> None:
-        self._mover.options = _checked(options)
+        self._mover.options = _checked(AnimateOptions.given(options))
 
     def set_source(self, source: Frame) -> None:
         """Go on with another source, a square H W 3 uint8 picture; the neutral pose stays."""

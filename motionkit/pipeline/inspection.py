@@ -14,7 +14,7 @@ from motionkit.drawing import collage as layout
 from motionkit.drawing import overlays
 from motionkit.errors import InputError
 from motionkit.frames import Frame
-from motionkit.model import Model
+from motionkit.model import Model, check_model
 from motionkit.pipeline.driving import OpenDriving, open_driving
 from motionkit.progress import Meter, ProgressLike
 from motionkit.structures import Keypoints
@@ -87,7 +87,9 @@ def keypoint_files(
         table: Also write frame, keypoint, x, y, j11, j12, j21, j22 as CSV; x and y in [-1, 1] of the crop.
         progress: As for ``animate_file``.
     """
-    opened, options = open_driving(driving), options or AnimateOptions()
+    options = AnimateOptions.given(options)
+    check_model(model)
+    opened = open_driving(driving)
     if Path(output).suffix.lower() in media.IMAGE_SUFFIXES:
         raise InputError(
             "A clip cannot be written as a picture", got=str(output), expected=" ".join(media.VIDEO_SUFFIXES)

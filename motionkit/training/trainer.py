@@ -31,9 +31,9 @@ from motionkit.errors import (
     MotionkitWarning,
     TrainingError,
 )  # fmt: skip
+from motionkit.lock import locked
 from motionkit.training.config import TrainConfig
 from motionkit.training.learner import Learner, rate_factor
-from motionkit.training.lock import locked
 from motionkit.training.processes import agree, last_line, make_accelerator, on_main, stopping
 from motionkit.training.report import Report, StepStatistics, TrainProgress, look
 from motionkit.training.runs import MODEL, Run
@@ -126,7 +126,7 @@ def train(
     accelerator = make_accelerator(config, device)
     folder = Run(Path(output), None if second is None else Path(second))
     trainer = _Trainer(config, accelerator, Path(data), folder, progress=progress)
-    with locked(folder.folder, main=trainer.main), stopping() as signals:
+    with locked(folder.folder, main=trainer.main, does="trains", error=TrainingError), stopping() as signals:
         trainer.begin(resume=resume, init=init)
         result = trainer.run(lambda: bool(signals) or (stop is not None and stop()), callback)
     if signals and not result.finished:

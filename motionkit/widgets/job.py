@@ -13,7 +13,7 @@ from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
 from motionkit.pipeline.run import animate_file
 from motionkit.structures import AnimationResult, Progress
-from motionkit.widgets.failures import explain
+from motionkit.widgets.failures import explain, warnings_for_the_page
 
 __all__ = ["Job"]
 
@@ -28,7 +28,7 @@ class Job:
         report: Called with a new dict whenever there is something new: ``state`` ("running", "done", "cancelled" or
             "failed"); while it runs ``done``, ``total``, ``rate``, ``remaining``; ``error`` in words; at its end
             ``frames`` and ``seconds``; from then on, also while another runs and if that one fails, ``result`` and
-            ``collage`` (paths), ``bytes`` (the collage's), ``at`` (the time).
+            ``collage`` (paths), ``bytes`` (the collage's), ``at`` (the time), ``warnings`` (texts).
 
     Attributes:
         result: Of the last animation that was finished, or None.
@@ -86,10 +86,11 @@ class Job:
     def _run(self, source: Path, driving: Path, result: Path, collage: Path, options: AnimateOptions) -> None:
         try:
             result.parent.mkdir(parents=True, exist_ok=True)
-            made = animate_file(
-                source, driving, result, model=self._model, options=options, collage=collage,
-                progress=self._progress, cancel=self._cancel,
-            )  # fmt: skip
+            with warnings_for_the_page() as warned:
+                made = animate_file(
+                    source, driving, result, model=self._model, options=options, collage=collage,
+                    progress=self._progress, cancel=self._cancel,
+                )  # fmt: skip
         except AnimationCancelled as stopped:
             self._report({"state": "cancelled", "done": stopped.done, "total": stopped.total})
         except Exception as error:  # a thread's last line of defence: a bug must not leave the panel waiting
@@ -98,7 +99,7 @@ class Job:
             self.result = made
             self._made = {
                 "result": str(made.path), "collage": str(made.collage), "bytes": collage.stat().st_size,
-                "at": time.time(),
+                "at": time.time(), "warnings": warned,
             }  # fmt: skip
             self._report({"state": "done", "frames": made.frames, "seconds": made.seconds})
 

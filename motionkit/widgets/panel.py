@@ -18,7 +18,7 @@ from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, MissingPackageError
 from motionkit.frontend import script, style
 from motionkit.media.jpeg import encode_jpeg
-from motionkit.model import Model
+from motionkit.model import Model, check_model
 from motionkit.samples import SAMPLES
 from motionkit.structures import AnimationResult
 from motionkit.widgets.calls import python_call
@@ -64,9 +64,12 @@ def panel(
         output: Folder for results, and for what is uploaded.
 
     Raises:
+        InputError: ``model`` is no model, or ``options`` are no AnimateOptions.
         MissingPackageError: anywidget is not installed.
     """
-    return SliderPanel(model, source, driving, options, output=output)
+    # Before the widget is there, so that wrong arguments leave none half made.
+    check_model(model)
+    return SliderPanel(model, source, driving, AnimateOptions.given(options), output=output)
 
 
 class _Superseded(Exception):
@@ -91,11 +94,11 @@ class SliderPanel(anywidget.AnyWidget):
         model: Model,
         source: str | Path | None,
         driving: str | Path | None,
-        options: AnimateOptions | None,
+        options: AnimateOptions,
         *,
         output: str | Path,
     ) -> None:
-        self._base, self._model, self._output = options or AnimateOptions(), model, Path(output)
+        self._base, self._model, self._output = options, model, Path(output)
         self._preview = Preview(model, check=self._check)
         self._worker = Worker(self._detect, self._failed, ended=self._preview.close)
         self._views: dict[str, tuple[Content, bytes]] = {}  # by role: the message about the input, and its thumbnail

@@ -27,7 +27,7 @@ from motionkit.live.clip import LiveClip
 from motionkit.live.session import LiveSession
 from motionkit.media.files import check_file
 from motionkit.media.jpeg import decode_jpeg, encode_jpeg
-from motionkit.model import Model
+from motionkit.model import Model, check_model
 from motionkit.pipeline.clips import Glimpse
 from motionkit.widgets.controls import options_of
 from motionkit.widgets.failures import explain
@@ -73,7 +73,8 @@ def webcam(
         InputError: An option has no meaning for live motion.
         MissingPackageError: anywidget is not installed.
     """
-    options = options or AnimateOptions()
+    options = AnimateOptions.given(options)
+    check_model(model)
     side = model.picture_side(options.size)
     # A grey square until the source is there, so that wrong options are errors of the cell, which returns at once.
     grey = np.full((side, side, 3), 128, np.uint8)

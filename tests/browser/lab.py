@@ -36,6 +36,7 @@ class Lab:
     def open(self, page: Page, name: str, *, dark: bool = False) -> Notebook:
         """Open a notebook of the root folder alone on the page."""
         self._choose_theme(dark)
+        page.set_default_timeout(START_SECONDS * 1000)  # waits that are not timed must not end on a busy machine
         # On a busy machine JupyterLab may ask for the kernel that the notebook names already.
         asks = page.locator(".jp-Dialog", has_text="Select Kernel")
         page.add_locator_handler(asks, lambda dialog: dialog.locator("button.jp-mod-accept").click())

@@ -60,6 +60,7 @@ def test_a_slider_moves_the_picture(
     opened.screenshot("panel-light")
 
 
+@pytest.mark.alone
 def test_it_is_ready_soon_after_the_model(lab: Lab, chromium: Browser, capsys: pytest.CaptureFixture) -> None:
     """From running the panel's cell, with the model loaded, to the first result's pixels on the page (goal 2 s)."""
     lab.write("ready.ipynb", 'import motionkit as mk\nmodel = mk.load_model("heads", device="cpu")', READY)

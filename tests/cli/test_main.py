@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from motionkit import media, model
+from motionkit import media, model, samples
 from motionkit.cli.main import main
 from tests.support.files import names
 from tests.support.networks import tiny_model
@@ -23,6 +26,7 @@ COMMANDS = (
     "bench",
     "train",
     "prepare",
+    "verify",
 )
 
 
@@ -88,6 +92,18 @@ def test_a_warning_is_one_line_too(folder: Path, capsys: pytest.CaptureFixture[s
     assert (
         "motionkit: No face was found in the driving drive.mp4; the centred square is used" in capsys.readouterr().err
     )
+
+
+def test_a_warning_does_not_run_on_from_a_progress_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The black frames are noticed when the bar is there already."""
+    faces = list(itertools.islice(media.open_clip(samples.driving_clip()), 4))
+    with media.VideoWriter(tmp_path / "black.mp4", fps=Fraction(25)) as writer:
+        for frame in [*faces, *[np.zeros_like(faces[0])] * 6]:
+            writer.write(frame)
+    assert main(["animate", str(samples.portrait()), str(tmp_path / "black.mp4"), "-o", str(tmp_path / "o.mp4")]) == 0
+    err = capsys.readouterr().err
+    assert "frame/s" in err
+    assert re.search(r"[\r\n]motionkit: [^\r]+\n", err), err
 
 
 def test_a_device_or_model_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ export function makeResult({ kernel, notice, files, settings, folder }) {
   const status = makeElement("span", { class: "mk-muted mk-told", role: "status" });
   const bar = makeElement("div");
   const progress = makeElement("div", { class: "mk-progress", hidden: true }, bar);
+  const warnings = makeElement("ul", { class: "mk-warnings", role: "status", hidden: true });
   const output = makeOutput({ kernel, notice, files, folder, onSave: (to) => send({ kind: "save", folder: to }) });
   const label = "Results carry an “AI” label and say so in their metadata.";
   const element = makeElement(
@@ -31,6 +32,7 @@ export function makeResult({ kernel, notice, files, settings, folder }) {
       makeElement("span", { class: "mk-muted mk-label-note", text: label }),
     ),
     progress,
+    warnings,
     output.element,
   );
   return {
@@ -43,6 +45,9 @@ export function makeResult({ kernel, notice, files, settings, folder }) {
       progress.hidden = !running;
       bar.style.width = running && job.total ? `${(100 * job.done) / job.total}%` : "0";
       status.textContent = jobText(job);
+      const texts = running ? [] : (job.warnings ?? []); // of the result that is shown
+      warnings.replaceChildren(...texts.map((text) => makeElement("li", { text })));
+      warnings.hidden = texts.length === 0;
       if (job.collage) output.show(job); // also an earlier one, where the last was cancelled
     },
     close: output.close,
