@@ -1,6 +1,10 @@
 from .animation.moments import animate as animate
 from .config.models import ModelConfig as ModelConfig
 from .config.options import AnimateOptions as AnimateOptions
+from .data.multiplication.options import MultiplyOptions as MultiplyOptions
+from .data.multiplication.options import Variations as Variations
+from .data.multiplication.run import MultiplicationResult as MultiplicationResult
+from .data.multiplication.run import multiply as multiply
 from .errors import MotionkitError as MotionkitError
 from .evaluation.options import EvaluateOptions as EvaluateOptions
 from .evaluation.result import Evaluation as Evaluation
@@ -24,6 +28,7 @@ from .structures import Generated as Generated
 from .structures import Keypoints as Keypoints
 from .structures import Progress as Progress
 from .structures import VideoInfo as VideoInfo
+from .training import personalise as personalise
 from .trust.verification import Verification as Verification
 from .trust.verification import verify as verify
 from .widgets.panel import panel as panel

@@ -218,6 +218,9 @@ def test_animate_runs_and_something_moves(tmp_path: Path) -> None:
     assert shows_a_widget(node, "panel")
     shown = [output for cell in node.cells for output in cell.get("outputs", []) if output.get("data")]
     assert any("video" in output.data.get("text/html", "") for output in shown), "the collage is shown"
+    result_says, source_says = node.cells[-1].outputs[0].text.splitlines()
+    assert result_says.startswith("result.mp4: ") and "and so does its watermark" in result_says
+    assert "No label was found" in source_says and "proves nothing" in source_says
 
 
 def test_live_moves_and_records_without_a_camera(tmp_path: Path) -> None:
@@ -298,6 +301,22 @@ def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
     assert read_scalars(other / "run")["loss/total"][0] == [1, 2, 3, 4, 5]
     summary = next(cell for cell in node.cells if "summary" in tags(cell))
     assert summary.outputs[0].text.startswith("5 steps, ")
+
+
+@pytest.mark.slow
+def test_multiply_makes_a_data_set_and_shows_it(tmp_path: Path) -> None:
+    short_clip(tmp_path / "clips" / "short.mp4", 0.3)
+    parameters = {
+        "drivings": str(tmp_path / "clips"), "output": str(tmp_path / "made"), "frames": 2, "variations": 1,
+        "device": "cpu",
+    }  # fmt: skip
+    node = runner.run(NOTEBOOKS / "multiply.ipynb", parameters, folder=NOTEBOOKS, timeout=600)
+    assert len(list((tmp_path / "made" / "data").rglob("*.png"))) == 2
+    (summary,) = [cell for cell in node.cells if "summary" in tags(cell)]
+    assert "2 ok, 0 rejected, 0 failed" in "".join(output.get("text", "") for output in summary.outputs)
+    (told,) = [cell for cell in node.cells if "estimate" in tags(cell)]
+    assert told.outputs[0].text.startswith("pairs    1\nframes   2\n")
+    assert pictures(node), "the results are shown"
 
 
 @pytest.mark.slow

@@ -156,7 +156,8 @@ def animate_plainly(
 ) -> None:
     """Animate a file with the plain procedure: read everything, animate it frame by frame, write everything.
 
-    The published script does it in this order. Crop, label and audio are the same as those of ``animate_file``.
+    The published script does it in this order. Crop, label and audio are the same as those of ``animate_file``; it
+    signs nothing, since its file is thrown away: where ``animate_file`` signs, that is counted against it.
 
     Args:
         source: The picture's file.

@@ -1,6 +1,7 @@
 """``motionkit …``: a thin skin over the verbs.
 
-Exit status 0, 1 for a mistake that the user can mend (one line on stderr), 130 for Ctrl-C, 143 for SIGTERM.
+Exit status 0, 1 for a mistake that the user can mend (one line on stderr), 130 for Ctrl-C, 143 for SIGTERM; what else a
+command answers with its status (``verify``: 2), its help says.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from motionkit.cli import animation, bench, evaluation, inspection, posing, training, trust, weights
+from motionkit.cli import animation, bench, evaluation, inspection, multiplication, posing, training, trust, weights
+from motionkit.cli.shared import Run
 from motionkit.errors import AnimationCancelled, MotionkitError, MotionkitWarning
 
 __all__ = ["main", "make_parser"]
 
 WORD = 80  # characters of a word that an error repeats
-FAMILIES = (animation, posing, inspection, trust, training, evaluation, weights, bench)
+FAMILIES = (animation, posing, multiplication, inspection, trust, training, evaluation, weights, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +60,7 @@ def _warn(message: Warning | str, *_: object, **__: object) -> None:
 
 def _run(given: argparse.Namespace) -> int:
     try:
-        given.run(given)
+        status = given.run(given) or 0
         sys.stdout.flush()
     except AnimationCancelled as stopped:
         print(f"motionkit: {stopped}", file=sys.stderr)
@@ -74,7 +76,7 @@ def _run(given: argparse.Namespace) -> int:
     except MemoryError:
         print("motionkit: There is not enough memory for this. Try a smaller size, clip or batch.", file=sys.stderr)
         return 1
-    return 0
+    return int(status)
 
 
 def _unprinted(error: OSError) -> int:
@@ -132,7 +134,7 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, help: str, run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+def _command(commands: Any, name: str, help: str, run: Run) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
     parser.set_defaults(run=run)
     return parser

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddCommand",
+    "Run",
     "add_cut_options",
     "add_device_options",
     "add_driving_face",
@@ -28,7 +29,9 @@ __all__ = [
     "open_driving",
 ]
 
-AddCommand = Callable[[str, str, Callable[[argparse.Namespace], None]], argparse.ArgumentParser]
+Run = Callable[[argparse.Namespace], int | None]
+"""What a command does; the exit status, where it is not 0."""
+AddCommand = Callable[[str, str, Run], argparse.ArgumentParser]
 """Makes a command's parser from its name, a help text and what to run."""
 
 

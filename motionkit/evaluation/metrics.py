@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -21,9 +21,9 @@ from motionkit.tensors import to_tensor
 
 __all__ = ["Batch", "Better", "FrameMetric", "Mean", "Metric", "Need", "Points", "Quantity", "Tally", "as_metric"]
 
-Need = Literal["truth", "landmarks", "mesh", "embedder", "lpips", "torchmetrics"]
+Need = Literal["truth", "landmarks", "mesh", "embedder", "lpips"]
 """Truth: the driving frame is what the result should be, as in reconstruction. Landmarks: points of the faces; mesh:
-those of ``faces.mesh``. Embedder: what tells people apart. The others are weights and a package."""
+those of ``faces.mesh``. Embedder: what tells people apart. LPIPS: its network."""
 Better = Literal["less", "more", "one", ""]
 """Which values are good: small ones, large ones, those near 1; or none is better than another."""
 Points: TypeAlias = "list[np.ndarray | None]"
@@ -56,6 +56,7 @@ class Batch:
         driving_points: The same of each driving frame.
         result_points: The same of each result.
         device: Where tensors are.
+        memo: What one metric has computed and another one needs, too.
     """
 
     source: Frame
@@ -65,6 +66,7 @@ class Batch:
     driving_points: Sequence[np.ndarray | None] = ()
     result_points: Sequence[np.ndarray | None] = ()
     device: torch.device | str = "cpu"
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def side(self) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
-from skimage.draw import polygon2mask
+from skimage.draw import polygon
 
 from motionkit.evaluation.looks import GREY, colour_change
 from motionkit.evaluation.metrics import Batch, FrameMetric, Need, Quantity
@@ -116,10 +116,14 @@ def regions(points: np.ndarray | None, side: int) -> dict[str, np.ndarray] | Non
         corners = points[ConvexHull(points[:, :2]).vertices, :2]
     except (QhullError, ValueError):  # all in a line, or no numbers
         return None
-    face = polygon2mask((side, side), corners[:, ::-1] - 0.5)
+    face, near = np.zeros((side, side), bool), np.zeros((side, side), bool)
+    face[polygon(corners[:, 1] - 0.5, corners[:, 0] - 0.5, face.shape)] = True
     if not face.any():
         return None
-    near = ndimage.distance_transform_edt(~face) <= RING * side
+    reach = round(RING * side) + 1  # no farther is a pixel of the ring, so that distances are computed there alone
+    rows, columns = np.flatnonzero(face.any(1)), np.flatnonzero(face.any(0))
+    part = tuple(slice(max(seen[0] - reach, 0), seen[-1] + reach + 1) for seen in (rows, columns))
+    near[part] = ndimage.distance_transform_edt(~face[part]) <= RING * side
     return {"face": face, "ring": near & ~face, "rest": ~near}
 
 

@@ -14,7 +14,7 @@ from motionkit.evaluation.landmarks import LandmarkFinder, pick_landmarks
 from motionkit.evaluation.metrics import Metric, Need, Quantity, as_metric
 from motionkit.evaluation.options import EvaluateOptions
 from motionkit.evaluation.people import Following, Identity, KeypointDistance, Look
-from motionkit.evaluation.perception import LEAST_MS_SSIM, has_torchmetrics, load_lpips, lpips, ms_ssim, ssim
+from motionkit.evaluation.perception import LEAST_MS_SSIM, load_lpips, lpips, ms_ssim, ssim
 from motionkit.evaluation.pixels import COLOUR, Errors, Flicker, Sharpness
 
 __all__ = ["METRICS", "RATE", "Tools", "make_tools"]
@@ -75,8 +75,6 @@ def make_tools(
     missing: dict[Need, str] = (
         {} if reconstruction else {"truth": "only reconstruction knows what the result should be"}
     )
-    if not has_torchmetrics():
-        missing["torchmetrics"] = 'torchmetrics is not installed: pip install "motionkit[evaluate]"'
     network, embed = None, None
     if "lpips" in wanted and reconstruction:
         network, missing["lpips"] = load_lpips(options.lpips, device=device)

@@ -22,7 +22,7 @@ from motionkit.motion.gains import Gains, apply_gains, keypoint_gains
 from motionkit.motion.presence import lost
 from motionkit.structures import Detected, Keypoints
 
-__all__ = ["Gains", "best_references", "keypoint_gains", "limit", "transfer"]
+__all__ = ["Gains", "best_references", "extents", "keypoint_gains", "limit", "transfer"]
 
 MIN_SPREAD = 1e-4  # root mean square distance from the centre below which points coincide; in [-1, 1] coordinates
 MIN_FLATNESS = 1e-4  # hull area over squared spread below which points are collinear
@@ -106,7 +106,7 @@ def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None
     """
     if motion_limit is None:
         return keypoints
-    extent = source.value.new_tensor([_extent(points) for points in _numpy(source.value)]).reshape(-1, 1, 1)
+    extent = source.value.new_tensor(extents(source)).reshape(-1, 1, 1)
     movement = keypoints.value - source.value
     length = movement.norm(dim=-1, keepdim=True) / extent  # B K 1
     knee = KNEE * motion_limit
@@ -115,6 +115,17 @@ def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None
     if keypoints.jacobian is None or source.jacobian is None:
         return Keypoints(value, keypoints.jacobian)
     return Keypoints(value, _limit_jacobian(keypoints.jacobian, source.jacobian))
+
+
+def extents(keypoints: Keypoints) -> list[float]:
+    """The size of each set of keypoints: the square root of its convex hull's area.
+
+    For coincident or collinear points it is their spread, then 1; as in ``transfer``.
+
+    Args:
+        keypoints: Batch B.
+    """
+    return [_extent(points) for points in _numpy(keypoints.value)]
 
 
 def best_references(source: Keypoints, driving: Iterable[Detected]) -> dict[int, tuple[int, Keypoints]]:

@@ -11,7 +11,7 @@ from typing import Any
 from motionkit.errors import InputError, on_one_line
 from motionkit.trust.keys import DEVELOPMENT_ISSUER
 
-__all__ = ["ANCHORS", "SETTINGS", "ManifestFinding", "can_sign", "read_manifest"]
+__all__ = ["ANCHORS", "SETTINGS", "ManifestFinding", "can_sign", "check_anchors", "read_manifest"]
 
 ANCHORS = "MOTIONKIT_ANCHORS"
 """Variable that names the certificates whose signatures are trusted, one PEM file."""
@@ -87,6 +87,16 @@ class ManifestFinding:
 def can_sign() -> bool:
     """Whether the ``provenance`` extra is installed, with which files are signed and signatures read."""
     return find_spec("c2pa") is not None and find_spec("cryptography") is not None
+
+
+def check_anchors() -> None:
+    """Check what ``MOTIONKIT_ANCHORS`` names, where signatures can be read at all.
+
+    Raises:
+        InputError: The file cannot be used.
+    """
+    if can_sign():
+        _anchors()
 
 
 def read_manifest(file: Path) -> ManifestFinding | None:

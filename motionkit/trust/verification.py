@@ -15,15 +15,14 @@ from motionkit.config.checks import check_path
 from motionkit.errors import InputError, MotionkitError
 from motionkit.media.suffixes import READ_IMAGE_SUFFIXES, READ_VIDEO_SUFFIXES
 from motionkit.trust.label import SOURCE_TYPE
-from motionkit.trust.manifests import ManifestFinding, read_manifest
-from motionkit.trust.watermark import WatermarkDetector, WatermarkFinding
+from motionkit.trust.manifests import ManifestFinding, check_anchors, read_manifest
+from motionkit.trust.watermark import BEYOND_DOUBT, WatermarkDetector, WatermarkFinding
 
 __all__ = ["Verification", "verify"]
 
 # A clip is looked at until its watermark is beyond doubt, and no longer than this; how often, in frames.
 MOST_FRAMES = 500
 LOOKED_AT = (25, 100, 250, MOST_FRAMES)
-BEYOND_DOUBT = 1e-9
 MANIFEST_FIELDS = ("present", "valid", "trusted", "issuer", "time", "software", "model")
 MEDIA = {*READ_IMAGE_SUFFIXES, *READ_VIDEO_SUFFIXES}
 
@@ -37,8 +36,8 @@ class Verification:
         watermark: What was found of the watermark; None where the file has no picture that can be read.
         metadata: Whether its metadata says that it was made.
         software: What the metadata names, such as "motionkit 0.1.0"; empty where nothing.
-        manifest: What was found of a signed manifest; None without the ``provenance`` extra.
-        problem: Why the file could not be read, else empty.
+        manifest: What was found of a signed manifest; None without the ``provenance`` extra, or for no file.
+        problem: Why its picture or metadata could not be read, else empty.
     """
 
     file: Path
@@ -57,10 +56,9 @@ class Verification:
     @property
     def meaning(self) -> str:
         """What that says, in a sentence or two."""
-        if self.problem:
-            return self.problem
         signed = "" if self.manifest is None else self.manifest.meaning
-        return f"{signed} {self._marks_meaning}" if signed else self._marks_meaning
+        marks = self.problem or self._marks_meaning
+        return f"{signed} {marks}" if signed else marks
 
     @property
     def _marks_meaning(self) -> str:
@@ -108,8 +106,10 @@ def verify(paths: str | Path | Iterable[str | Path]) -> Iterator[Verification]:
         One for each file, in order, looked at when it is asked for. One that cannot be read has its ``problem``.
 
     Raises:
-        InputError: There is no such file, or none that is a picture or clip.
+        InputError: There is no such file, or none that is a picture or clip; or that of ``MOTIONKIT_ANCHORS`` cannot be
+            used.
     """
+    check_anchors()
     given = paths if isinstance(paths, Iterable) and not isinstance(paths, (str, bytes)) else [paths]
     files = list(_files(given))  # a wrong name is an error at once
     return map(_look, files)
@@ -125,8 +125,10 @@ def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
         elif os.path.exists(path):
             found = [path]
         else:
-            found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
-            found = [file for file in found if os.path.isfile(file)]
+            names = sorted(glob.glob(str(path), recursive=True), key=lambda name: (len(name), name))
+            # A link to a folder above it gives a file hundreds of names.
+            once = {os.path.realpath(name): Path(name) for name in reversed(names) if os.path.isfile(name)}
+            found = sorted(once.values())
         if not found:
             raise InputError(
                 "There is nothing to verify", got=str(path), expected="a picture or clip, a folder of them, or a glob"
@@ -140,15 +142,20 @@ def _is_media(file: Path) -> bool:
 
 
 def _look(file: Path) -> Verification:
+    comment, finding, problem, manifest = "", None, "", None
     try:
         comment = media.read_metadata(file).get("comment", "")
         finding = _watermark(file)
-        manifest = read_manifest(file)
     except (MotionkitError, OSError) as error:
-        return Verification(file, problem=str(error))
+        problem = str(error)
+    try:
+        if file.is_file():  # to open a pipe is to wait for who writes into it
+            manifest = read_manifest(file)
+    except OSError as error:
+        problem = problem or str(error)
     says = SOURCE_TYPE in comment
     software = comment.partition(" with ")[2].partition(":")[0] if says else ""
-    return Verification(file, finding, says, software, manifest=manifest)
+    return Verification(file, finding, says, software, problem, manifest)
 
 
 def _watermark(file: Path) -> WatermarkFinding:

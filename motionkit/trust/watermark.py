@@ -22,26 +22,37 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from motionkit.frames import Frame
 from motionkit.structures import Box
 
-__all__ = ["FALSE_ALARM", "WatermarkDetector", "WatermarkFinding", "find_watermark", "mark_frame"]
+__all__ = ["BEYOND_DOUBT", "FALSE_ALARM", "WatermarkDetector", "WatermarkFinding", "find_watermark", "mark_frame"]
 
 Plane = NDArray[np.float32]
 
 SIDE = 256  # pixels that the shorter side counts as
 TILE = 128  # of those, the pattern's period
-BAND = (1 / 20, 1 / 6)  # cycles a pixel
-# Amplitude of the pattern: so much on a flat ground, and this share of the texture it hides in; in 255ths.
-FLAT, TEXTURED = 0.5, 0.16
-LARGEST = 4.0  # of its amplitude
-STRONGEST = 1.7  # root mean square of a frame's change: 43.5 dB
-CELL = 4  # pixels, of every second one, in which texture is measured
+BAND = (1 / 18, 1 / 7)  # cycles a pixel
+# Amplitude of the pattern, in 255ths: so much on a flat ground, and this share of the texture beyond the least; a sharp
+# edge is no texture, so that no pixel counts as more than so much.
+FLAT, TEXTURED, LEAST_TEXTURE, EDGE = 0.5, 1.1, 0.4, 8.0
+LARGEST = 2.8  # amplitude at one place
+STRONGEST = 1.95  # root mean square of a frame's change: 42.3 dB
+
+# Shapes are what a blur of so many pixels leaves; what is left is measured against its surroundings of so many pixels,
+# and below this strength counts as less.
+SHAPES, SURROUNDINGS, QUIET = 2.0, 3.0, 2.0
+# The same for the sum of all frames: what stands still is stronger in it than what moves, but says no more.
+SUM_SURROUNDINGS, SUM_QUIET = 4.0, 0.05
+# A direction that stands out among its neighbours counts for more, and no more than this.
+MOST_WEIGHT, WINDOW = 1.5, 9
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 FALSE_ALARM = 1e-6
 """Share of unmarked files in which a watermark may be found at most."""
+BEYOND_DOUBT = 1e-9
+"""Chance below which nothing more is looked at."""
 
 # Sizes at which a file is looked at: a marked panel may be a small part of a large picture.
 LEVELS = (256, 512, 1024)
@@ -62,9 +73,6 @@ def mark_frame(frame: Frame, *, region: Box | None = None) -> Frame:
     marked: Frame = frame.copy()
     if marked[part].size:
         change = _pattern(height, width)[part] * _amplitude(frame[part][..., 1], _shorter(height, width) / SIDE)
-        power = math.sqrt(float(np.vdot(change, change)) / change.size)
-        if power > STRONGEST:
-            change *= STRONGEST / power
         rows, columns = change.shape
         stepped = frame[part].reshape(rows, 3 * columns).astype(np.int16)
         stepped += np.rint(change).astype(np.int16).repeat(3, axis=1)
@@ -111,11 +119,11 @@ class WatermarkDetector:
         Args:
             frame: The frame.
         """
-        height, width = frame.shape[:2]
+        luma = _reduced(frame)
         for level in LEVELS:
-            if level > LEVELS[0] and _shorter(height, width) < 0.75 * level:
+            if level > LEVELS[0] and _shorter(*luma.shape) < 0.75 * level:
                 break
-            seen = _residual(_resized(frame[..., 1], level))
+            seen = _residual(_resized(luma, level))
             known = self._sums.get(level)
             if known is None or known.shape != seen.shape:
                 self._sums[level] = seen
@@ -126,26 +134,31 @@ class WatermarkDetector:
     def straight_score(self) -> float:
         """Standard deviations by which the frames are like marked ones that nothing was done to."""
         total = self._sums.get(LEVELS[0])
-        return 0.0 if total is None else float(next(_scores(_folded(total, 1)))[0, 0])
+        return 0.0 if total is None else float(next(_scores(_folded(Image.fromarray(self._evened(total)), 1)))[0, 0])
 
     def finding(self) -> WatermarkFinding:
         """What the frames so far show together."""
-        best = WatermarkFinding(False, 1.0, 0.0, self.frames)
+        # As it was written: one look. Anywhere else: so many that chance has more of them.
+        straight = self.straight_score()
+        best = self._found(2 * _tail(straight), straight)
+        if best.chance <= BEYOND_DOUBT:
+            return best
         trials = 2 * len(SCALES) * len(self._sums) * TILE * TILE
-        for level, total in self._sums.items():
-            for scale in SCALES:
-                straight = scale == 1 and level == LEVELS[0]
+        for level, summed in self._sums.items():
+            total = Image.fromarray(self._evened(summed))
+            for scale in SCALES if summed.any() else ():
                 for mirrored, scores in enumerate(_scores(_folded(total, scale))):
-                    # As it was written: one look. Anywhere else: so many that chance has more of them.
-                    own = float(scores[0, 0]) if straight and not mirrored else -math.inf
-                    top = float(scores.max())
-                    plain, searched = 2 * _tail(own), 2 * trials * _tail(top)
-                    score, chance = (own, plain) if plain <= searched else (top, searched)
+                    score = float(scores.max())
+                    chance = 2 * trials * _tail(score)
                     if (chance, -score) < (best.chance, -best.score):
-                        at = SIDE / level * scale
-                        found = chance <= FALSE_ALARM
-                        best = WatermarkFinding(found, chance, score, self.frames, bool(mirrored), at)
+                        best = self._found(chance, score, bool(mirrored), SIDE / level * scale)
         return best
+
+    def _found(self, chance: float, score: float, mirrored: bool = False, scale: float = 1.0) -> WatermarkFinding:
+        return WatermarkFinding(chance <= FALSE_ALARM, min(chance, 1.0), score, self.frames, mirrored, scale)
+
+    def _evened(self, total: Plane) -> Plane:
+        return _evened(total, SUM_SURROUNDINGS, SUM_QUIET * self.frames)
 
 
 def find_watermark(frames: Iterable[Frame]) -> WatermarkFinding:
@@ -207,45 +220,72 @@ def _shorter(height: int, width: int) -> float:
     return max(min(height, width), max(height, width) / 8)
 
 
-def _amplitude(luma: NDArray[np.uint8], scale: float) -> Plane:
-    """How strong the pattern may be at each pixel: the stronger, the more texture hides it."""
+def _amplitude(green: NDArray[np.uint8], scale: float) -> Plane:
+    """How strong the pattern may be at each pixel: more where texture hides it, within bounds as a whole."""
+    height, width = green.shape
     step = max(round(2 * scale), 1)
-    coarse = luma[::step, ::step].astype(np.int16)
-    texture = np.zeros(coarse.shape, np.int16)
-    texture[1:] += np.abs(np.diff(coarse, axis=0))
-    texture[:, 1:] += np.abs(np.diff(coarse, axis=1))
-    rows, columns = (max(length // CELL, 1) for length in coarse.shape)
-    cells = texture[: rows * CELL, : columns * CELL].reshape(rows, min(CELL, coarse.shape[0]), columns, -1)
-    amplitude = np.minimum(FLAT + TEXTURED * gaussian_filter(cells.mean(axis=(1, 3), dtype=np.float32), 0.8), LARGEST)
-    down, across = (
-        np.minimum(np.arange(n) // (step * CELL), cells - 1)
-        for n, cells in zip(luma.shape, amplitude.shape, strict=True)
-    )
-    grown: Plane = amplitude[down][:, across]
-    return grown
+    coarse = np.asarray(Image.fromarray(np.ascontiguousarray(green)).reduce(step), dtype=np.float32)
+    fine = np.minimum(np.abs(coarse - uniform_filter(coarse, 5)), EDGE)
+    texture = np.maximum(uniform_filter(fine, 5) - LEAST_TEXTURE, 0)
+    amplitude = np.minimum(np.minimum(FLAT + TEXTURED * texture, LARGEST), _height_of_power(texture))
+    return np.asarray(amplitude.repeat(step, 1)[:, :width].repeat(step, 0)[:height])
 
 
-def _resized(luma: NDArray[np.uint8], side: int) -> Plane:
-    height, width = luma.shape
-    rows, columns = _counted(height, width, side)
-    picture = Image.fromarray(np.ascontiguousarray(luma)).convert("F")
-    return np.asarray(picture.resize((columns, rows), Image.Resampling.BICUBIC))
+def _height_of_power(texture: Plane) -> float:
+    """The amplitude at which amplitudes are cut so that their root mean square is ``STRONGEST`` at most.
+
+    Cut, and not scaled: where much of a picture is textured, its flat parts still carry their share.
+    """
+    some = np.minimum(FLAT + TEXTURED * texture[::2, ::2], LARGEST)
+    low, high = STRONGEST, LARGEST
+    if float(np.vdot(some, some)) <= STRONGEST**2 * some.size:
+        return high
+    for _ in range(6):
+        level = (low + high) / 2
+        cut = np.minimum(some, level)
+        if float(np.vdot(cut, cut)) > STRONGEST**2 * some.size:
+            high = level
+        else:
+            low = level
+    return low
+
+
+def _reduced(frame: Frame) -> Plane:
+    """The luma of a frame, of a very large one averaged over squares of pixels: what it costs has a bound."""
+    times = int(_shorter(*frame.shape[:2]) // (2 * LEVELS[-1]))
+    if times > 1:
+        frame = np.asarray(Image.fromarray(np.ascontiguousarray(frame)).reduce(times))
+    luma: Plane = frame.astype(np.float32) @ LUMA
+    return luma
+
+
+def _resized(luma: Plane, side: int) -> Plane:
+    """A plane whose shorter side has ``side`` pixels."""
+    rows, columns = _counted(*luma.shape, side)
+    if (rows, columns) == luma.shape:
+        return luma
+    return np.asarray(Image.fromarray(luma).resize((columns, rows), Image.Resampling.BICUBIC))
 
 
 def _residual(luma: Plane) -> Plane:
     """What is left of a picture without its shapes, everywhere of about one strength."""
-    fine = luma - gaussian_filter(luma, 2.5)
-    return np.asarray(fine / (gaussian_filter(np.abs(fine), 2) + 0.5), dtype=np.float32)
+    return _evened(luma - gaussian_filter(luma, SHAPES), SURROUNDINGS, QUIET)
 
 
-def _folded(total: Plane, scale: float) -> Plane:
+def _evened(plane: Plane, surroundings: float, quiet: float) -> Plane:
+    """A plane divided by how strong it is around each pixel; what is weaker than ``quiet`` stays weak."""
+    return np.asarray(plane / (gaussian_filter(np.abs(plane), surroundings) + quiet), dtype=np.float32)
+
+
+def _folded(total: Image.Image, scale: float) -> Plane:
     """All tiles of a sum of residuals on each other, if the pattern's size is ``scale``."""
     if scale != 1:
-        rows, columns = (round(length / scale) for length in total.shape)
-        total = np.asarray(Image.fromarray(total).resize((columns, rows), Image.Resampling.BILINEAR))
-    rows, columns = (-(-length // TILE) for length in total.shape)
-    height, width = total.shape
-    whole = np.pad(total, ((0, rows * TILE - height), (0, columns * TILE - width)))
+        width, height = (round(length / scale) for length in total.size)
+        total = total.resize((width, height), Image.Resampling.BILINEAR)
+    width, height = total.size
+    rows, columns = (-(-length // TILE) for length in (height, width))
+    whole = np.zeros((rows * TILE, columns * TILE), np.float32)
+    whole[:height, :width] = np.asarray(total)
     folded: Plane = whole.reshape(rows, TILE, columns, TILE).sum(axis=(0, 2))
     return folded
 
@@ -253,15 +293,26 @@ def _folded(total: Plane, scale: float) -> Plane:
 def _scores(folded: Plane) -> Iterator[Plane]:
     """How much a tile is like the pattern, and like its mirror image, moved by each number of pixels.
 
-    In standard deviations of chance.
+    In standard deviations of chance: the weights are the file's own, but the directions, which alone can be like the
+    pattern's, are not.
     """
     spectrum = fft.fft2(folded.astype(np.float32))
-    size = np.abs(spectrum)
-    phases = np.where(size > 1e-6 * max(float(size.max()), 1e-30), spectrum / np.maximum(size, 1e-30), 0)
+    size = np.abs(spectrum) * _in_band()
+    size[size <= 1e-6 * max(float(size.max()), 1e-30)] = 0
+    around = uniform_filter(size, WINDOW, mode="wrap") / _share_in_band()
+    weights = np.minimum(size / np.maximum(around, 1e-30), MOST_WEIGHT)
+    weighted = weights * spectrum / np.maximum(size, 1e-30)
+    deviation = math.sqrt(max(float(np.square(weights).sum()), 1e-30))
     straight = _spectrum()
     for pattern in (straight, np.roll(straight[:, ::-1], 1, axis=1)):
-        matched = fft.ifft2(phases * np.conj(pattern)).real
-        yield np.asarray(matched * (TILE * TILE / math.sqrt(_in_band().sum())), dtype=np.float32)
+        matched = fft.ifft2(weighted * np.conj(pattern)).real
+        yield np.asarray(matched * (TILE * TILE / deviation), dtype=np.float32)
+
+
+@lru_cache(maxsize=1)
+def _share_in_band() -> Plane:
+    """Of the places around each place of a tile's spectrum, the share that the pattern uses."""
+    return np.asarray(np.maximum(uniform_filter(_in_band().astype(np.float32), WINDOW, mode="wrap"), 1e-3))
 
 
 def _tail(score: float) -> float:

@@ -101,6 +101,6 @@ sys.exit(main(sys.argv[1:]))
         [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, env={"PYTHONPATH": str(root)}
     )
     assert done.returncode == 0, done.stderr
-    assert 'Left out: ssim: torchmetrics is not installed: pip install "motionkit[evaluate]".' in done.stdout
+    assert 'Left out: lpips: torchmetrics is not installed: pip install "motionkit[evaluate]".' in done.stdout
     assert "Left out: akd: no landmark finder is at hand" in done.stdout
     assert "clips.parquet" in done.stdout and "clips.parquet" not in names(folder / "out")

@@ -14,6 +14,7 @@ import pytest
 from motionkit import trust
 from motionkit.errors import InputError
 from motionkit.trust import keys, manifests
+from motionkit.trust.verification import verify
 from tests.support.signed import found_in, written
 
 pytest.importorskip("c2pa", reason='needs the extra: pip install "motionkit[provenance]"')
@@ -37,6 +38,15 @@ def test_ones_own_certificate_signs_and_is_trusted_where_one_says_so(
     monkeypatch.delenv(keys.KEY)
     other = written(tmp_path / "other.png", frame, trust.make_seal([]))
     assert (found_in(other).valid, found_in(other).trusted) == (True, False)
+
+
+def test_anchors_that_cannot_be_used_are_an_error_at_once(
+    tmp_path: Path, frame: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(tmp_path / "made.png", frame, None)
+    monkeypatch.setenv(manifests.ANCHORS, str(tmp_path / "none.pem"))
+    with pytest.raises(InputError, match="MOTIONKIT_ANCHORS cannot be used"):
+        verify(path)
 
 
 @pytest.mark.parametrize("fault", ["no key", "no file", "no certificate", "another's key", "locked", "cannot sign"])

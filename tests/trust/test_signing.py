@@ -54,8 +54,14 @@ def test_a_signed_file_is_told_from_an_altered_one_and_one_without(
     content[at] ^= 1
     (tmp_path / f"changed{suffix}").write_bytes(content)
     altered = found_in(tmp_path / f"changed{suffix}")
+    assert main(["verify", str(tmp_path / f"changed{suffix}")]) != 0 == main(["verify", str(path)])
     assert (altered.present, altered.valid, altered.trusted) == (True, False, False)
     assert "changed after it was signed" in altered.meaning
+    torn = tmp_path / f"torn{suffix}"
+    torn.write_bytes(path.read_bytes()[: -len(unsigned) // 2])
+    told = next(verify(torn))
+    torn.unlink()
+    assert told.manifest is not None and not told.manifest.valid
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"bare{suffix}", f"changed{suffix}", f"made{suffix}"]
 
 

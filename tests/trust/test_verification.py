@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import motionkit as mk
 from motionkit import media, samples, trust
@@ -65,12 +70,12 @@ def test_the_badge_is_on_the_result_alone(made: Path) -> None:
 
 
 def test_the_command_prints_a_table_or_a_list(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["verify", str(made / "plain.mp4"), str(made / "photo*.png")]) == 0
+    assert main(["verify", str(made / "plain.mp4"), str(made / "photo*.png")]) == 2
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("yes") and lines[1].endswith("plain.mp4")
     at = next(i for i, line in enumerate(lines) if line.endswith("photo.png"))
     assert lines[at].startswith("no ") and "proves nothing" in lines[at + 1]
-    assert main(["verify", "--json", str(made)]) == 0
+    assert main(["verify", "--json", str(made)]) == 1  # one is torn
     found = json.loads(capsys.readouterr().out)
     assert len(found) == 8
     (one,) = [one for one in found if one["file"].endswith("bare.mp4")]
@@ -80,6 +85,57 @@ def test_the_command_prints_a_table_or_a_list(made: Path, capsys: pytest.Capture
     assert main(["verify", str(made / "plain.mp4"), "no.mp4"]) == 1
     said = capsys.readouterr()
     assert said.out == "" and said.err.startswith("motionkit: There is nothing to verify; got no.mp4")
+
+
+def test_the_status_says_whether_all_are_labelled(made: Path, tmp_path: Path) -> None:
+    def status(*names: str) -> int:
+        return main(["verify", *(str(made / name) for name in names)])
+
+    assert status("plain.mp4", "bare.mp4") == 0
+    assert status("plain.mp4", "photo.png", "bare.mp4") == 2
+    assert status("photo.png", "torn.mp4", "plain.mp4") == 1
+    assert status("notes.txt") == 1
+
+
+def test_rows_are_printed_as_they_are_found(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = mk.verify([made / "photo.png", made / "plain.mp4"])
+    assert next(found).file.name == "photo.png", "the second one is not looked at yet"
+    program = [sys.executable, "-m", "motionkit", "verify", str(made / "photo.png"), str(made / "plain.mp4")]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        lines = [running.stdout.readline() for _ in range(2)]
+        running.kill()
+    assert lines[1].startswith("no ") and lines[1].endswith("photo.png\n")
+
+
+def test_a_file_is_looked_at_once_under_all_names_that_a_glob_gives_it(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes((made / "photo.png").read_bytes())
+    (tmp_path / "again").symlink_to(tmp_path)
+    assert [one.file for one in mk.verify(tmp_path / "**" / "*.png")] == [tmp_path / "photo.png"]
+
+
+@pytest.mark.parametrize("content", [b"", b"words", b"\0\0\0\x18ftypheic" + bytes(50), None])
+def test_what_cannot_be_read_says_so_and_the_next_is_looked_at(
+    content: bytes | None, made: Path, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd.mp4"
+    if content is None:
+        os.mkfifo(odd)
+    else:
+        odd.write_bytes(content)
+    broken, whole = mk.verify([odd, made / "plain.mp4"])
+    assert "odd.mp4" in broken.problem and broken.watermark is None and not broken.labelled
+    assert whole.labelled and not whole.problem
+
+
+def test_the_largest_pictures_take_seconds(tmp_path: Path) -> None:
+    """What is looked at has a bound; a mark over the whole of a large picture is still found."""
+    large = Image.fromarray(media.read_image(samples.portrait())).resize((3000, 3000), Image.Resampling.BICUBIC)
+    marked = trust.mark_frame(np.asarray(large))
+    begun = time.process_time()
+    assert trust.find_watermark([marked]).found
+    assert not trust.find_watermark([np.zeros((3000, 3000, 3), np.uint8)]).found
+    assert time.process_time() - begun < 6
 
 
 def test_only_what_may_be_verified_is_named() -> None:
@@ -108,7 +164,7 @@ def test_a_files_name_cannot_write_rows_of_its_own(
 ) -> None:
     forged = tmp_path / "a\nyes\x1b[31m.png"
     forged.write_bytes((made / "photo.png").read_bytes())
-    assert main(["verify", str(forged)]) == 0
+    assert main(["verify", str(forged)]) == 2
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 4 and lines[1].endswith("a\\nyes\\x1b[31m.png")
 
