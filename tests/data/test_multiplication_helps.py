@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import does_it_help
+import few_heads
 import numpy as np
 import pytest
 import torch
@@ -136,3 +137,12 @@ def test_the_experiment_in_small(tmp_path: Path) -> None:
     assert seen == {2 + first.made}
     assert replace(first, seconds=0) == replace(again, seconds=0)
     assert np.isfinite([first.detector, first.mean]).all()
+
+
+@pytest.mark.slow
+def test_the_notebooks_small_try_trains_on_what_is_kept_here() -> None:
+    pytest.importorskip("pyarrow", reason="needs pyarrow: pip install 'motionkit[multiply]'")
+    found = few_heads.small_try(mk.load_model("heads"), people=2, steps=4)
+    assert set(found) < set(KINDS)
+    assert all(0 < error < 1 for errors in found.values() for error in errors)
+    assert len({error for errors in found.values() for error in errors}) == len(found)
