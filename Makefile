@@ -12,7 +12,7 @@ if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/b
 else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
 endef
 
-.PHONY: demo test robustness fuzz soak audit pythons browser colab notebooks docs lint format clean
+.PHONY: demo heads test robustness fuzz soak audit pythons browser colab notebooks docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: pyproject.toml setup.py requirements.txt
@@ -23,6 +23,11 @@ $(VENV)/.installed: pyproject.toml setup.py requirements.txt
 
 demo: $(VENV)/.installed
 	$(BIN)/python notebooks/run.py animate source='$(SOURCE)' driving='$(DRIVING)' output=output/demo
+
+# The embedded weights anew, from rendering to the card's figures, into output/heads; goes on where it was stopped.
+MINUTES ?= 100
+heads: $(VENV)/.installed
+	$(BIN)/python weights/recipe/make_heads.py output/heads --minutes $(MINUTES)
 
 # One process a core, each with one thread, a file of tests in one of them; then those that need the machine to themselves.
 test: $(VENV)/.installed

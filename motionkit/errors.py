@@ -13,6 +13,7 @@ __all__ = [
     "AnimationCancelled",
     "ConfigError",
     "DeviceError",
+    "DivergedError",
     "DownloadError",
     "FaceNotFoundError",
     "InputError",
@@ -95,6 +96,10 @@ class TrainingError(MotionkitError):
     """Training cannot go on; the message names the last good checkpoint, from which it resumes."""
 
 
+class DivergedError(TrainingError):
+    """Training came to a loss, or to weights, that are no finite numbers: a learning rate too high, for instance."""
+
+
 class DeviceError(MotionkitError):
     """The requested device is not there, or cannot do what was asked."""
 
@@ -113,11 +118,20 @@ class AnimationCancelled(MotionkitError):
     Args:
         done: Number of frames that had been computed; also an attribute.
         total: Number of frames in all, or None if unknown; also an attribute.
+        unit: What was counted.
+        todo: What to do next.
     """
 
-    def __init__(self, done: int, total: int | None) -> None:
+    def __init__(
+        self,
+        done: int,
+        total: int | None,
+        *,
+        unit: str = "frames",
+        todo: str = "Nothing was written; run it again",
+    ) -> None:
         of = "" if total is None else f" of {total}"
-        super().__init__(f"Stopped after {done}{of} frames", todo="Nothing was written; run it again")
+        super().__init__(f"Stopped after {done}{of} {unit}", todo=todo)
         self.done, self.total = done, total
 
 

@@ -20,6 +20,7 @@ from motionkit.fast import EncodedSource, FastModel
 from motionkit.fast.memory import Memory
 from motionkit.fast.precision import is_faithful, pick_dtype
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
+from motionkit.motion.rig import Rig, load_rig
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_device
 
@@ -74,6 +75,15 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.config.name!r}, device={str(self.device)!r}, precision={self.precision!r})"
+
+    @cached_property
+    def rig(self) -> Rig:
+        """How expressions move this model's keypoints.
+
+        Raises:
+            InputError: They do not know them, as those of models that are not "heads".
+        """
+        return load_rig(weights.embedded_file("rig.safetensors"), self.config.keypoint_names)
 
     @cached_property
     def fast(self) -> FastModel:

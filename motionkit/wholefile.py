@@ -11,7 +11,7 @@ from pathlib import Path
 
 from motionkit.errors import InputError, MediaError
 
-__all__ = ["check_replaceable", "leftovers", "part_path", "replace", "write_text", "write_whole"]
+__all__ = ["check_replaceable", "leftovers", "make_folder", "part_path", "replace", "write_text", "write_whole"]
 
 NAME_BYTES = 255  # of a file's name, on every file system that is met
 _KEPT = 40  # characters of a target's name in its temporary one, which must not become too long
@@ -124,6 +124,21 @@ def write_text(path: Path, text: str) -> None:
         write_whole(path, lambda part: part.write_bytes(text.encode()))
     except OSError as error:
         raise MediaError("The file cannot be written", got=f"{path} ({error.strerror or error})") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless it is there.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        MediaError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError("The folder cannot be made", got=f"{path} ({error.strerror or error})") from error
 
 
 def _is_alive(process: int) -> bool:

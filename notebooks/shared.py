@@ -15,7 +15,11 @@ HERE = Path(__file__).parent
 ADDRESS = ""  # of the public repository, https://github.com/OWNER/NAME; not fixed yet
 
 # The extras that a notebook needs, and a module that is there if they are.
-EXTRAS = {"train": ("notebook,train", "accelerate")}
+EXTRAS = {
+    "train": ("notebook,train", "accelerate"),
+    "evaluate": ("notebook,evaluate", "torchmetrics"),
+    "multiply": ("notebook,multiply", "pyarrow"),
+}
 USUAL = ("notebook", "anywidget")
 
 NOTE = """\

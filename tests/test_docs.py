@@ -18,6 +18,7 @@ import nbformat
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
 from motionkit import Box, faces, load_model, media, samples, training
 from motionkit.cli.main import main
@@ -35,18 +36,21 @@ OUTSIDE = [ROOT / name for name in hooks.OUTSIDE]
 INSIDE = sorted(set(DOCS.rglob("*.md")) - set(NOTEBOOK_PAGES))
 # Pages whose commands run; the notebooks' pages are outputs of notebooks, which tests/test_notebooks.py runs.
 PAGES = [*OUTSIDE, *INSIDE]
-SLOW = {"docs/training.md", "docs/cookbook/fine-tune.md", "docs/speed.md", "docs/how-it-works.md"}
-# What cannot run offline: its words are checked by the parser alone.
+SLOW = {"docs/training.md", "docs/evaluate.md", "docs/cookbook/fine-tune.md", "docs/speed.md", "docs/how-it-works.md"}
+# What cannot run offline, or in time: its words are checked by the parser alone.
 OFFLINE = {
     "motionkit fetch vox": "downloads 0.7 GB",
     "motionkit convert vox-cpk.pth.tar vox.safetensors": "needs the file that was downloaded",
     "motionkit animate face.jpg driving.mp4 -o result.mp4 --model vox": "downloads 0.7 GB",
+    "motionkit personalise clip.mp4 -o me.safetensors": "takes minutes; tests/training/test_personal.py trains",
+    "motionkit animate face.jpg driving.mp4 -o mine.mp4 --model me.safetensors": "needs the model that was trained",
 }
 # Appended to training and measuring commands: the same, in seconds.
 SHORT = {
     "train": "--steps 2 --batch-size 2 --workers 0 --quiet --device cpu --set data.size=64 --set loss.network=none "
     "--set loss.pixel=10 --set loss.perceptual=0,0,0,0,0",
     "bench": "--rounds 1 --frames 1 --no-clips --quiet --device cpu",
+    "evaluate": "--seconds 0.2 --landmarks none --quiet --device cpu",
 }
 NARROW = ["model.size=64", "model.generator_params.block_expansion=4", "model.generator_params.max_features=16"] + [
     f"model.{part}.{field}"
@@ -94,6 +98,16 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     two = np.concatenate([portrait, portrait[:, ::-1]], axis=1)[::2, ::2]
     write_clip(folder / "two.mp4", [np.roll(two, 2 * n, axis=0) for n in range(3)], Fraction(1))
     write_clip(folder / "film.mp4", [np.roll(portrait, 2 * n, axis=1) for n in range(12)], Fraction(10))
+    (folder / "faces").mkdir()
+    shutil.copy(folder / "face.jpg", folder / "faces" / "ada.jpg")
+    (folder / "motions").mkdir()
+    for name in ("driving.mp4", "other.mp4"):
+        shutil.copy(folder / name, folder / "motions" / name)
+    (folder / "rooms").mkdir()
+    shutil.copy(folder / "group.jpg", folder / "rooms" / "room.jpg")
+    (folder / "pairs.csv").write_text("source,driving\nfaces/ada.jpg,motions/driving.mp4\n", encoding="utf-8")
+    hum = np.sin(np.arange(8000) * 2 * np.pi * 220 / 16000) * np.sin(np.arange(8000) * np.pi / 8000)
+    wavfile.write(folder / "speech.wav", 16000, (hum * 20000).astype(np.int16))
     (folder / "films").mkdir()
     shutil.copy(folder / "film.mp4", folder / "films" / "second.mp4")
     return folder
@@ -173,7 +187,7 @@ def run_accelerate(words: list[str]) -> None:
     """Two processes on the CPU take the place of several GPUs."""
     assert words[:4] == ["accelerate", "launch", "--num_processes", "4"]
     launch = ["-m", "accelerate.commands.launch", "--num_processes", "2", "--cpu", "--main_process_port", "0"]
-    command = [sys.executable, *launch, *words[4:], *shlex.split(SHORT["train"])]
+    command = [sys.executable, *launch, *words[4:], *shlex.split(SHORT[words[6]])]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

@@ -6,6 +6,7 @@ import ast
 import base64
 import dataclasses
 import io
+import json
 import os
 import re
 import shutil
@@ -300,6 +301,48 @@ def test_train_learns_animates_and_goes_on_elsewhere(tmp_path: Path) -> None:
     assert read_scalars(other / "run")["loss/total"][0] == [1, 2, 3, 4, 5]
     summary = next(cell for cell in node.cells if "summary" in tags(cell))
     assert summary.outputs[0].text.startswith("5 steps, ")
+
+
+@pytest.mark.slow
+def test_multiply_makes_a_data_set_and_shows_it(tmp_path: Path) -> None:
+    short_clip(tmp_path / "clips" / "short.mp4", 0.3)
+    parameters = {
+        "drivings": str(tmp_path / "clips"), "output": str(tmp_path / "made"), "frames": 2, "variations": 1,
+        "device": "cpu",
+    }  # fmt: skip
+    node = runner.run(NOTEBOOKS / "multiply.ipynb", parameters, folder=NOTEBOOKS, timeout=600)
+    assert len(list((tmp_path / "made" / "data").rglob("*.png"))) == 2
+    (summary,) = [cell for cell in node.cells if "summary" in tags(cell)]
+    assert "2 ok, 0 rejected, 0 failed" in "".join(output.get("text", "") for output in summary.outputs)
+    (told,) = [cell for cell in node.cells if "estimate" in tags(cell)]
+    assert told.outputs[0].text.startswith("pairs    1\nframes   2\n")
+    assert pictures(node), "the results are shown"
+
+
+@pytest.mark.slow
+def test_evaluate_measures_and_goes_on(tmp_path: Path) -> None:
+    for name in ("ada", "ben"):
+        short_clip(tmp_path / "clips" / f"{name}.mp4", 0.12, size=(64, 64))
+    (tmp_path / "clips" / "cut.mp4").write_bytes(b"no film")
+    parameters = {
+        "clips": str(tmp_path / "clips"), "output": str(tmp_path / "made"), "every": 1, "device": "cpu",
+        "save_to_drive": str(tmp_path / "drive"),
+    }  # fmt: skip
+    node = runner.run(NOTEBOOKS / "evaluate.ipynb", parameters, folder=NOTEBOOKS)
+    (summary,) = [cell for cell in node.cells if "summary" in tags(cell)]
+    shown = "".join(output.get("data", {}).get("text/html", "") for output in summary.outputs)
+    assert "l1 ↓" in shown and "FOMM paper" in shown and "Failed: 1 of 3" in shown
+    content = json.loads((tmp_path / "made" / "figures" / "evaluation.json").read_text())
+    assert content["clips"] == 3 and content["frames"] == 6 and 0 < content["summary"]["heads"]["l1"]["mean"] < 0.2
+    assert [sheet.width > 3 * 100 for _, sheet in pictures(node)] == [True]
+    printed = "".join(output.get("text", "") for cell in node.cells for output in cell.get("outputs", []))
+    assert "heads ada.mp4 3 frames {'l1': 0." in printed and "cut.mp4 0 frames" in printed
+    for name in ("report.html", "clips.csv", "evaluation.json"):
+        assert (tmp_path / "drive" / name).read_bytes() == (tmp_path / "made" / "figures" / name).read_bytes()
+    (log,) = (tmp_path / "made" / "figures").glob("rows-*.jsonl")
+    before = log.read_bytes()
+    runner.run(NOTEBOOKS / "evaluate.ipynb", parameters, folder=NOTEBOOKS)
+    assert log.read_bytes() == before, "no clip is measured twice"
 
 
 def test_unknown_parameters_are_refused() -> None:

@@ -21,7 +21,7 @@ from motionkit.model import Model
 from motionkit.structures import Detected, Keypoints
 from motionkit.tensors import to_cpu_later, to_tensor
 
-__all__ = ["Driving", "Frames", "as_driving", "detect", "detect_clip", "detect_scenes", "lag", "squares"]
+__all__ = ["Driving", "Frames", "as_driving", "detect", "detect_clip", "detect_scenes", "lag", "on_source", "squares"]
 
 
 class Driving(Protocol):
@@ -84,6 +84,27 @@ def as_driving(given: Driving | Iterable[Frame], fps: float = 30.0) -> Driving:
     if hasattr(given, "batches"):
         return cast(Driving, given)
     return Frames(given, Fraction(fps).limit_denominator(1_000_000))
+
+
+def on_source(driving: Driving, model: Model, source: Keypoints) -> tuple[Driving, dict[int, Keypoints]]:
+    """A take of expressions put on the source's head; any other driving as it is.
+
+    Args:
+        driving: Any.
+        model: Whose keypoints.
+        source: The source's, batch 1.
+
+    Returns:
+        The driving, and the neutral pose by scene where the driving itself knows it.
+
+    Raises:
+        InputError: Expressions do not know the model's keypoints.
+    """
+    placed = getattr(driving, "placed", None)
+    if placed is None:
+        return driving, {}
+    taken = placed(model, source)
+    return taken, taken.references
 
 
 def detect(frames: Iterable[Frame], model: Model, batch_size: int | None = None) -> Iterator[Detected]:

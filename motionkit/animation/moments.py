@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from motionkit import motion
-from motionkit.animation.driving import Driving, as_driving, lag
+from motionkit.animation.driving import Driving, as_driving, lag, on_source
 from motionkit.animation.followed import Followed
 from motionkit.animation.overlap import lagged
 from motionkit.animation.source import EncodedFrames
@@ -59,8 +59,8 @@ def animate(
 
     Args:
         source: A square H W 3 uint8 picture, or frames of a clip (looped to the driving's length).
-        driving: Square frames, any iterable or a T H W 3 array, or a motion template. ``reference="best"`` or an
-            index needs one that can be read twice.
+        driving: Square frames, any iterable or a T H W 3 array, a motion template, or a take of expressions.
+            ``reference="best"`` or an index needs one that can be read twice.
         model: As ``load_model`` gives it.
         options: None is the defaults.
         fps: Rate of the driving frames, by which smoothing knows the time between them; a template has its own.
@@ -91,7 +91,9 @@ def moments(
     batch_size = options.batch_size or model.usual_batch(options.size)
     mover = Mover(model.config, options, fps=float(drive.fps))
     sources = EncodedFrames(source, model, model.picture_side(options.size))
+    drive, neutral = on_source(drive, model, sources.first_keypoints)
     if options.relative:  # absolute motion has none
+        mover.references.update(neutral)
         mover.references.update(_references(options.reference, sources.first_keypoints, drive, model, batch_size))
     followed = Followed(drive)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from motionkit.cli.shared import (
     AddCommand,
@@ -17,8 +20,12 @@ from motionkit.cli.shared import (
 )
 from motionkit.config import AUDIO, FINDERS, LOST, OVERLAYS, PLACES, AnimateOptions
 from motionkit.config.bounds import TEXT
-from motionkit.errors import InputError
+from motionkit.errors import AnimationCancelled, InputError, MotionkitError
+from motionkit.media.suffixes import READ_VIDEO_SUFFIXES
 from motionkit.structures import Box
+
+if TYPE_CHECKING:
+    from motionkit.pipeline.many import PairOfFiles
 
 __all__ = ["add_commands", "options"]
 
@@ -33,14 +40,20 @@ def add_commands(command: AddCommand) -> None:
 
 def _add_animate(command: AddCommand) -> None:
     parser = command("animate", "animate a picture with a driving clip", _animate)
-    parser.add_argument("source", help="picture (or clip) to animate")
-    parser.add_argument("driving", nargs="?", help="clip whose motion is used, or a .motion template")
+    parser.add_argument(
+        "files", nargs="+", metavar="SOURCE … DRIVING",
+        help="picture (or clip) to animate, or several, a folder or a glob; last the clip whose motion is used, a "
+        ".motion template, a take (.csv, .json), speech or a ready motion, or a folder or glob of clips",
+    )  # fmt: skip
     parser.add_argument(
         "--driving", action="append", default=[], dest="drivings", metavar="DRIVING",
-        help="the same; with --face all it can be repeated, one for each face from left to right: the first gives "
-        "length, rate and sound, the others are looped",
+        help="the same as the last one; can be repeated, for a result each; with --face all, one for each face from "
+        "left to right: the first gives length, rate and sound, the others are looped",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", default="result.mp4", help="result: .mp4, .webm, .gif or a folder of PNGs")
+    parser.add_argument(
+        "-o", "--output", default="result.mp4", help="result: .mp4, .webm, .gif or a folder of PNGs; of several "
+        "sources or drivings a folder, in which each result is called SOURCE-DRIVING.mp4",
+    )  # fmt: skip
     parser.add_argument("--collage", help="also write source | driving | result side by side here")
     parser.add_argument("--still", help="also write a contact sheet of moments here (a picture)")
     add_model_options(parser)
@@ -94,7 +107,10 @@ def _add_animate(command: AddCommand) -> None:
 def _add_extract(command: AddCommand) -> None:
     parser = command("extract", "save a clip's motion, without its pixels, as a template", _extract)
     parser.add_argument("driving", help="clip whose motion is kept")
-    parser.add_argument("-o", "--output", required=True, help="template to write, for instance smile.motion")
+    parser.add_argument("-o", "--output", help="template to write, for instance smile.motion")
+    parser.add_argument(
+        "--actions", metavar="TAKE", help="also, or instead, estimate facial actions: take.csv or .json"
+    )
     add_driving_face(parser)
     add_model_options(parser)
     add_cut_options(parser)
@@ -143,13 +159,21 @@ def _box(text: str | None) -> Box | None:
 
 
 def _animate(given: argparse.Namespace) -> None:
+    from motionkit.pipeline.many import has_several, pairs_of_files
     from motionkit.pipeline.run import animate_file
 
     wanted = options(given)  # a mistake here is an error before the model loads
-    driving = [open_driving(given, path, beside=given.source) for path in _drivings(given)]
+    sources, drivings = _sources(given), _drivings(given)
+    # Of one source, each face may have a driving of its own.
+    together = wanted.face == "all" and not has_several(sources, drivings[:1])
+    if not together and has_several(sources, drivings):
+        _animate_all(given, wanted, pairs_of_files(sources, drivings, _folder(given)))
+        return
+    (source,) = sources
+    driving = [open_driving(given, path, beside=source) for path in drivings]
     model = load_model(given)
     result = animate_file(
-        given.source, driving, given.output, model=model, options=wanted,
+        source, driving, given.output, model=model, options=wanted,
         collage=given.collage, still=given.still, progress=True,
     )  # fmt: skip
     if not wanted.label:
@@ -160,27 +184,79 @@ def _animate(given: argparse.Namespace) -> None:
         print(result.collage)
 
 
-def _drivings(given: argparse.Namespace) -> list[str]:
-    """The paths of the drivings: the one after the source, or those of --driving."""
-    if given.driving is not None and given.drivings:
+def _animate_all(given: argparse.Namespace, wanted: AnimateOptions, pairs: Sequence[PairOfFiles]) -> None:
+    """One result for each pair; one that cannot be made is said, and the others are made."""
+    from motionkit.pipeline.run import animate_file
+    from motionkit.wholefile import make_folder
+
+    make_folder(pairs[0].output.parent)
+    model, missed = load_model(given), 0
+    for number, pair in enumerate(pairs, 1):
+        try:
+            driving = open_driving(given, str(pair.driving), beside=str(pair.source))
+            made = animate_file(pair.source, driving, pair.output, model=model, options=wanted, progress=True)
+        except AnimationCancelled:
+            raise
+        except MotionkitError as error:
+            missed += 1
+            print(f"motionkit: {pair.source.name} with {pair.driving.name}: {error}", file=sys.stderr)
+            continue
+        print(f"{made.path}: {made.frames} frames in {made.seconds:.1f} s ({number} of {len(pairs)})")
+    if missed:
         raise InputError(
-            "A driving is named in two ways", got=f"{given.driving} and --driving", todo="Name all with --driving"
+            "Some results could not be made", got=f"{missed} of {len(pairs)}", todo="The lines above say why"
         )
-    if given.driving is None and not given.drivings:
+
+
+def _folder(given: argparse.Namespace) -> str:
+    """Where several results go."""
+    for name in ("collage", "still"):
+        if getattr(given, name) is not None:
+            raise InputError(f"A {name} is of one source and one driving", got="several", todo=f"Leave out --{name}")
+    output = str(given.output)
+    if Path(output).suffix and not Path(output).is_dir():
+        raise InputError("Several results need a folder", got=output, todo="Name one with -o")
+    return output
+
+
+def _sources(given: argparse.Namespace) -> list[str]:
+    """What is animated: all files that are named, but for the driving after them."""
+    return list(given.files if given.drivings else given.files[:-1] or given.files)
+
+
+def _drivings(given: argparse.Namespace) -> list[str]:
+    """The paths of the drivings: the one after the sources, or those of --driving."""
+    *sources, last = given.files
+    if given.drivings and sources and Path(last).suffix.lower() in (*READ_VIDEO_SUFFIXES, ".motion"):
+        raise InputError("A driving is named in two ways", got=f"{last} and --driving", todo="Name all with --driving")
+    if not sources and not given.drivings:
         raise InputError("There is no driving", expected="SOURCE DRIVING, or SOURCE --driving DRIVING")
-    return given.drivings or [given.driving]
+    return given.drivings or [last]
 
 
 def _extract(given: argparse.Namespace) -> None:
     from motionkit.media import check_target
+    from motionkit.motion import solving, takes
     from motionkit.motion.templates import SUFFIX, save_template
     from motionkit.pipeline.run import extract
 
-    if Path(given.output).suffix.lower() != SUFFIX:  # before any work
-        raise InputError("A motion template needs its own suffix", got=given.output, expected=f"a name in {SUFFIX}")
-    check_target(given.output, given.driving, any_suffix=True)
+    # Before any work.
+    if given.output is None and given.actions is None:
+        raise InputError("There is nothing to write", expected="-o smile.motion, --actions take.csv, or both")
+    for path, suffixes in ((given.output, (SUFFIX,)), (given.actions, takes.SUFFIXES)):
+        if path is not None and Path(path).suffix.lower() not in suffixes:
+            what = "A motion template needs its own suffix" if path is given.output else "A take is CSV or JSON"
+            raise InputError(what, got=path, expected=f"a name in {' or '.join(suffixes)}")
+        if path is not None:
+            check_target(path, given.driving, any_suffix=True)
     wanted = AnimateOptions(driving_face=index(given.driving_face))
-    driving = open_driving(given, given.driving)
-    template = extract(driving, model=load_model(given), options=wanted, progress=True)
-    save_template(given.output, template)
-    print(f"{given.output}: {len(template.keypoints)} frames of motion")
+    driving, model = open_driving(given, given.driving), load_model(given)
+    rig = model.rig if given.actions else None  # a model that has none says so at once
+    template = extract(driving, model=model, options=wanted, progress=True)
+    if given.output is not None:
+        save_template(given.output, template)
+        print(f"{given.output}: {len(template.keypoints)} frames of motion")
+    if rig is not None:
+        take = getattr(driving, "take", None) or solving.solve(template.keypoints, rig, template.fps)
+        takes.save_take(given.actions, take)
+        print(f"{given.actions}: {len(take)} frames of facial actions")

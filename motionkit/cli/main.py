@@ -19,14 +19,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from motionkit.cli import animation, bench, inspection, training, trust, weights
+from motionkit.cli import animation, bench, evaluation, inspection, multiplication, posing, training, trust, weights
 from motionkit.cli.shared import Run
 from motionkit.errors import AnimationCancelled, MotionkitError, MotionkitWarning
 
 __all__ = ["main", "make_parser"]
 
 WORD = 80  # characters of a word that an error repeats
-FAMILIES = (animation, inspection, trust, training, weights, bench)
+FAMILIES = (animation, posing, multiplication, inspection, trust, training, evaluation, weights, bench)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

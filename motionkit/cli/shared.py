@@ -20,6 +20,7 @@ __all__ = [
     "AddCommand",
     "Run",
     "add_cut_options",
+    "add_device_options",
     "add_driving_face",
     "add_model_options",
     "index",
@@ -38,6 +39,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Add the options by which ``load_model`` finds the model."""
     group = parser.add_argument_group("model")
     group.add_argument("--model", default="heads", help="name, or path of a weights file (default: heads, embedded)")
+    add_device_options(group)
+
+
+def add_device_options(group: argparse._ArgumentGroup) -> None:
+    """Add what ``load_model`` takes beside the model's name."""
     group.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best that is there)")
     group.add_argument("--precision", default="auto", choices=PRECISIONS)
     group.add_argument("--allow-unverified", action="store_true", help="accept weights without a published hash")

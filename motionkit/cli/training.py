@@ -1,4 +1,4 @@
-"""``motionkit train`` and ``motionkit prepare``."""
+"""``motionkit train``, ``motionkit personalise`` and ``motionkit prepare``."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ SHORTCUTS = (
 
 
 def add_commands(command: AddCommand) -> None:
-    """Add ``train`` and ``prepare``; ``command`` makes a parser from a name, a help text and what to run."""
+    """Add the family's commands; ``command`` makes a parser from a name, a help text and what to run."""
     _add_train(command)
+    _add_personalise(command)
     _add_prepare(command)
 
 
@@ -54,6 +55,19 @@ def _add_train(command: AddCommand) -> None:
     how.add_argument("--second", metavar="FOLDER", help="keep a copy of every checkpoint here, for instance on a drive")
     how.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best that is there)")
     how.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_personalise(command: AddCommand) -> None:
+    parser = command("personalise", "fine-tune a model on a clip of one person, in minutes", _personalise)
+    parser.add_argument("clip", help="a video of the person, who agreed to it; its last quarter judges the result")
+    parser.add_argument(
+        "-o", "--output", required=True, help="the model, NAME.safetensors; NAME.jpg shows what changed"
+    )
+    parser.add_argument("--model", default="heads", help="what to begin with: a name, or path of a weights file")
+    parser.add_argument("--steps", type=int, help="of training at most; it stops by itself when it no longer helps")
+    parser.add_argument("--learning-rate", type=float, help="lower where training makes it worse")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps (default: the best that is there)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def _add_prepare(command: AddCommand) -> None:
@@ -177,6 +191,16 @@ def _value(text: str) -> Any:
         except ValueError:
             continue
     return text
+
+
+def _personalise(given: argparse.Namespace) -> None:
+    from motionkit import training
+
+    chosen = {name: getattr(given, name) for name in ("steps", "learning_rate") if getattr(given, name) is not None}
+    result = training.personalise(
+        given.clip, given.output, model=given.model, device=given.device, progress=not given.quiet, **chosen
+    )
+    print(f"{result.path}: {result}\n{result.sheet} shows the held-out part before and after")
 
 
 def _prepare(given: argparse.Namespace) -> None:

@@ -42,8 +42,7 @@ Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 DOMAINS = ("face", "body", "fashion", "robot", "cartoon", "smile", "other")
 MAX_KEYPOINTS, MAX_SIDE, MAX_NAME = 1000, 8192, 200  # what a stored configuration may ask for
-
-
+_CHOICES = {"domain": DOMAINS, "padding": ("zeros", "border"), "interpolation": ("bilinear", "bicubic")}
 _PARTS = {
     "kp_detector": KpDetectorConfig,
     "generator": GeneratorConfig,
@@ -74,6 +73,8 @@ class ModelConfig:
         align_corners: Of every ``grid_sample``. True is what published weights were trained under.
         padding: What a warp reads outside the source: "zeros" as in published models, or "border", which repeats the
             outermost pixels and so leaves no dark rims.
+        interpolation: How the last warp, that of the picture itself, samples: "bilinear" as in published models, or
+            "bicubic", which keeps more of the source's sharpness. Features are always sampled bilinearly.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
             others ride, see ``AnimateOptions.gains``.
@@ -96,14 +97,14 @@ class ModelConfig:
     blend_warped: bool = False
     align_corners: bool = True
     padding: Literal["zeros", "border"] = "zeros"
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     keypoint_names: tuple[str, ...] = ()
     keypoint_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.domain not in DOMAINS:
-            raise ConfigError("Unknown domain", got=shown(self.domain), expected=f"one of {', '.join(DOMAINS)}")
-        if self.padding not in ("zeros", "border"):
-            raise ConfigError("Unknown padding", got=shown(self.padding), expected="'zeros' or 'border'")
+        for name, known in _CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise ConfigError(f"Unknown {name}", got=shown(value), expected=f"one of {', '.join(known)}")
         for name, most in {
             "num_kp": MAX_KEYPOINTS, "num_channels": 64, "size": MAX_SIDE, "picture_size": MAX_SIDE
         }.items():  # fmt: skip

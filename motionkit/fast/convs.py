@@ -14,7 +14,7 @@ from motionkit.fast.winograd import WinogradConv, pays
 from motionkit.modules.blocks import DownBlock, SameBlock, UpBlock
 from motionkit.modules.grid import AntiAliasDown
 
-__all__ = ["folded", "folded_down", "folded_up", "join", "quick", "separated", "split"]
+__all__ = ["folded", "folded_down", "folded_up", "join", "picked", "quick", "separated", "split"]
 
 # On smaller maps the transposed convolution lost to doubling and convolving (measured on two CPU cores, float32).
 SUB_PIXEL_MIN_SIDE = 16
@@ -137,3 +137,18 @@ def join(first: nn.Conv2d, second: nn.Conv2d | None) -> nn.Conv2d:
     joined.weight = nn.Parameter(torch.cat([first.weight, second.weight]), requires_grad=False)
     joined.bias = nn.Parameter(torch.cat([first.bias, second.bias]), requires_grad=False)
     return joined
+
+
+def picked(conv: nn.Conv2d, inputs: torch.Tensor, *, bias: bool = True) -> nn.Conv2d:
+    """A convolution of some of its inputs, in another order.
+
+    Args:
+        conv: The convolution.
+        inputs: Which of its channels, in the order in which they come.
+        bias: Whether to keep its bias.
+    """
+    part = copy.deepcopy(conv)
+    part.in_channels = len(inputs)
+    part.weight = nn.Parameter(conv.weight[:, inputs.to(conv.weight.device)], requires_grad=False)
+    part.bias = part.bias if bias else None
+    return part

@@ -3,7 +3,8 @@
 Against the trained form: what depends on the source alone is computed once a source; batch norms are folded into
 convolutions; "double, then convolve" is its exact sub-pixel equivalent where that is faster; wide convolutions on CPUs
 take Winograd's form, and the last one goes down, then across; local motions stay affine maps instead of a matrix for
-every pixel; convolutions that read the same features are one; on CPUs weights are kept in the order that is computed
+every pixel; convolutions that read the same features are one, and where a convolution's outputs only serve an
+expectation, that is found without them; on CPUs weights are kept in the order that is computed
 in; memory is channels_last. Encoder and decoder may run in bfloat16 or float16, and the decoder's bottleneck in 8-bit
 integers; everything that decides where things go stays in float32.
 
@@ -21,15 +22,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from motionkit.fast.convs import folded, folded_down, folded_up, join, quick, separated, split
+from motionkit.fast.convs import folded, folded_down, folded_up, join, picked, quick, separated, split
+from motionkit.fast.expected import ExpectedConv, pays
 from motionkit.fast.int8 import Int8Bottleneck, Steps
 from motionkit.fast.packed import pack
-from motionkit.modules.blocks import Hourglass, ResBlock
+from motionkit.modules.blocks import DownBlock, Hourglass, ResBlock
 from motionkit.modules.dense_motion import DenseMotion, Motion, affine_motions
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.generator import compose, hide, move
-from motionkit.modules.grid import LEAST_EXPONENT, identity_grid
-from motionkit.modules.keypoint_detector import KeypointDetector, expectation
+from motionkit.modules.grid import LEAST_EXPONENT, identity_grid, softmax
+from motionkit.modules.keypoint_detector import KeypointDetector, expectation, expected_places
 from motionkit.structures import Generated, Keypoints
 
 __all__ = ["EncodedSource", "FastModel"]
@@ -147,17 +149,27 @@ class FastModel(nn.Module):
 
 
 class _FastDetector(nn.Module):
-    """Keypoint and Jacobian maps from one convolution."""
+    """Keypoint and Jacobian maps from one convolution, or no Jacobian maps but their expectations."""
 
     def __init__(self, detector: KeypointDetector, side: int) -> None:
         super().__init__()
         self.down = separated(getattr(detector, "down", nn.Identity()))
         self.hourglass = _FastHourglass(detector.predictor, side)
-        self.maps = join(detector.kp, detector.jacobian)
         self.num_kp, self.temperature = detector.num_kp, detector.temperature
+        jacobian = detector.jacobian
+        self.jacobian = None
+        if jacobian is not None and pays(jacobian, detector.num_kp):
+            self.jacobian, jacobian = ExpectedConv(jacobian, detector.num_kp), None
+        self.maps = join(detector.kp, jacobian)
 
     def forward(self, images: Tensor) -> Keypoints:
-        maps = self.maps(self.hourglass(self.down(images)))
+        features = self.hourglass(self.down(images))
+        maps = self.maps(features)
+        if self.jacobian is not None:
+            (b, k, h, w), grid = maps.shape, identity_grid(*maps.shape[2:], like=maps)
+            probability = softmax(maps.flatten(2) / self.temperature, dim=2)
+            value, confidence = expected_places(probability, grid.view(1, h * w, 2))
+            return Keypoints(value, self.jacobian(features, probability).view(b, k, 2, 2), confidence)
         jacobians = maps[:, self.num_kp :] if maps.shape[1] > self.num_kp else None
         return expectation(maps[:, : self.num_kp], jacobians, self.temperature)
 
@@ -168,15 +180,21 @@ class _FastMotion(nn.Module):
     def __init__(self, dense: DenseMotion, side: int) -> None:
         super().__init__()
         self.shrink = separated(getattr(dense, "down", nn.Identity()))
-        self.hourglass = _FastHourglass(dense.hourglass, side)
-        self.maps = join(dense.mask, dense.occlusion)
+        maps = join(dense.mask, dense.occlusion)
+        first = cast(DownBlock, dense.hourglass.encoder.down_blocks[0])
+        # As they are made here: heatmaps without the background's, which is empty; then colour by colour.
+        inputs = torch.arange(first.conv.in_channels).view(dense.mask.out_channels, -1)
+        order = torch.cat([inputs[1:, 0], inputs[:, 1:].t().flatten()])
+        first.conv = picked(first.conv, order)
+        above = maps.in_channels - inputs.numel()
+        self.hourglass = _FastHourglass(dense.hourglass, side, last=False)
+        self.maps, self.seen = picked(maps, torch.arange(above)), picked(maps, above + order, bias=False)
         self.kp_variance, self.warp = dense.kp_variance, dense.warp
 
     def forward(self, small: Tensor, source: Keypoints, driving: Keypoints) -> Motion:
         b, c, h, w = small.shape
         grid = identity_grid(h, w, like=small)  # 1 h w 2
         heatmaps = self._heatmaps(driving, grid) - self._heatmaps(source, grid)  # B K h w
-        heatmaps = F.pad(heatmaps, (0, 0, 0, 0, 1, 0))  # B K+1 h w
 
         linear, offset = affine_motions(source, driving)
         k = linear.shape[1]
@@ -184,12 +202,12 @@ class _FastMotion(nn.Module):
         moved = grid.view(1, 1, h * w, 2) @ linear.transpose(-1, -2) + offset[:, :, None]  # B K hw 2
         motions = torch.cat([grid.view(1, 1, h * w, 2).expand(b, -1, -1, -1), moved], dim=1)  # B K+1 hw 2
 
-        repeated = small[:, None].expand(b, k + 1, c, h, w).reshape(b * (k + 1), c, h, w)
-        deformed = self.warp(repeated, motions.view(b * (k + 1), h, w, 2))
-        inputs = torch.cat([heatmaps[:, :, None], deformed.view(b, k + 1, c, h, w)], dim=2)
-        features = self.hourglass(_channels_last(inputs.view(b, (k + 1) * (c + 1), h, w)))
+        # One picture under all motions at once, without a copy of it for each.
+        deformed = self.warp(small, motions.view(b, (k + 1) * h, w, 2)).view(b, c * (k + 1), h, w)
+        inputs = _channels_last(torch.cat([heatmaps, deformed], dim=1))
+        # The last skip connection is the input itself: two convolutions added, instead of one of both side by side.
+        maps = self.maps(self.hourglass(inputs)).add_(self.seen(inputs))
 
-        maps = self.maps(features)
         mask = maps[:, : k + 1].softmax(dim=1)
         occlusion = maps[:, k + 1 :].sigmoid() if maps.shape[1] > k + 1 else None
         flow = torch.einsum("bkn,bknc->bnc", mask.flatten(2), motions).view(b, h, w, 2)
@@ -209,8 +227,11 @@ def _axes(grid: Tensor) -> tuple[tuple[int, Tensor], tuple[int, Tensor]]:
 
 
 class _FastHourglass(nn.Module):
-    def __init__(self, hourglass: Hourglass, side: int) -> None:
+    """A U-Net whose last skip connection, the input itself, may be left to who calls it."""
+
+    def __init__(self, hourglass: Hourglass, side: int, *, last: bool = True) -> None:
         super().__init__()
+        self.last = last
         self.downs = nn.ModuleList(folded_down(b, side >> i) for i, b in enumerate(hourglass.encoder.down_blocks))
         ups = hourglass.decoder.up_blocks
         self.ups = nn.ModuleList(folded_up(block, side >> (len(ups) - i)) for i, block in enumerate(ups))
@@ -221,7 +242,9 @@ class _FastHourglass(nn.Module):
             skips.append(x)
             x = down(x)
         for up in self.ups:
-            x = torch.cat([up(x), skips.pop()], dim=1)
+            x, skip = up(x), skips.pop()
+            if skips or self.last:
+                x = torch.cat([x, skip], dim=1)
         return x
 
 
@@ -240,4 +263,10 @@ class _FastResBlock(nn.Module):
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
+    if x.device.type != "cpu" or x.is_contiguous(memory_format=torch.channels_last) or not x.is_contiguous():
+        return x.contiguous(memory_format=torch.channels_last)
+    # On CPUs PyTorch transposes matrices block by block, and is twice as fast as with a batch of them.
+    result = torch.empty_like(x, memory_format=torch.channels_last)
+    for from_planes, to_places in zip(x.flatten(2), result.permute(0, 2, 3, 1).flatten(1, 2), strict=True):
+        to_places.copy_(from_planes.t())
+    return result

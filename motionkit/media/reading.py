@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from motionkit.config.bounds import SIDE
 from motionkit.config.checks import check_path
 from motionkit.errors import InputError
 from motionkit.media.clip import Clip, Wish
+from motionkit.media.collections import natural_order
 from motionkit.media.files import check_file, check_no_address
 from motionkit.media.images import picture_kind
 from motionkit.media.pictures import AnimatedClip, PictureClip
@@ -86,4 +86,4 @@ def _pictures(path: str | Path) -> list[Path] | None:
         return None  # check_file says what is wrong with the name
     if not found:
         raise InputError("There are no pictures here", got=str(path), expected=" ".join(READ_IMAGE_SUFFIXES))
-    return sorted(found, key=lambda p: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", p.name)])
+    return sorted(found, key=natural_order)

@@ -7,16 +7,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motionkit.errors import MediaError
+from motionkit.errors import InputError, MediaError, MotionkitError
 from motionkit.media.clip import Clip
 from motionkit.media.files import check_file
 from motionkit.media.streams import audio_stream, clock_of, damage, first_video, has_audio, open_container
 
 if TYPE_CHECKING:
+    import numpy as np
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-__all__ = ["Sound", "open_sound", "sound_of"]
+__all__ = ["Sound", "is_sound", "open_sound", "read_samples", "sound_of"]
+
+LONGEST = 3600  # seconds that are held in memory at once
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,46 @@ def open_sound(path: str | Path, track: int | None = None) -> Sound:
         if first is None:
             raise MediaError("No sound of the file can be read", got=str(path))
     return Sound(file, track)
+
+
+def is_sound(path: str | Path) -> bool:
+    """Whether a file holds sound and no moving pictures: music, speech.
+
+    Args:
+        path: Any path; a file that cannot be read is none.
+    """
+    try:
+        with open_container(check_file(path)) as container:
+            return first_video(container) is None and has_audio(container)
+    except MotionkitError:
+        return False
+
+
+def read_samples(sound: Sound, rate: int) -> np.ndarray:
+    """The whole of a sound, S float32 in [-1, 1], mono.
+
+    Args:
+        sound: Which; read from its start.
+        rate: Samples a second.
+
+    Raises:
+        InputError: It is longer than an hour.
+        MediaError: The file is damaged.
+    """
+    import av
+    import numpy as np
+
+    parts: list[np.ndarray] = []
+    count = 0
+    with open_container(sound.path, "a file with sound") as container, damage(sound.path, "sound"):
+        stream = audio_stream(container, sound.path, sound.track)
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+        for frame in container.decode(stream):
+            for part in resampler.resample(frame):
+                parts.append(part.to_ndarray().reshape(-1))
+                count += len(parts[-1])
+            if count > LONGEST * rate:
+                raise InputError("The sound is too long", got=str(sound.path), expected="at most an hour")
+        parts += [part.to_ndarray().reshape(-1) for part in resampler.resample(None)]
+    samples: np.ndarray = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    return samples[int(sound.start * rate) :]

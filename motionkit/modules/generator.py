@@ -88,7 +88,7 @@ def hide(features: Tensor, occlusion: Tensor | None) -> Tensor:
 
 
 def move(image: Tensor, flow: Tensor, config: ModelConfig) -> Tensor:
-    """Warp pictures or features by a flow.
+    """Warp features by a flow.
 
     Args:
         image: B C H W.
@@ -111,7 +111,12 @@ def compose(source: Tensor, decoded: Tensor, motion: Motion, config: ModelConfig
         motion: Batch B.
         config: The model's.
     """
-    deformed = move(source, motion.flow, config)
+    flow = resize_flow(motion.flow, *source.shape[2:], exact=config.blend_warped)
+    deformed = warp(
+        source, flow, align_corners=config.align_corners, padding=config.padding, interpolation=config.interpolation
+    )
+    if config.interpolation == "bicubic":
+        deformed = deformed.clamp(0, 1)  # beside edges it overshoots
     image = decoded
     if config.blend_warped:
         assert motion.occlusion is not None, "the configuration asks for an occlusion map"

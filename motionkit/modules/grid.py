@@ -7,6 +7,8 @@ Legend: B batch, C channels, K keypoints, H W size, h w size of a grid.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,6 +18,7 @@ __all__ = [
     "LEAST_EXPONENT",
     "AntiAliasDown",
     "at_least_float32",
+    "bicubic",
     "gaussian",
     "identity_grid",
     "resize_flow",
@@ -81,23 +84,66 @@ def softmax(logits: Tensor, dim: int) -> Tensor:
     return F.threshold(below, LEAST_EXPONENT, -torch.inf).softmax(dim)
 
 
-def warp(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "zeros") -> Tensor:
-    """Sample ``image`` where ``grid`` says, bilinearly; the only grid_sample of the library.
+def warp(
+    image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "zeros", interpolation: str = "bilinear"
+) -> Tensor:
+    """Sample ``image`` where ``grid`` says; the only grid_sample of the library.
 
     Args:
         image: B C H W, any float type.
         grid: B h w 2, absolute (x, y) in ``image``.
         align_corners: Whether ±1 are the centres (True) or the outer edges (False) of the border pixels.
         padding: "zeros", "border" or "reflection", what lies outside the image.
+        interpolation: "bilinear" or "bicubic"; the latter sharpens edges, and so overshoots the image's range.
 
     Returns:
         B C h w in the image's dtype. Computed in at least float32: on CPUs grid_sample gives NaN for bfloat16.
     """
     dtype = torch.promote_types(image.dtype, torch.float32)
+    if interpolation == "bicubic" and image.device.type == "mps":  # PyTorch has no such kernel there
+        return bicubic(image.to(dtype), grid.to(dtype), align_corners=align_corners, padding=padding).to(image.dtype)
     sampled = F.grid_sample(
-        image.to(dtype), grid.to(dtype), mode="bilinear", padding_mode=padding, align_corners=align_corners
+        image.to(dtype), grid.to(dtype), mode=interpolation, padding_mode=padding, align_corners=align_corners
     )
     return sampled.to(image.dtype)
+
+
+def bicubic(image: Tensor, grid: Tensor, *, align_corners: bool, padding: str = "zeros") -> Tensor:
+    """``warp`` with bicubic interpolation from elementary operations: cubic convolution (Keys 1981, eq. 4).
+
+    Args:
+        image: B C H W float32.
+        grid: B h w 2.
+        align_corners: As for ``warp``.
+        padding: "zeros" or "border".
+
+    Returns:
+        B C h w.
+    """
+    b, c, h, w = image.shape
+    size = grid.new_tensor([w, h])
+    places = (grid + 1) / 2 * (size - 1) if align_corners else ((grid + 1) * size - 1) / 2  # B h w 2, in pixels
+    first, share = places.floor() - 1, places - places.floor()
+    weights = _keys(share)  # 4 B h w 2
+    result = image.new_zeros(b, c, *grid.shape[1:3])
+    flat = image.flatten(2)
+    for i, j in itertools.product(range(4), range(4)):
+        x, y = first[..., 0] + j, first[..., 1] + i
+        weight = weights[j, ..., 0] * weights[i, ..., 1]
+        if padding == "zeros":
+            weight = weight * ((x >= 0) & (x < w) & (y >= 0) & (y < h))
+        index = (y.clamp(0, h - 1) * w + x.clamp(0, w - 1)).long().view(b, 1, -1)
+        result = result + weight[:, None] * flat.gather(2, index.expand(-1, c, -1)).view_as(result)
+    return result
+
+
+def _keys(share: Tensor) -> Tensor:
+    """Weights of the pixels at -1, 0, 1 and 2 for a place between 0 and 1: one more dimension, of 4, in front."""
+    a = -0.75  # as in F.grid_sample
+    near, far = torch.stack([share, 1 - share]), torch.stack([share + 1, 2 - share])
+    near = ((a + 2) * near - (a + 3)) * near * near + 1
+    far = ((far - 5) * far + 8) * far * a - 4 * a
+    return torch.stack([far[0], near[0], near[1], far[1]])
 
 
 def resize_flow(flow: Tensor, height: int, width: int, *, exact: bool = False) -> Tensor:

@@ -15,7 +15,7 @@ from motionkit.modules.blocks import Hourglass
 from motionkit.modules.grid import AntiAliasDown, at_least_float32, identity_grid, softmax
 from motionkit.structures import Keypoints
 
-__all__ = ["EVEN_SPREAD", "KeypointDetector"]
+__all__ = ["EVEN_SPREAD", "KeypointDetector", "expectation", "expected_places"]
 
 EVEN_SPREAD = math.sqrt(2 / 3)  # root mean square distance from the middle of places even in [-1, 1]²
 
@@ -74,13 +74,26 @@ def expectation(logits: Tensor, jacobian_maps: Tensor | None, temperature: float
     """
     b, k, h, w = logits.shape
     probability = softmax(logits.flatten(2) / temperature, dim=2)  # B K hw
-    grid = identity_grid(h, w, like=logits).view(1, h * w, 2)
-    value = probability @ grid  # B K 2
-    with torch.no_grad():
-        variance = (probability @ grid.square().sum(2, keepdim=True))[..., 0] - value.square().sum(2)
-        confidence = (1 - variance.clamp(min=0).sqrt() / EVEN_SPREAD).clamp(min=0)  # B K
+    value, confidence = expected_places(probability, identity_grid(h, w, like=logits).view(1, h * w, 2))
     if jacobian_maps is None:
         return Keypoints(value, confidence=confidence)
     maps = jacobian_maps.reshape(b, -1, 4, h * w)  # B K|1 4 hw
     jacobian = (maps @ probability[..., None]).view(b, k, 2, 2)
     return Keypoints(value, jacobian, confidence)
+
+
+def expected_places(probability: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
+    """Expected position, and how sure it is; see ``expectation``.
+
+    Args:
+        probability: B K hw.
+        grid: 1 hw 2, the places.
+
+    Returns:
+        B K 2 and B K.
+    """
+    value = probability @ grid
+    with torch.no_grad():
+        variance = (probability @ grid.square().sum(2, keepdim=True))[..., 0] - value.square().sum(2)
+        confidence = (1 - variance.clamp(min=0).sqrt() / EVEN_SPREAD).clamp(min=0)
+    return value, confidence

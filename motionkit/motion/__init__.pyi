@@ -1,6 +1,7 @@
 from .gains import Gains as Gains
 from .gains import keypoint_gains as keypoint_gains
 from .movement import best_references as best_references
+from .movement import extents as extents
 from .movement import limit as limit
 from .movement import transfer as transfer
 from .presence import lost as lost

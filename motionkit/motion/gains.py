@@ -22,6 +22,7 @@ from motionkit.structures import Keypoints
 __all__ = ["Gains", "apply_gains", "keypoint_gains"]
 
 HEAD, NECK = "head", "neck"  # the group that shows the head's movement, and its member that stays behind
+BODY = "body"  # the group that bears the head, and so does not ride on it
 NEAR = 0.01  # squared distances below this part of the head's squared spread count alike
 RIDGE = 1e-6  # of the head's squared spread; keeps one or coincident points from showing a rotation
 MIN_SPREAD = 1e-8  # squared, in [-1, 1] coordinates
@@ -54,7 +55,8 @@ def keypoint_gains(gains: Mapping[str | int, float], config: ModelConfig) -> Gai
 
     Returns:
         K float32 factors, or None if ``gains`` is empty. Where the model has a group "head", its keypoints (but "neck",
-        against which a head turns) show the head's movement, and all keypoints outside the group ride on it.
+        against which a head turns) show the head's movement, and all keypoints outside the group and outside a group
+        "body" ride on it.
 
     Raises:
         InputError: A name or index that the model does not have; lists those that it has.
@@ -67,7 +69,8 @@ def keypoint_gains(gains: Mapping[str | int, float], config: ModelConfig) -> Gai
         factors[indices] = gain
     group = config.keypoint_groups.get(HEAD, ())
     head = tuple(config.keypoint_names.index(name) for name in group if name != NECK)
-    carried = tuple(i for i, name in enumerate(config.keypoint_names) if name not in group) if head else ()
+    apart = {*group, *config.keypoint_groups.get(BODY, ())}
+    carried = tuple(i for i, name in enumerate(config.keypoint_names) if name not in apart) if head else ()
     return Gains(factors, head, carried)
 
 

@@ -10,12 +10,13 @@ from motionkit import media
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 from motionkit.model import Model
+from motionkit.motion.expressions import Take
 from motionkit.motion.templates import MotionTemplate
 from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
 
 __all__ = ["AnyDriving", "open_drivings", "seen_together"]
 
-AnyDriving = str | Path | media.Clip | MotionTemplate | OpenDriving
+AnyDriving = str | Path | media.Clip | MotionTemplate | Take | OpenDriving
 """Whatever ``open_driving`` takes."""
 
 

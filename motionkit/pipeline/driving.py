@@ -19,8 +19,10 @@ from motionkit.config.checks import shown
 from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
+from motionkit.motion.expressions import Take
 from motionkit.motion.templates import MotionTemplate, check_model, is_template, load_template
 from motionkit.pipeline.clips import CroppedClip, Glimpse, crop_clip
+from motionkit.pipeline.takes import OpenTake, open_performed
 from motionkit.structures import Box, Detected
 
 __all__ = ["OpenDriving", "SeenDriving", "open_driving"]
@@ -166,7 +168,7 @@ class _OpenTemplate:
 
 @singledispatch
 def open_driving(
-    driving: str | Path | media.Clip | MotionTemplate | OpenDriving,
+    driving: str | Path | media.Clip | MotionTemplate | Take | OpenDriving,
     *,
     beside: str | Path | None = None,
     **cut: Any,
@@ -174,7 +176,8 @@ def open_driving(
     """A driving in any of its forms, opened.
 
     Args:
-        driving: The path of a clip or motion template, either of them, or what this function gave before.
+        driving: The path of a clip or motion template, of a take or of speech, the name of a ready
+            motion where there is no such file, a clip, a template, a take, or what this function gave before.
         beside: The source, with which a picture given as the driving may have been swapped.
         cut: Of a clip, as for ``media.open_clip``.
 
@@ -182,7 +185,7 @@ def open_driving(
         InputError, MediaError, TemplateError: It cannot be used.
     """
     if not hasattr(driving, "seen"):
-        expected = "a path, a clip or a motion template"
+        expected = "a path, a clip, a motion template or a take"
         raise InputError("This cannot be a driving", got=shown(driving), expected=expected)
     return driving  # type: ignore[return-value]  # opened before
 
@@ -197,10 +200,17 @@ def _(driving: MotionTemplate, **_: Any) -> OpenDriving:
     return _OpenTemplate(driving)
 
 
+@open_driving.register
+def _(driving: Take, **_: Any) -> OpenDriving:
+    return OpenTake(driving)
+
+
 @open_driving.register(str)
 @open_driving.register(Path)
 def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> OpenDriving:
     path = Path(driving)
+    if (performed := open_performed(str(driving), **cut)) is not None:
+        return performed
     if os.path.isfile(path) and is_template(path):
         if any(value is not None for value in cut.values()):
             raise InputError("A motion template cannot be cut", got=str(path), todo="Cut the clip before extract")

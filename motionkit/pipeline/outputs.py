@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -113,6 +114,9 @@ def choose_audio(options: AnimateOptions, driving: OpenDriving, subject: Subject
         InputError: There is no such track.
     """
     wanted, track = str(options.audio), options.audio_track
+    speech: media.Sound | None = getattr(driving, "sound", None)
+    if speech is not None and wanted in ("auto", "driving"):
+        return speech if track is None else replace(media.open_sound(speech.path, track), start=speech.start)
     clips = {"auto": (driving.audio, subject.clip), "driving": (driving.audio,), "source": (subject.clip,), "none": ()}
     clip = next((clip for clip in clips[wanted] if _has_sound(clip)), None)
     if clip is not None:

@@ -16,6 +16,7 @@ from motionkit.config.checks import check_path
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.frames import Frame
 from motionkit.model import Model, check_model
+from motionkit.motion.expressions import Take
 from motionkit.motion.templates import MotionTemplate
 from motionkit.pipeline.drivers import AnyDriving, open_drivings, seen_together
 from motionkit.pipeline.driving import OpenDriving, open_driving
@@ -44,9 +45,9 @@ def animate_file(
     Args:
         source: A picture, or a clip that is animated frame by frame: as it is at each driving frame's time, looped to
             the driving's length.
-        driving: A clip's path, one opened with ``media.open_clip`` (cut, rate), or a motion template; or a list of
-            them, one for each face from left to right, with ``face="all"``. The first one gives rate, length and
-            sound; the others are taken as they are at its times, looped.
+        driving: The path of a clip, template, take or of speech, one of these opened, or the name of a ready motion,
+            as for ``open_driving``; or a list of them, one for each face from left to right, with ``face="all"``. The
+            first one gives rate, length and sound; the others are taken as they are at its times, looped.
         output: The result: .mp4, .mov, .webm, .gif, or a folder of PNGs, by its name.
         model: As ``load_model`` gives it.
         options: None is the defaults.
@@ -102,7 +103,8 @@ def extract(
     """The motion of a clip without its pixels: its keypoints, for ``save_template`` and as a driving.
 
     Args:
-        driving: A clip's path, or one opened with ``media.open_clip`` (cut, rate).
+        driving: A clip's path, or one opened with ``media.open_clip`` (cut, rate). A take, speech or the name of a
+            ready motion becomes the motion of an average head, after one frame of its neutral face.
         model: Whose keypoints.
         options: For the crop; None is the defaults.
         progress: True shows a bar; or a function called with a Progress after each batch.
@@ -115,6 +117,8 @@ def extract(
     options = AnimateOptions.given(options)
     check_model(model)
     opened = open_driving(driving)
+    if isinstance(take := getattr(opened, "take", None), Take):
+        return take.template(model)
     drive = opened.seen(model, options)
     if drive.box is None:
         raise InputError("This is a motion template already", got=str(opened.path or driving), expected="a clip")

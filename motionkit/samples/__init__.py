@@ -1,4 +1,4 @@
-"""Sample inputs that travel with the package: rendered driving clips, nobody's face, and a free portrait."""
+"""Sample inputs that travel with the package: rendered driving clips, nobody's faces, and a free portrait."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["SAMPLES", "Sample", "driving_clip", "portrait"]
 
 
 def driving_clip(name: str = "driving") -> Path:
-    """Path of a clip of a rendered talking head.
+    """Path of a clip of a rendered head.
 
     Args:
-        name: "driving" (some seconds) or "nod" (two seconds).
+        name: "driving", who talks, "expressions", "turns", of head and eyes, or "nod", which is shorter.
     """
     return Path(str(files("motionkit.samples") / f"{name}.mp4"))
 
@@ -47,6 +47,14 @@ class Sample:
 SAMPLES = (
     Sample("source", "Portrait", portrait, "samples.portrait()"),
     Sample("driving", "Talk (5 s)", driving_clip, "samples.driving_clip()", whole=True),
+    Sample(
+        "driving",
+        "Expressions (5 s)",
+        lambda: driving_clip("expressions"),
+        'samples.driving_clip("expressions")',
+        whole=True,
+    ),
+    Sample("driving", "Turns (5 s)", lambda: driving_clip("turns"), 'samples.driving_clip("turns")', whole=True),
     Sample("driving", "Nod (2 s)", lambda: driving_clip("nod"), 'samples.driving_clip("nod")', whole=True),
 )
 """All samples, the first of each role being the one to begin with."""

@@ -2,6 +2,9 @@ from .config import AugmentationConfig as AugmentationConfig
 from .config import DataConfig as DataConfig
 from .config import LossConfig as LossConfig
 from .config import TrainConfig as TrainConfig
+from .personal import Personalised as Personalised
+from .personal import PersonalProgress as PersonalProgress
+from .personal import personalise as personalise
 from .presets import PRESETS as PRESETS
 from .presets import STARTS as STARTS
 from .report import TrainProgress as TrainProgress

@@ -20,6 +20,7 @@ from motionkit.modules.first_order import FirstOrderModel
 from motionkit.training.adversarial import DiscriminatorObjective
 from motionkit.training.config import TrainConfig
 from motionkit.training.objective import GeneratorObjective, Losses
+from motionkit.training.widening import is_wider, widened
 from motionkit.weights.checkpoints import Checkpoint, check_shapes
 
 __all__ = ["Learner", "rate_factor"]
@@ -32,7 +33,8 @@ class Learner:
         config: Of the run.
         accelerator: Says where to compute, in which precision and with which other processes.
         start: Weights to begin with; None begins with random ones, which depend on ``config.seed`` alone. Its
-            discriminator is taken too, if there is one of the configured shapes.
+            discriminator is taken too, if there is one of the configured shapes. Where the configuration has further
+            keypoints, they are widened (``widening.widened``).
 
     Attributes:
         model: What is trained.
@@ -201,6 +203,8 @@ def _adam(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Opti
 def _begin_with(
     start: Checkpoint, config: TrainConfig, model: FirstOrderModel, discriminator: Discriminator | None
 ) -> None:
+    if start.config is not None and is_wider(config.model, start.config):
+        start = widened(start, config.model)
     check_shapes(config.model, generator=start.generator, kp_detector=start.kp_detector)
     model.generator.load_state_dict(start.generator)
     model.kp_detector.load_state_dict(start.kp_detector)

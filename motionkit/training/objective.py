@@ -211,11 +211,13 @@ class GeneratorObjective(nn.Module):
 
     def _keypoint_terms(self, source: Keypoints, driving: Keypoints, truth: Truth) -> dict[str, Tensor]:
         terms = {}
+        # A detector names places in the picture: of a shoulder below it, the place at the edge.
+        there, here = truth.source.value.clamp(-1, 1), truth.driving.value.clamp(-1, 1)
         if weight := self.loss.keypoints:
-            error = (source.value - truth.source.value).abs() + (driving.value - truth.driving.value).abs()  # B K 2
+            error = (source.value - there).abs() + (driving.value - here).abs()  # B K 2
             terms["keypoints"] = weight * self._weighed(error).mean() / 2
         if weight := self.loss.keypoint_motion:
-            error = (driving.value - source.value) - (truth.driving.value - truth.source.value)
+            error = (driving.value - source.value) - (here - there)
             terms["keypoint_motion"] = weight * self._weighed(error.abs()).mean()
         if (weight := self.loss.jacobians) and source.jacobian is not None and driving.jacobian is not None:
             assert truth.source.jacobian is not None, "the data checked it"

@@ -83,7 +83,7 @@ def _others() -> dict[str, TrainConfig]:
 HEADS_MODEL = ModelConfig(
     name="heads",
     domain="face",
-    num_kp=22,
+    num_kp=27,
     kp_detector=KpDetectorConfig(block_expansion=20, max_features=256, num_blocks=4, scale_factor=0.5),
     dense_motion=DenseMotionConfig(
         block_expansion=16, max_features=192, num_blocks=4, scale_factor=0.5, kp_variance=0.005
@@ -93,12 +93,15 @@ HEADS_MODEL = ModelConfig(
     picture_size=256,
     blend_warped=True,
     padding="border",
+    interpolation="bicubic",
     keypoint_names=(
         "nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck",
         "brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right",
         "lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right",
         "mouth_left", "mouth_right", "lip_top", "lip_bottom",
         "chin", "jaw_left", "jaw_right",
+        "iris_left", "iris_right",
+        "collar", "shoulder_left", "shoulder_right",
     ),
     keypoint_groups={
         "head": ("nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck"),
@@ -106,6 +109,8 @@ HEADS_MODEL = ModelConfig(
         "eyes": ("lid_upper_left", "lid_upper_right", "lid_lower_left", "lid_lower_right"),
         "mouth": ("mouth_left", "mouth_right", "lip_top", "lip_bottom"),
         "jaw": ("chin", "jaw_left", "jaw_right"),
+        "gaze": ("iris_left", "iris_right"),
+        "body": ("collar", "shoulder_left", "shoulder_right"),
     },
 )  # fmt: skip
 
@@ -120,7 +125,7 @@ HEADS = TrainConfig(
     loss=LossConfig(
         network="none", pixel=10.0, equivariance_value=0.0, equivariance_jacobian=0.0,
         keypoints=10.0, keypoint_motion=40.0, jacobians=4.0, flow=60.0, visibility=2.0, true_keypoints=0.2,
-        true_motion=0.45, focus=12.0, focus_keypoints=1.0, hidden=12.0,
+        true_motion=0.45, focus=12.0, focus_keypoints=1.0, focus_groups=("mouth", "eyes", "gaze"), hidden=12.0,
     ),
     epochs=100,
     batch_size=8,

@@ -6,7 +6,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,10 +22,18 @@ from motionkit import weights
 from motionkit.data.batch import Batch
 from motionkit.data.clips import find_clips
 from motionkit.data.pairs import BatchOrder, PairDataset, collate, loader
-from motionkit.errors import ConfigError, InputError, MediaError, MotionkitError, MotionkitWarning, TrainingError
+from motionkit.errors import (
+    ConfigError,
+    DivergedError,
+    InputError,
+    MediaError,
+    MotionkitError,
+    MotionkitWarning,
+    TrainingError,
+)  # fmt: skip
+from motionkit.lock import locked
 from motionkit.training.config import TrainConfig
 from motionkit.training.learner import Learner, rate_factor
-from motionkit.training.lock import locked
 from motionkit.training.processes import agree, last_line, make_accelerator, on_main, stopping
 from motionkit.training.report import Report, StepStatistics, TrainProgress, look
 from motionkit.training.runs import MODEL, Run
@@ -118,7 +126,7 @@ def train(
     accelerator = make_accelerator(config, device)
     folder = Run(Path(output), None if second is None else Path(second))
     trainer = _Trainer(config, accelerator, Path(data), folder, progress=progress)
-    with locked(folder.folder, main=trainer.main), stopping() as signals:
+    with locked(folder.folder, main=trainer.main, does="trains", error=TrainingError), stopping() as signals:
         trainer.begin(resume=resume, init=init)
         result = trainer.run(lambda: bool(signals) or (stop is not None and stop()), callback)
     if signals and not result.finished:
@@ -216,7 +224,9 @@ class _Trainer:
                     self._save()
                     saved = time.monotonic()
                 if stopped:
-                    self._say(f"Stopped after {self.step} of {self.steps} steps; resume with --resume (resume=True).")
+                    text = f"Stopped after {self.step} of {self.steps} steps; resume with --resume (resume=True)."
+                    if self.main:
+                        self.report.say(text)
                     break
             if begun >= self.steps:  # it may have been killed between the last checkpoint and the model
                 self._save()
@@ -226,19 +236,18 @@ class _Trainer:
         return self._result(finished=self.step >= self.steps)
 
     def _batches(self) -> Iterator[Batch]:
-        """What is still to be seen, epoch after epoch; waiting for it is measured."""
-        batches = loader(self.pairs, self.order, workers=self.config.data.workers)
-        while self.step < self.steps:
-            self.order.set_epoch(*divmod(self.step, self.order.steps))
-            for batch in self._made(self.statistics.waiting(batches)):
-                yield batch
-                if self.step == self.steps:
-                    return
+        """What is still to be seen, epoch after epoch; waiting for it is measured.
 
-    def _made(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches; an error in making one is raised as one line, in whatever process it happened."""
+        An error in making a batch is raised as one line, in whatever process it happened.
+        """
+        batches = loader(self.pairs, self.order, workers=self.config.data.workers)
         with self._making(MotionkitError, OSError, RuntimeError):
-            yield from batches
+            while self.step < self.steps:
+                self.order.set_epoch(*divmod(self.step, self.order.steps))
+                for batch in self.statistics.waiting(batches):
+                    yield batch
+                    if self.step == self.steps:
+                        return
 
     @contextmanager
     def _making(self, *kinds: type[Exception]) -> Iterator[None]:
@@ -289,10 +298,6 @@ class _Trainer:
             self.learner.to_training()
         return seen
 
-    def _say(self, text: str) -> None:
-        if self.progress:
-            self.report.say(text)
-
     def _save(self) -> None:
         """Write a checkpoint and the model as it is now."""
 
@@ -306,21 +311,17 @@ class _Trainer:
         on_main(self.accelerator, write)
 
     def _write_model(self, path: Path) -> None:
-        model = self.learner.result
+        model, origin = self.learner.result, f"trained with motionkit {version('motionkit')}"
         checkpoints.save(
             path,
             generator=model.generator.state_dict(),
             kp_detector=model.kp_detector.state_dict(),
             config=self.config.model,
-            metadata={
-                "origin": f"trained with motionkit {version('motionkit')}",
-                "licence": "as the data",
-                "steps": str(self.step),
-            },
+            metadata={"origin": origin, "licence": "as the data", "steps": str(self.step)},
         )
 
-    def _not_finite(self, what: str, got: str) -> TrainingError:
-        return TrainingError(
+    def _not_finite(self, what: str, got: str) -> DivergedError:
+        return DivergedError(
             what,
             got=f"{got} at step {self.step}",
             todo=f"{self.folder.last_good()}; begin another run from its model with lower learning rates, "

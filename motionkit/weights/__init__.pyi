@@ -3,6 +3,7 @@ from .registry import PublishedWeights as PublishedWeights
 from .store import WeightsStatus as WeightsStatus
 from .store import cache_folder as cache_folder
 from .store import convert as convert
+from .store import embedded_file as embedded_file
 from .store import fetch as fetch
 from .store import load as load
 from .store import resolve as resolve

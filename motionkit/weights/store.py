@@ -158,14 +158,23 @@ def load(
     path = resolve(name_or_path, allow_unverified=allow_unverified, progress=progress)
     entry = WEIGHTS.get(str(name_or_path))
     with naming(path):
-        checkpoint = checkpoints.read(path)
-        # Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read.
-        if entry is not None and entry.embedded and checkpoint.sha256 != entry.sha256:
-            raise WeightsError(f"The embedded weights {path} are damaged", todo="Install motionkit again")
+        checkpoint = _read_embedded(path, entry) if entry is not None and entry.embedded else checkpoints.read(path)
         if config is None:
             config = _configuration(checkpoint, entry or _identify(checkpoint, path))
         _check(checkpoint, config)
     return replace(checkpoint, config=config)
+
+
+def _read_embedded(path: Path, entry: PublishedWeights) -> checkpoints.Checkpoint:
+    """Fetched files were hashed when they were resolved; the embedded one is hashed here alone, as it is read."""
+    damaged = WeightsError(f"The embedded weights {path} are damaged", todo="Install motionkit again")
+    try:
+        checkpoint = checkpoints.read(path)
+    except WeightsError as error:
+        raise damaged from error
+    if checkpoint.sha256 != entry.sha256:
+        raise damaged
+    return checkpoint
 
 
 def convert(

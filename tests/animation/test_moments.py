@@ -153,6 +153,15 @@ def test_size_is_free_for_models_that_blend_the_warped_source(clip: np.ndarray) 
     assert np.abs(small.astype(int) - default.astype(int)).mean() < 12  # the same animation
 
 
+def test_what_is_warped_are_the_sources_own_pixels() -> None:
+    """Of a photograph larger than the 32 x 32 that the networks see: noise, which no enlarging would give back."""
+    model = tiny_model(blend_warped=True, padding="border", interpolation="bicubic")
+    photo = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    options = AnimateOptions(size=96, relative=False, lost="follow")
+    (moment,) = moments(photo, [photo], model=model, options=options)
+    assert np.abs(to_frames(moment.generated.deformed)[0].astype(int) - photo).max() <= 1
+
+
 def test_bfloat16_stays_near() -> None:
     portrait = media.read_image(samples.portrait())
     source = faces.crop(portrait, faces.choose_square(portrait)[0], size=256)

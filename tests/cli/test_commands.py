@@ -99,3 +99,40 @@ def test_sound_that_cannot_be_used_is_said_before_any_work(
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert not (folder / "result.mp4").exists()
+
+
+def test_several_sources_and_drivings_have_a_result_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "faces").mkdir()
+    for name in ("ann.png", "bob.png"):
+        (folder / "faces" / name).write_bytes((folder / "photo.png").read_bytes())
+    (folder / "clips").mkdir()
+    (folder / "clips" / "nod.mp4").write_bytes((folder / "drive.mp4").read_bytes())
+    assert main(["extract", "drive.mp4", "-o", "clips/drift.motion"]) == 0
+    assert main(["animate", "faces", "clips", "-o", "results"]) == 0
+    both = {f"{source}-{driving}.mp4" for source in ("ann", "bob") for driving in ("nod", "drift")}
+    assert names(folder / "results") == both
+    assert all(len(frames_of(folder / "results" / name)) == 5 for name in both)
+    assert main(["animate", "faces/*.png", "drive.mp4", "-o", "globbed"]) == 0
+    assert names(folder / "globbed") == {"ann-drive.mp4", "bob-drive.mp4"}
+    assert main(["animate", "faces/ann.png", "photo.png", "drive.mp4", "-o", "named"]) == 0, "as a shell's glob gives"
+    assert names(folder / "named") == {"ann-drive.mp4", "photo-drive.mp4"}
+    words = ["animate", "photo.png", "--driving", "drive.mp4", "--driving", "clips/nod.mp4", "-o", "repeated"]
+    assert main(words) == 0
+    assert names(folder / "repeated") == {"photo-drive.mp4", "photo-nod.mp4"}
+    capsys.readouterr()
+    (folder / "faces" / "bad.png").write_bytes(b"no picture")
+    assert main(["animate", "faces", "drive.mp4", "-o", "most"]) == 1
+    said = capsys.readouterr()
+    assert names(folder / "most") == {"ann-drive.mp4", "bob-drive.mp4"}
+    assert "bad.png with drive.mp4: This is not" in said.err
+    assert "Some results could not be made; got 1 of 3" in said.err
+    assert main(["animate", "faces", "drive.mp4", "-o", "one.mp4"]) == 1
+    assert "Several results need a folder; got one.mp4" in capsys.readouterr().err
+    assert main(["animate", "faces", "drive.mp4", "-o", "x", "--still", "s.png"]) == 1
+    assert "A still is of one source and one driving" in capsys.readouterr().err
+
+
+def test_a_folder_of_pictures_still_drives_as_one_clip(folder: Path) -> None:
+    assert main(["animate", "photo.png", "drive.mp4", "-o", "frames"]) == 0
+    assert main(["animate", "photo.png", "frames", "-o", "again.mp4"]) == 0
+    assert len(frames_of(folder / "again.mp4")) == 5

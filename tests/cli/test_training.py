@@ -201,6 +201,34 @@ def test_a_signal_leaves_a_checkpoint_and_says_how_to_go_on(
     assert written(run)["step"] == stopped
 
 
+def test_personalise_hands_its_options_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    seen = []
+
+    def personalise(clip: str, output: str, **options: Any) -> training.Personalised:
+        seen.append((clip, output, options))
+        return training.Personalised(Path(output), Path("me.jpg"), 0.66, 0.51, 225, 540.0)
+
+    monkeypatch.setattr(training, "personalise", personalise, raising=False)
+    assert main(["personalise", "clip.mp4", "-o", "me.safetensors"]) == 0
+    options = "--model c --steps 9 --learning-rate 1e-4 --device cpu --quiet"
+    assert main(f"personalise a.mp4 -o b.safetensors {options}".split()) == 0
+    assert seen == [
+        ("clip.mp4", "me.safetensors", {"model": "heads", "device": None, "progress": True}),
+        ("a.mp4", "b.safetensors", {
+            "model": "c", "device": "cpu", "progress": False, "steps": 9, "learning_rate": 1e-4,
+        }),
+    ]  # fmt: skip
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert first == (
+        "me.safetensors: error of the held-out part 0.660 before, 0.510 after 225 steps (1 is standing still); 9:00"
+    )
+    assert second == "me.jpg shows the held-out part before and after"
+    monkeypatch.undo()
+    assert "me.pth" in said(capsys, "personalise", tmp_path / "absent.mp4", "-o", tmp_path / "me.pth")
+
+
 def test_prepare_hands_its_options_on(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

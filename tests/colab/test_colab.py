@@ -173,6 +173,21 @@ def test_train_from_a_folder_on_drive(colab: Colab, working_copy: Path) -> None:
     assert sorted(path.name for path in (colab.my_drive / "clips").rglob("*.*")) == ["ada#1.mp4", "ada#2.mp4"]
 
 
+def test_evaluate_from_a_folder_on_drive(colab: Colab, working_copy: Path) -> None:
+    before = colab.packages()
+    shutil.copytree(working_copy, colab.my_drive / "motionkit")
+    short_clip(colab.my_drive / "clips" / "ada.mp4", 0.12, (64, 64))
+    parameters = {
+        "package": f"{MOUNTED}/motionkit", "clips": f"{MOUNTED}/clips", "every": 1,
+        "save_to_drive": f"{MOUNTED}/figures",
+    }  # fmt: skip
+    runner.run(NOTEBOOKS / "evaluate.ipynb", parameters, folder=colab.content, timeout=900)
+
+    assert_colab_is_left_alone(before, colab.packages())
+    saved = {path.name for path in (colab.my_drive / "figures").iterdir()}
+    assert saved == {"report.html", "clips.csv", "evaluation.json"}
+
+
 def test_every_notebook_is_run_here() -> None:
     run_here = set(re.findall(r'NOTEBOOKS / "(\w+)\.ipynb"', Path(__file__).read_text()))
     assert run_here == {path.stem for path in NOTEBOOKS.glob("*.ipynb")}

@@ -16,12 +16,12 @@ from motionkit.data import colours
 from motionkit.data.augmentation import (
     AffineChange,
     Augmentation,
-    _turn_hue,
     mirrored_order,
     move_pictures,
     move_truth,
 )
 from motionkit.data.batch import Truth
+from motionkit.data.colours import turn_hue
 from motionkit.errors import ConfigError
 from motionkit.modules.grid import identity_grid, warp
 from motionkit.structures import Keypoints
@@ -269,11 +269,11 @@ def test_brightness_is_one_factor_within_its_range() -> None:
 
 def test_hue_turns_about_grey() -> None:
     colours = torch.tensor([[1.0, 0, 0], [0.5, 0.5, 0.5], [0.2, 0.6, 0.3]]).T.reshape(1, 3, 1, 3)
-    third = _turn_hue(colours, 1 / 3)[0, :, 0].T
+    third = turn_hue(colours, 1 / 3)[0, :, 0].T
     assert torch.allclose(third, torch.tensor([[0, 1.0, 0], [0.5, 0.5, 0.5], [0.3, 0.2, 0.6]]), atol=1e-6)
     pictures, _ = pair()
     for turn in (-0.05, 0.02, 0.05):
-        ours, theirs = _turn_hue(pictures, turn) - pictures, adjust_hue(pictures, turn) - pictures
+        ours, theirs = turn_hue(pictures, turn) - pictures, adjust_hue(pictures, turn) - pictures
         assert torch.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0) > 0.75, "the same sense"
         assert 0.7 < ours.norm() / theirs.norm() < 1.4, "as much"
 

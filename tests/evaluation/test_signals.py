@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from scipy.stats import pearsonr
 
-from motionkit.evaluation import signals
+from motionkit.evaluation import looks, signals
 from tests.support.meshes import SIDE, face
 
 
@@ -30,6 +30,15 @@ def test_pose_is_named_as_one_sees_it() -> None:
         assert seen[0] < 0 if name == "yaw" else seen[1] > 0
 
 
+def test_gaze_is_in_widths_of_the_eyes_and_turns_with_the_head() -> None:
+    measured = signals.measure(np.stack([face(), face(gaze=2), face(gaze=-1), face((0, 0, 30), gaze=2)]))
+    np.testing.assert_allclose(measured.gaze, [0, 0.2, -0.1, 0.2], atol=1e-9)  # the eyes are 10 wide
+    assert signals.moves(signals.measure(np.stack([face(gaze=t % 2) for t in range(9)])), "gaze", np.ones(9, bool))
+    assert not signals.moves(
+        signals.measure(np.stack([face(gaze=0.7 * (t % 2)) for t in range(9)])), "gaze", np.ones(9, bool)
+    )
+
+
 def test_mouth_eyes_and_brows_in_units_of_the_face() -> None:
     points = np.stack([face(), face(mouth=6), face(eyes=1), face(brows=2)])
     scale = np.sqrt((((points[0] - SIDE / 2)[signals.RIGID]) ** 2).sum(1).mean())
@@ -48,7 +57,7 @@ def test_signals_do_not_depend_on_pose_place_and_size() -> None:
 
 
 def test_the_first_frame_with_a_face_is_the_reference() -> None:
-    points = np.stack([np.random.default_rng(0).normal(size=(468, 3)), face((5, 0, 0)), face((12, 0, 0))])
+    points = np.stack([np.random.default_rng(0).normal(size=(470, 3)), face((5, 0, 0)), face((12, 0, 0))])
     assert signals.measure(points, np.array([False, True, True])).yaw[1:] == pytest.approx([0, 7])
 
 
@@ -82,32 +91,32 @@ def test_landmark_error_is_a_distance_in_the_picture() -> None:
 
 
 def test_colour_change_is_a_share_of_the_source() -> None:
-    assert signals.colour_change(np.array([206.0, 100, 58]), np.array([200.0, 100, 50])) == pytest.approx(
+    assert looks.colour_change(np.array([206.0, 100, 58]), np.array([200.0, 100, 50])) == pytest.approx(
         10 / np.sqrt(200**2 + 100**2 + 50**2)
     )
-    black = signals.colour_change(np.full(3, 5.1), np.zeros(3))
+    black = looks.colour_change(np.full(3, 5.1), np.zeros(3))
     assert black == pytest.approx(5.1 / (0.25 * 255)), "of black, a share of a quarter of white"
 
 
 def test_masks_take_skin_and_background_alone() -> None:
     points = face()
-    skin = signals.skin_mask(points, (SIDE, SIDE))
+    skin = looks.skin_mask(points, (SIDE, SIDE))
     centre = SIDE // 2
-    offset = np.round(points[signals.RIGHT_CHEEK].mean(0)).astype(int)
+    offset = np.round(points[looks.RIGHT_CHEEK].mean(0)).astype(int)
     assert skin[offset[1], offset[0]] and not skin[centre + 8, centre], "cheeks, not the mouth"
     assert 40 < skin.sum() < 150
     small = (points - centre) * 0.7 + centre
-    border = signals.background_mask(small[None], (SIDE, SIDE))
+    border = looks.background_mask(small[None], (SIDE, SIDE))
     assert border[0].all() and border[20, SIDE - 1]
     assert not border[SIDE - 1].any() and not border[centre, centre]
     at_corner = points - [*points[:, :2].min(0), 0]
-    assert not signals.background_mask(at_corner[None], (SIDE, SIDE))[0, 0], "a face at the border is left out"
+    assert not looks.background_mask(at_corner[None], (SIDE, SIDE))[0, 0], "a face at the border is left out"
 
 
 def test_sharpness_falls_with_blur() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
     blurred = gaussian_filter(picture, (1, 1, 0))
-    assert signals.sharpness(blurred, face()) < 0.1 * signals.sharpness(picture, face())
+    assert looks.sharpness(blurred, face()) < 0.1 * looks.sharpness(picture, face())
 
 
 def test_likeness_is_lost_by_tearing_and_kept_by_moving() -> None:
@@ -117,7 +126,7 @@ def test_likeness_is_lost_by_tearing_and_kept_by_moving() -> None:
     picture = np.repeat(grey[..., None], 3, axis=2)
     source = face() + np.array([32, 32, 0])
     moved = np.roll(picture, (7, 4), axis=(0, 1))
-    assert signals.likeness(moved, source + np.array([4, 7, 0]), picture, source) > 0.999
+    assert looks.likeness(moved, source + np.array([4, 7, 0]), picture, source) > 0.999
     turned = (source - SIDE) @ np.diag([-1, -1, 1]) + SIDE
-    assert signals.likeness(np.ascontiguousarray(picture[::-1, ::-1]), turned, picture, source) > 0.999
-    assert signals.likeness(np.roll(picture, 12, axis=1), source, picture, source) < 0.6
+    assert looks.likeness(np.ascontiguousarray(picture[::-1, ::-1]), turned, picture, source) > 0.999
+    assert looks.likeness(np.roll(picture, 12, axis=1), source, picture, source) < 0.6

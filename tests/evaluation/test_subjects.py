@@ -38,7 +38,7 @@ class StandIn:
 
     def track(self, frames: Iterable[np.ndarray]) -> Track:
         self.shown = list(frames)
-        points = np.random.default_rng(0).normal(32, 9, (468, 3))
+        points = np.random.default_rng(0).normal(32, 9, (470, 3))
         return Track(np.stack([points] * len(self.shown)), np.full(len(self.shown), self.score))
 
 
@@ -87,7 +87,7 @@ def test_a_portrait_is_read_on_its_face_and_kept_without_one() -> None:
     picture = media.read_image(samples.portrait())
     expected = faces.crop(picture, faces.choose_square(picture)[0], size=64)
     np.testing.assert_array_equal(portrait.picture, expected)
-    assert portrait.found and portrait.points.shape == (468, 3)
+    assert portrait.found and portrait.points.shape == (470, 3)
     assert not read_portrait(samples.portrait(), mesh(0.1), OPTIONS).found
 
 

@@ -57,6 +57,10 @@ def test_the_mesh_finds_a_face_and_only_a_face(mesh: Mesh, astronaut: np.ndarray
     places = {33: (193, 101), 263: (259, 105), 61: (204, 140), 291: (244, 141), 152: (225, 178)}
     for index, (x, y) in places.items():
         np.testing.assert_allclose(seen.points[0, index, :2], (x - 96, y), atol=6)
+    points = seen.points[0]
+    for iris, corners in ((468, landmarks.RIGHT_EYE), (469, landmarks.LEFT_EYE)):
+        left, right = points[corners, 0]
+        assert left + 0.2 * (right - left) < points[iris, 0] < right - 0.2 * (right - left), "she looks at the camera"
 
 
 def test_the_mesh_follows_what_is_done_to_the_picture(mesh: Mesh, astronaut: np.ndarray) -> None:

@@ -31,6 +31,7 @@ from tests.robustness.mirror import CONTENT, FILE, serve
 from tests.support.files import photo_and_clip
 from tests.support.films import CLOSER, NOTHING, SWAY
 from tests.support.films import write as write_film
+from tests.support.multiplied import check_whole, given_files, tiny_weights
 from tests.support.places import ROOT
 from tests.support.training_runs import assert_same, make_clips, small_run, written
 
@@ -39,7 +40,8 @@ __all__ = ["PROCEDURES", "Procedure", "Undisturbed", "kill_and_run_again", "run_
 # What takes long to import is there before the clock runs, for it is the work that is to be killed.
 PROGRAM = """
 import sys
-import av, torch, motionkit.data.preparation, motionkit.model, motionkit.pipeline.run, motionkit.training
+import av, torch, motionkit.data.multiplication.run
+import motionkit.data.preparation, motionkit.model, motionkit.pipeline.run, motionkit.training
 from motionkit.cli.main import main
 from tests.robustness.mirror import use
 use()
@@ -254,6 +256,24 @@ def _trained(folder: Path) -> Any:
     return {"state": written(run), "model": _stored(run / "model.safetensors"), "hidden": hidden}
 
 
+# multiply: nine pairs, two workers.
+
+
+def _make_multiplication(folder: Path) -> None:
+    given_files(folder, sources=3, drivings=3)
+    tiny_weights(folder)
+
+
+def _check_multiplication(folder: Path) -> None:
+    for path in (folder / "out" / "data").rglob("*.*"):
+        if path.suffix == ".mp4":
+            assert len(_frames(path)) >= 7, f"{path.name} is not whole"
+
+
+def _multiplied(folder: Path) -> Any:
+    return [row["sha256"] for row in check_whole(folder / "out")]
+
+
 PROCEDURES = {
     "animate": Procedure(
         _make_animation,
@@ -273,6 +293,25 @@ PROCEDURES = {
         ("prepare", "film.mp4", "-o", "clips", "--size", "96", "--min-seconds", "0.5"),
         _check_preparation,
         _clips,
+    ),
+    "multiply": Procedure(
+        _make_multiplication,
+        (
+            "multiply",
+            "--sources",
+            "sources",
+            "--drivings",
+            "drivings",
+            "-o",
+            "out",
+            "--no-gate",
+            "--workers",
+            "2",
+            "--model",
+            "tiny.safetensors",
+        ),
+        _check_multiplication,
+        _multiplied,
     ),
     "train": Procedure(
         _make_training,

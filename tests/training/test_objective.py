@@ -48,6 +48,16 @@ def test_pixel_and_keypoints_by_hand() -> None:
     assert losses.total.item() == pytest.approx(sum(expected.values()), rel=1e-5)
 
 
+def test_a_keypoint_outside_the_picture_is_wanted_at_its_edge() -> None:
+    run, batch = objective(train_config(keypoints=1.0, keypoint_motion=1.0)), some_batch()
+    assert batch.truth is not None
+    batch.truth.source.value[:, 0, 1], batch.truth.driving.value[:, 0, 1] = 1.3, 1.8
+    with torch.no_grad():
+        terms = run(batch).terms
+        batch.truth.source.value[:, 0, 1] = batch.truth.driving.value[:, 0, 1] = 1.0
+        assert run(batch).terms == terms
+
+
 def test_the_perceptual_term_is_the_network_s() -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
     run, batch = objective(train_config(network="efficientnet")), some_batch(truth=False)

@@ -12,8 +12,8 @@ import pytest
 from safetensors.torch import load_file
 
 from motionkit.errors import ConfigError, InputError, MotionkitWarning
+from motionkit.lock import LOCK
 from motionkit.training import DataConfig, TrainConfig, TrainProgress, train
-from motionkit.training.lock import LOCK
 from motionkit.weights import checkpoints
 from tests.support.networks import seeded_model, tiny_config
 from tests.support.training_runs import adversarial, assert_same, small_run, start, written

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from motionkit.errors import ConfigError, InputError, MotionkitWarning, TrainingError
+from motionkit.lock import locked
 from motionkit.training import DataConfig, runs
-from motionkit.training.lock import locked
 from motionkit.training.runs import KEPT, Run, check_same, read_config
 from motionkit.wholefile import write_whole
 from tests.support import clips
@@ -262,7 +262,7 @@ def test_half_files_of_killed_runs_are_cleared_away_and_no_others(tmp_path: Path
 
 
 def test_a_folder_is_trained_in_by_one_process(tmp_path: Path) -> None:
-    code = "import sys, time; from pathlib import Path; from motionkit.training.lock import locked\n"
+    code = "import sys, time; from pathlib import Path; from motionkit.lock import locked\n"
     code += "with locked(Path(sys.argv[1]), main=True): print('held', flush=True); time.sleep(60)"
     folder = tmp_path / "run"
     other = clips.run(code, folder)
@@ -270,7 +270,7 @@ def test_a_folder_is_trained_in_by_one_process(tmp_path: Path) -> None:
         assert other.stdout is not None and other.stdout.readline() == "held\n"
         with (
             pytest.raises(InputError, match=r"Another process trains in this folder; got .*run"),
-            locked(folder, main=True),
+            locked(folder, main=True, does="trains"),
         ):
             pass
         with locked(folder, main=False):  # of one run's several processes only the first one asks

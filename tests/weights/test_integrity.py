@@ -127,6 +127,7 @@ WRONG = {
     "names": ({"keypoint_names": [1, 2, 3]}, "A name in the model's configuration cannot be used; got 1"),
     "switch": ({"blend_warped": "yes"}, "blend_warped is out of range"),
     "domain": ({"domain": ["face"]}, "Unknown domain"),
+    "interpolation": ({"interpolation": ["nearest"]}, "Unknown interpolation"),
 }
 
 

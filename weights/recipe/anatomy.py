@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from geometry import components, face_incidence, tangents, thinned, vertex_normals
+from geometry import components, face_incidence, rotation, tangents, thinned, vertex_normals
 
 from motionkit.training.presets import HEADS_MODEL
 
@@ -51,7 +52,11 @@ PLACES = {
     "mouth_left": (0.0225, 0.5805),
     "chin": (0.0, 0.549),
     "jaw_left": (0.050, 0.572),
+    "collar": (0.0, 0.467),
+    "shoulder_left": (0.114, 0.487),
 }
+IRISES = {"iris_left": 2, "iris_right": 3}  # components
+IRIS, IRIS_AROUND = 0.4, 0.9  # radians from the middle of the pupil: the vertices that are the point, and its frame
 NEVER = 9.0  # added to a cost, in metres or their squares: more than any true one
 # A local frame is 1 where 12 cm of skin span half the picture: about a face that fills it.
 FRAME = 0.12  # metres
@@ -69,8 +74,8 @@ class _Point:
 
     Attributes:
         centre: Vertices whose mean it is, the nearest first.
-        around: NEIGHBOURS vertices, its neighbourhood.
-        tangent: NEIGHBOURS 2, their places in the tangent plane of the template: to the subject's left and down, from
+        around: M vertices, its neighbourhood.
+        tangent: M 2, their places in the tangent plane of the template: to the subject's left and down, from
             their mean, in units of FRAME.
     """
 
@@ -91,7 +96,7 @@ class Anatomy:
         faces: F 3 int, triangles.
         component: V int, 0 skin, 1 tongue, 2 and 3 the eyes (subject's left, right).
         actions: Names of the A facial actions.
-        displacement: A V 3 float32, how each action at 1 moves the template.
+        displacement: A V 3 float32, how each action at 1 moves the template; eyes stay.
     """
 
     def __init__(self, cache: Path) -> None:
@@ -107,14 +112,24 @@ class Anatomy:
         self.actions: list[str] = list(self._anny.facial_action_labels)
         moved = [self._vertices({}, {}, {name: 1.0})[used] - full[used] for name in self.actions]
         self.displacement = np.stack(moved).astype(np.float32)
+        # Eyes turn about their centres instead, which no sum of straight movements does.
+        self.displacement[:, np.isin(self.component, (EYE_LEFT, EYE_RIGHT))] = 0
         incidence = face_incidence(self.faces, len(self.template))
         self.normals = vertex_normals(self.template, self.faces, incidence)
         self._points = {name: self._point(name) for name in KEYPOINT_NAMES}
 
-    def identity(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw a person at rest, V 3 float32 in metres: phenotype, and some forty local changes of the head."""
-        phenotype = {name: float(rng.uniform()) for name in self._anny.phenotype_labels}
-        phenotype |= {"age": float(rng.uniform(0.35, 1.0)), "height": 0.5, "proportions": float(rng.uniform(0.3, 0.9))}
+    def identity(
+        self, rng: np.random.Generator, *, phenotype: Mapping[str, float] | None = None, variety: float = 1.0
+    ) -> np.ndarray:
+        """Draw a person at rest, V 3 float32 in metres: phenotype, and some forty local changes of the head.
+
+        Args:
+            rng: Where all numbers come from.
+            phenotype: Of anny's parameters, those that are not to be drawn, each in [0, 1].
+            variety: How large the local changes are; 0 is none of them, a face as average as its phenotype.
+        """
+        drawn = {name: float(rng.uniform()) for name in self._anny.phenotype_labels}
+        drawn |= {"age": float(rng.uniform(0.35, 1.0)), "height": 0.5, "proportions": float(rng.uniform(0.3, 0.9))}
         labels = [
             name
             for name in self._anny.local_change_labels
@@ -122,25 +137,32 @@ class Anatomy:
         ]
         changes: dict[str, float] = {}
         for name in map(str, rng.choice(labels, LOCAL_CHANGES, replace=False)):
-            changes[name] = value = float(rng.uniform(-0.6, 0.9))
+            changes[name] = value = variety * float(rng.uniform(-0.6, 0.9))
             if name[:2] in ("l-", "r-"):  # faces are nearly symmetric
                 other = ("r-" if name[0] == "l" else "l-") + name[2:]
-                changes[other] = value + float(rng.normal(0, 0.08))
-        return self._vertices(phenotype, changes, {})[self._used].astype(np.float32)
+                changes[other] = value + variety * float(rng.normal(0, 0.08))
+        return self._vertices({**drawn, **(phenotype or {})}, changes, {})[self._used].astype(np.float32)
 
-    def pose(self, rest: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Add facial actions to a person.
+    def pose(self, rest: np.ndarray, weights: np.ndarray, gaze: np.ndarray) -> np.ndarray:
+        """Add facial actions and gaze to a person.
 
         Args:
             rest: V 3 float32, the person at rest.
-            weights: A in [0, 1], the actions.
+            weights: A in [0, 1], the actions; those of a gaze move the lids.
+            gaze: 2, radians that both eyes look to the subject's left and up.
 
         Returns:
             V 3 float32.
         """
         active = np.flatnonzero(weights)
-        moved = weights[active] @ self.displacement[active].reshape(len(active), -1)
-        return rest + moved.reshape(rest.shape).astype(np.float32)
+        moved = weights[active] @ self.displacement[active].reshape(len(active), rest.size)
+        posed = rest + moved.reshape(rest.shape).astype(np.float32)
+        if np.any(gaze):
+            turn = rotation(yaw=gaze[0], pitch=gaze[1]).T
+            for component in (EYE_LEFT, EYE_RIGHT):
+                ball, centre = self.component == component, self.eye_centre(rest, component)
+                posed[ball] = (rest[ball] - centre) @ turn + centre
+        return posed
 
     def keypoints(self, screen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the true keypoints of a posed and projected mesh.
@@ -161,6 +183,22 @@ class Anatomy:
         least = FLATTEST * np.median(s[:, 0])
         kept = (u * np.maximum(s, least)[:, None, :]) @ v
         return np.array(values, np.float32), kept.astype(np.float32)
+
+    def in_space(self, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Find the keypoints and their tangent frames of a mesh before it is projected.
+
+        Args:
+            shape: V 3, metres. A displacement gives what it adds to both.
+
+        Returns:
+            K 3 points and K 3 2 frames, as ``keypoints`` gives them in the picture.
+        """
+        points = [shape[point.centre].mean(0) for point in self._points.values()]
+        frames = [
+            np.linalg.lstsq(point.tangent, shape[point.around] - shape[point.around].mean(0), rcond=None)[0].T
+            for point in self._points.values()
+        ]
+        return np.array(points, np.float64), np.array(frames, np.float64)
 
     @cached_property
     def inside(self) -> np.ndarray:
@@ -242,6 +280,8 @@ class Anatomy:
         return depth
 
     def _point(self, name: str) -> _Point:
+        if name in IRISES:
+            return self._iris(IRISES[name])
         centre = self._find(name)
         skin = np.flatnonzero(self.component == SKIN)
         distance = np.linalg.norm(self.template[skin] - self.template[centre], axis=1)
@@ -251,9 +291,21 @@ class Anatomy:
             distance = distance + 0.02 * (self.normals[skin][:, 1] > -0.3)  # the red of the lip, not its underside
         distance = distance + 0.02 * (self.normals[skin] @ self.normals[centre] < 0.2)
         around = skin[np.argsort(distance)[:NEIGHBOURS]]
+        return _Point(around[:3], around, self._tangent(around))
+
+    def _iris(self, component: int) -> _Point:
+        """The middle of an iris; it turns with the eyeball, and with it its frame."""
+        ball = np.flatnonzero(self.component == component)
+        out = self.template[ball] - self.eye_centre(self.template, component)
+        angle = np.arccos(np.clip(-out[:, 1] / np.linalg.norm(out, axis=1), -1, 1))
+        around = ball[angle < IRIS_AROUND]
+        return _Point(ball[angle < IRIS], around, self._tangent(around))
+
+    def _tangent(self, around: np.ndarray) -> np.ndarray:
+        """M 2 places of M vertices in the tangent plane, as in ``_Point``."""
         across, down = tangents(self.normals[around].mean(0))
         relative = self.template[around] - self.template[around].mean(0)
-        return _Point(around[:3], around, np.stack([relative @ across, relative @ down], 1) / FRAME)
+        return np.stack([relative @ across, relative @ down], 1) / FRAME
 
     def _find(self, name: str) -> int:
         """The vertex that a name stands for."""

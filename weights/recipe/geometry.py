@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["components", "face_incidence", "tangents", "thinned", "vertex_normals"]
+__all__ = ["components", "face_incidence", "rotation", "tangents", "thinned", "vertex_normals"]
 
 
 def face_incidence(faces: np.ndarray, count: int) -> csr_matrix:
@@ -42,6 +42,22 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray, incidence: csr_matri
     normals: np.ndarray = incidence @ np.cross(b - a, c - a)
     unit: np.ndarray = normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12)
     return unit.astype(np.float32)
+
+
+def rotation(*, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
+    """Compute the rotation 3 3 that turns by yaw, then pitch, then roll, about the world's axes.
+
+    Args:
+        yaw: Radians; positive turns what looks ahead to the subject's left.
+        pitch: Radians; positive turns it up.
+        roll: Radians; positive tilts it to the subject's left.
+    """
+    cy, sy, cp, sp, cr, sr = (f(angle) for angle in (yaw, pitch, roll) for f in (np.cos, np.sin))
+    about_z = np.array([[cy, -sy, 0], [sy, cy, 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    about_y = np.array([[cr, 0, sr], [0, 1, 0], [-sr, 0, cr]])
+    turned: np.ndarray = about_y @ about_x @ about_z
+    return turned
 
 
 def tangents(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +15,10 @@ SKINS = np.array([[0.93, 0.76, 0.66], [0.87, 0.67, 0.55], [0.78, 0.57, 0.44], [0
                   [0.36, 0.24, 0.17], [0.26, 0.17, 0.12]]) ** 2.2  # fmt: skip
 HAIRS = np.array([[0.012, 0.010, 0.009], [0.035, 0.02, 0.012], [0.09, 0.045, 0.022], [0.2, 0.11, 0.05],
                   [0.42, 0.28, 0.13], [0.32, 0.31, 0.30], [0.62, 0.6, 0.57], [0.22, 0.06, 0.02]])  # fmt: skip
-IRISES = np.array([[0.10, 0.045, 0.02], [0.05, 0.025, 0.015], [0.12, 0.2, 0.32], [0.12, 0.2, 0.12], [0.22, 0.17, 0.08]])
-IRIS_SHARES = [0.33, 0.33, 0.12, 0.1, 0.12]
+IRISES = np.array([[0.10, 0.045, 0.02], [0.05, 0.025, 0.015], [0.12, 0.2, 0.32], [0.12, 0.2, 0.12], [0.22, 0.17, 0.08],
+                   [0.26, 0.32, 0.36]])  # fmt: skip
+IRIS_SHARES = [0.26, 0.26, 0.16, 0.12, 0.12, 0.08]
+TEETH = np.array([[0.86, 0.84, 0.79], [0.70, 0.60, 0.42]])  # whitest and most yellow
 LIPSTICK = np.array([0.35, 0.03, 0.05])
 
 
@@ -79,6 +82,8 @@ class Paint:
         hairline_front: Height at which hair begins over the forehead.
         hairline_back: Height at which it begins at the neck.
         hairline_ragged: Metres by which strands over the forehead differ.
+        hairline_round: Metres by which it falls from the middle to the temples.
+        sideburn: Height at which hair ends in front of the ears.
         hair_end: Height at which hanging hair ends.
         hat_line: Height at which a hat begins.
         scarf: 1 where a scarf is worn, else 0.
@@ -103,6 +108,16 @@ class Paint:
         wings: How dark the grooves beside the nose are, a share.
         lid_fold: How dark the folds above the upper lids are, a share.
         lip_seam: How dark the line between the lips is, a share.
+        iris_size: Radians from the middle of an iris to its rim, as seen from the eyeball's centre.
+        pupil_size: Of the pupil, a share of the iris.
+        teeth_colour: Of the teeth.
+        gum_colour: Of the gums.
+        tongue_colour: Of the tongue; the rest of the mouth is darker.
+        teeth_in_row: Teeth from the middle of a row to its end.
+        teeth_gap: How uneven teeth are and how far apart, a share.
+        teeth_edge: Height of the upper teeth's edge.
+        gum_line: Height of a tooth up to its gum, a share of the row's.
+        mouth_light: How light it is in the mouth; 1 is usual.
         weave: Frequency of stripes, radians or periods a metre; 0 for none.
         neckline: Height below which there is cloth.
         neckline_slope: How much the neckline rises to the sides.
@@ -127,6 +142,8 @@ class Paint:
     hairline_front: float
     hairline_back: float
     hairline_ragged: float
+    hairline_round: float
+    sideburn: float
     hair_end: float = 0.0
     hat_line: float = 0.7
     scarf: float = 0.0
@@ -151,6 +168,16 @@ class Paint:
     wings: float
     lid_fold: float
     lip_seam: float
+    iris_size: float
+    pupil_size: float
+    teeth_colour: np.ndarray
+    gum_colour: np.ndarray
+    tongue_colour: np.ndarray
+    teeth_in_row: float
+    teeth_gap: float
+    teeth_edge: float
+    gum_line: float
+    mouth_light: float
     weave: float
     neckline: float
     neckline_slope: float
@@ -174,6 +201,8 @@ class Paint:
             hairline_front=rng.uniform(0.676, 0.70) if fringe else rng.uniform(0.70, 0.735),
             hairline_back=rng.uniform(0.53, 0.58),
             hairline_ragged=rng.uniform(0.004, 0.05 if fringe else 0.02),
+            hairline_round=rng.uniform(-0.004, 0.022),
+            sideburn=rng.uniform(0.60, 0.665),
             brow_colour=np.minimum(hair * rng.uniform(0.3, 1.1), skin * 0.55),
             iris_colour=IRISES[rng.choice(len(IRISES), p=IRIS_SHARES)] * rng.uniform(0.6, 1.6),
             cloth_colour=_dye(rng),
@@ -208,10 +237,27 @@ class Paint:
             wings=rng.uniform(0, 0.6),
             lid_fold=rng.uniform(0, 0.8),
             lip_seam=rng.uniform(0, 0.85),
+            **_eyes_and_mouth(rng),
             weave=rng.choice([0.0, rng.uniform(20, 160)]),
             neckline=rng.uniform(0.455, 0.50),
             neckline_slope=rng.uniform(-0.2, 0.9),
         )
+
+
+def _eyes_and_mouth(rng: np.random.Generator) -> dict[str, Any]:
+    """What irises, teeth, gums and tongue are like."""
+    return {
+        "iris_size": rng.uniform(0.41, 0.52),
+        "pupil_size": rng.uniform(0.28, 0.55),
+        "teeth_colour": TEETH[0] + (TEETH[1] - TEETH[0]) * rng.uniform() ** 1.5,
+        "gum_colour": np.array([0.52, 0.2, 0.19]) * rng.uniform(0.4, 1.15),
+        "tongue_colour": np.array([0.50, 0.17, 0.16]) * rng.uniform(0.6, 1.2),
+        "teeth_in_row": rng.uniform(4.2, 6.2),
+        "teeth_gap": rng.uniform() ** 2,
+        "teeth_edge": rng.uniform(0.5775, 0.5822),
+        "gum_line": rng.uniform(0.75, 1.15),
+        "mouth_light": rng.uniform(0.35, 1.6),
+    }
 
 
 def _skin(rng: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,7 @@ from paint import Kind, surface
 
 __all__ = ["Bust", "Part", "glasses", "hair", "hanging_hair", "headwear", "lashes", "teeth"]
 
-SHELLS = 6  # of hair, above the one on the scalp
+SHELLS = 9  # of hair, above the one on the scalp
 SHEETS = 4  # of hanging hair
 NOT_HAIR = -1.0
 
@@ -165,24 +165,25 @@ def headwear(bust: Bust, rng: np.random.Generator, *, scarf: bool) -> tuple[Part
     return bust.shell(used, faces, lift, Kind.HEADWEAR, NOT_HAIR), line
 
 
-def teeth(bust: Bust, rng: np.random.Generator) -> list[Part]:
-    """Make two curved bands of teeth; the lower one follows the chin.
+def teeth(bust: Bust, rng: np.random.Generator, edge: float) -> list[Part]:
+    """Make two curved bands of teeth and gums; the lower one follows the chin.
 
     Args:
         bust: Whose teeth.
         rng: Where all numbers come from.
+        edge: Height of the upper teeth's edge, z in metres of template coordinates.
     """
-    rows, columns = 4, 25
-    bright = rng.uniform(0.35, 0.95)
-    front = -0.1285 + rng.uniform(0, 0.004)
+    rows, columns = 5, 25
+    bright = rng.uniform(0.5, 1.0)
+    front, width = -0.1285 + rng.uniform(0, 0.004), rng.uniform(0.0215, 0.0245)
     chin = bust.anatomy.keypoint_vertex("chin")
     along, down = _grid(np.linspace(1, -1, columns), np.linspace(0, 1, rows))
     bands = []
-    for top, bottom, lower in ((0.5905, 0.5815 - rng.uniform(0, 0.002), False), (0.5785, 0.570, True)):
-        x = 0.0225 * np.sin(along * 1.45) * (0.93 if lower else 1.0)
+    for top, bottom, lower in ((0.597, edge, False), (0.5788, 0.563, True)):
+        x = width * np.sin(along * 1.45) * (0.93 if lower else 1.0)
         y = front + (0.002 if lower else 0.0) + 0.026 * (1 - np.cos(along * 1.45))
         rest = np.stack([x, y, top + (bottom - top) * down], 1)
-        openness = bright * (0.7 if lower else 1.0) * (1 - 0.75 * np.abs(along) ** 2.5)
+        openness = bright * (0.75 if lower else 1.0) * (1 - 0.75 * np.abs(along) ** 2.5)
         look = surface(len(rest), Kind.TEETH, detail=along * 0.9, openness=openness)
         follow = np.full(len(rest), chin if lower else -1)
         bands.append(Part(rest, _grid_faces(rows, columns), look, bust.fitted(rest), follow))

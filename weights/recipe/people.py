@@ -61,7 +61,7 @@ class Person:
         bust = Bust(anatomy, anatomy.identity(rng))
         paint = Paint.draw(rng)
         style = rng.choice(["short", "long", "bald", "hat", "scarf"], p=[0.42, 0.34, 0.08, 0.10, 0.06])
-        worn = parts.teeth(bust, rng) + parts.lashes(bust, rng)
+        worn = parts.teeth(bust, rng, paint.teeth_edge) + parts.lashes(bust, rng)
         if style in ("short", "long", "hat"):
             worn += parts.hair(bust, rng, hairline=paint.hairline_front, thin=style == "hat")
         if style == "long" or (style == "hat" and rng.random() < 0.4):
@@ -115,9 +115,17 @@ class Person:
         """N F, for vertex normals."""
         return face_incidence(self.faces, len(self.rest))
 
-    def posed(self, weights: np.ndarray) -> np.ndarray:
-        """Place everything, N 3 float32, with facial actions (A ``weights`` in [0, 1]); the head is not yet turned."""
-        mesh = self.anatomy.pose(self.shape, weights)
+    def posed(self, weights: np.ndarray, gaze: np.ndarray) -> np.ndarray:
+        """Place everything, with facial actions and gaze; nothing else is turned yet.
+
+        Args:
+            weights: A in [0, 1].
+            gaze: 2, as in ``Anatomy.pose``.
+
+        Returns:
+            N 3 float32.
+        """
+        mesh = self.anatomy.pose(self.shape, weights, gaze)
         moved = np.concatenate([mesh - self.shape, np.zeros((1, 3), np.float32)])  # the last is for -1
         return np.concatenate([mesh, *(part.place + moved[part.follow] for part in self.parts)]).astype(np.float32)
 

@@ -27,7 +27,7 @@ from people import Person
 from performance import Performance
 from renderer import Renderer, Shot
 from safetensors.numpy import save_file
-from scene import Camera, Lights
+from scene import Camera, Lights, View
 from tqdm import tqdm
 
 from motionkit.data.truth import FLOW_UNIT
@@ -36,6 +36,7 @@ from motionkit.media import VideoWriter
 __all__ = ["shots", "write"]
 
 TEST_OFFSET = 1_000_000  # identities of the test clips
+MARGIN = 1.3  # side of a backdrop, of the picture's: cameras move
 
 _anatomy = remembered(Anatomy)
 _renderer = remembered(Renderer)
@@ -63,8 +64,9 @@ def shots(
     anatomy = _anatomy(cache)
     person = Person.draw(anatomy, rng)
     play = Performance.draw(rng, anatomy.actions, frames, fps, exercises)
-    camera, lights, background = Camera.draw(rng), Lights.draw(rng), backdrop(rng, size)
-    taken = list(_renderer(size).clip(person, play, camera, lights, background))
+    camera, lights, view = Camera.draw(rng), Lights.draw(rng), View.draw(rng, frames, fps)
+    background = backdrop(rng, 2 * round(size * MARGIN / 2))
+    taken = list(_renderer(size).clip(person, play, camera, lights, background, view=view))
     return degrade(rng, [shot.image for shot in taken]), taken
 
 
@@ -87,6 +89,7 @@ def write(path: Path, frames: list[np.ndarray], taken: list[Shot], fps: float) -
         "flow": np.clip(np.round(flow * FLOW_UNIT), -32768, 32767).astype(np.int16),
         "visibility": np.stack([shot.visibility for shot in taken]).astype(np.uint8) * 255,
         "pose": np.stack([shot.pose for shot in taken]),
+        "gaze": np.stack([shot.gaze for shot in taken]),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(truth, path.with_suffix(".truth.safetensors"), {"keypoint_names": json.dumps(KEYPOINT_NAMES)})

@@ -19,7 +19,8 @@ from anatomy import EYE_LEFT, EYE_RIGHT
 from geometry import vertex_normals
 from people import Person
 from performance import Performance
-from scene import Camera, Lights
+from scene import Camera, Lights, View
+from scipy import ndimage
 from shaders import DEPTH, HAIR, MEASURE, PAINT
 
 __all__ = ["Renderer", "Shot"]
@@ -39,10 +40,11 @@ class Shot:
         image: H W 3 float32 in [0, 255].
         keypoints: K 2 float32, (x, y).
         jacobians: K 2 2 float32; see ``Anatomy.keypoints``.
-        flow: h w 2 float32, absolute (x, y) in the first frame of what is seen at each place; the background stays.
+        flow: h w 2 float32, absolute (x, y) in the first frame of what is seen at each place.
         visibility: h w bool, whether the first frame shows it.
         pose: 3 3 float32, how the head is turned from looking straight ahead, about the picture's x (right), y (down)
             and z (away).
+        gaze: 2 float32, radians that the eyes look to the subject's left and up, from straight ahead of the head.
     """
 
     image: np.ndarray
@@ -51,6 +53,7 @@ class Shot:
     flow: np.ndarray
     visibility: np.ndarray
     pose: np.ndarray
+    gaze: np.ndarray
 
 
 class Renderer:
@@ -83,7 +86,14 @@ class Renderer:
         )
 
     def clip(
-        self, person: Person, play: Performance, camera: Camera, lights: Lights, background: np.ndarray
+        self,
+        person: Person,
+        play: Performance,
+        camera: Camera,
+        lights: Lights,
+        background: np.ndarray,
+        *,
+        view: View | None = None,
     ) -> Iterator[Shot]:
         """Render the frames of a performance.
 
@@ -92,28 +102,54 @@ class Renderer:
             play: What is done; it has at least one frame.
             camera: Where it is seen from.
             lights: What lights it.
-            background: H W 3 in [0, 255], which stands still.
+            background: Picture in [0, 255], whose middle H W stands behind; what is beyond is for cameras that move.
+            view: How the camera moves; None stands still.
         """
+        view = view or View.still(len(play.yaw))
         head = person.anatomy.template[:, 2] > 0.56
         target = person.shape[head].mean(0) * [1, 0, 1] + [0, -0.07, 0]
-        from_light = lights.matrix(target)
+        from_light, to_clip = lights.matrix(target), camera.matrix(target)
         first: _First | None = None
         with closing(_Drawing(self, person, _uniforms(person, camera, lights, target))) as draw:
             for frame in range(len(play.yaw)):
-                place = play.turned(frame, person.posed(play.actions[frame]), person.rest)
+                place = play.moved(frame, person.posed(play.actions[frame], play.gaze[frame]), person.rest)
                 normals = vertex_normals(place, person.faces, person.incidence)
-                matrix = camera.matrix(target, play.shift[frame], play.zoom[frame])
+                matrix = self._seen(view.matrix(frame)) @ to_clip
                 clip = np.c_[place, np.ones(len(place))] @ matrix.T  # N 4
                 draw.upload(place, normals, clip if first is None else first.clip)
-                image = self._painted(draw, matrix, from_light, background)
+                behind = view.matrix(frame, background=True)
+                image = self._painted(draw, matrix, from_light, self._behind(background, behind))
                 if first is None:
-                    first = _First(clip, self._measured(self.first_buffer, draw, matrix)[1])
-                flow, visibility = self._moved(draw, matrix, first)
+                    first = _First(clip, self._measured(self.first_buffer, draw, matrix)[1], behind)
+                flow, visibility = self._moved(draw, matrix, first, behind)
                 mesh = clip[: len(person.shape)]
                 screen = mesh[:, :2] / mesh[:, 3:] * [1, -1] * self._to_centres
                 points, jacobians = person.anatomy.keypoints(screen)
-                pose = camera.seen(play.rotation(frame)).astype(np.float32)
-                yield Shot(image, points, jacobians, flow, visibility, pose)
+                pose = (view.turned(frame) @ camera.seen(play.rotation(frame))).astype(np.float32)
+                gaze = play.gaze[frame].astype(np.float32)
+                yield Shot(image, points, jacobians, flow, visibility, pose, gaze)
+
+    def _seen(self, similarity: np.ndarray) -> np.ndarray:
+        """A similarity of the picture, 3 3, as a map of clip coordinates, 4 4."""
+        (a, b, x), (c, d, y), _ = similarity
+        scale = 1 / self._to_centres
+        return np.array([[a, -b, 0, x * scale], [-c, d, 0, -y * scale], [0, 0, 1, 0], [0, 0, 0, 1]])
+
+    def _behind(self, background: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+        """The background, H W 3, where a similarity of the picture puts it."""
+        half = (self.size - 1) / 2
+        middle = (np.array(background.shape[:2]) - 1) / 2  # row, column
+        if np.array_equal(similarity, np.eye(3)):
+            top, left = (middle - half).astype(int)
+            return background[top : top + self.size, left : left + self.size]
+        back = np.linalg.inv(similarity)
+        linear = back[1::-1, 1::-1]  # of (row, column)
+        offset = middle - linear @ [half, half] + back[1::-1, 2] * half
+        planes = [
+            ndimage.affine_transform(plane, linear, offset, (self.size, self.size), order=1, mode="mirror")
+            for plane in np.moveaxis(background, -1, 0)
+        ]
+        return np.stack(planes, -1)
 
     def _painted(
         self, draw: _Drawing, matrix: np.ndarray, from_light: np.ndarray, background: np.ndarray
@@ -143,8 +179,10 @@ class Renderer:
             for a in (0, 1)
         ]
 
-    def _moved(self, draw: _Drawing, matrix: np.ndarray, first: _First) -> tuple[np.ndarray, np.ndarray]:
-        """Flow h w 2 and visibility h w, as in ``Shot``."""
+    def _moved(
+        self, draw: _Drawing, matrix: np.ndarray, first: _First, behind: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Flow h w 2 and visibility h w, as in ``Shot``; ``behind`` is the similarity of the background, 3 3."""
         side = FLOW_SIDE
         # The grid's outer points lie on the centres of the picture's outer pixels, not half a cell further in.
         fit = (side - 1) / side * self._to_centres
@@ -152,7 +190,9 @@ class Renderer:
         ramp = np.linspace(-1, 1, side, dtype=np.float32)
         own = np.stack(np.meshgrid(ramp, ramp), -1)
         surface = place[..., 3] > 0.5
-        flow = np.where(surface[..., None], place[..., :2] * [self._to_centres, -self._to_centres], own)
+        back = first.behind @ np.linalg.inv(behind)
+        still = own @ back[:2, :2].T + back[:2, 2]
+        flow = np.where(surface[..., None], place[..., :2] * [self._to_centres, -self._to_centres], still)
         there = first.look(flow / self._to_centres)
         same = there[..., 3] == piece[..., 3]
         near = np.linalg.norm(there[..., :3] - piece[..., :3], axis=-1) < SAME_PIECE
@@ -168,10 +208,12 @@ class _First:
     Attributes:
         clip: N 4, clip coordinates of everything.
         piece: FIRST_SIDE FIRST_SIDE 4, which piece of which surface is foremost, as ``measure.frag`` says; 0 for none.
+        behind: 3 3, where the camera's movement has put the background.
     """
 
     clip: np.ndarray
     piece: np.ndarray
+    behind: np.ndarray
 
     def look(self, place: np.ndarray) -> np.ndarray:
         """The piece, h w 4, at h w 2 places in [-1, 1], here the outer edges of the picture."""

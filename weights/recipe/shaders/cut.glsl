@@ -4,7 +4,7 @@
 uniform float strands;  // strands of hair about the head
 uniform float layer;    // height of this shell of hair in [0, 1]; -1 for what is no hair
 uniform float hair_gaps, parting, parting_side, ears_free;
-uniform float hairline_front, hairline_back, hairline_ragged, hair_end;  // heights, metres
+uniform float hairline_front, hairline_back, hairline_ragged, hairline_round, sideburn, hair_end;  // heights, metres
 uniform float scarf, hat_line;
 
 float about_head(vec3 r) { return atan(r.x, -(r.y + .03)); }
@@ -16,13 +16,16 @@ bool cut_headwear(vec3 r) {
 }
 
 bool cut_hair(vec3 r, bool hanging) {
-  float strand = noise(vec3(about_head(r) * strands, r.z * 9. + seed, layer * 3.));
+  float strand = noise(vec3(about_head(r) * strands, r.z * 9. + seed, layer * .9));
   bool gap = strand < layer * hair_gaps;  // strands thin out towards the outer shells
   if (hanging) return r.z < hair_end + .05 * (strand - .5) || gap;
-  float front = smoothstep(.02, .07, -r.y - .03);
-  float line = mix(hairline_back, hairline_front + hairline_ragged * (strand - .5), front);
+  // Over the forehead, in front of the ears, behind them; it falls towards the temples.
+  float front = smoothstep(.055, .095, -r.y), behind = smoothstep(-.018, .012, r.y);
+  float single = noise(vec3(about_head(r) * strands * 6., r.z * 14., 5.)) - .5;  // hairs, where the strand ends
+  float forehead = hairline_front + hairline_ragged * (strand - .5) - hairline_round * pow(r.x / .05, 2.);
+  float line = mix(mix(sideburn, forehead, front), hairline_back, behind) + .007 * single;
   line += parting * .012 * exp(-pow((r.x - parting_side * .02) / .018, 2.)) * front;
-  bool ear = abs(r.x) > .066 && r.z < .672 && r.z > .60 && r.y < .0 && r.y > -.062;
+  bool ear = abs(r.x) > .064 && pow((r.y + .026) / .034, 2.) + pow((r.z - .634) / .031, 2.) < 1.;
   return r.z < line || (ear && ears_free > .5) || gap;
 }
 

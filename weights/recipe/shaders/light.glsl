@@ -30,7 +30,8 @@ float arriving() {
 
 // What a camera records, in [0, 1] with the usual gamma.
 vec4 lit(int what, Finish finish, vec3 n) {
-  bool skin = what == SKIN;
+  bool skin = what == SKIN, hair = what == HAIR || what == HANGING_HAIR;
+  vec3 strand = normalize(vec3(0., 0., -1.) + n * n.z + 1e-5);  // hair falls: along it a strand's highlight is a band
   vec3 to_camera = normalize(camera - position);
   vec3 diffuse = mix(ground, sky, n.z * .5 + .5) * mix(.45, 1., openness);
   vec3 shine = vec3(0.);
@@ -39,7 +40,9 @@ vec4 lit(int what, Finish finish, vec3 n) {
     // Light that enters the skin comes out a little way round the edge, and redder; so it does in shadow.
     vec3 soft = skin ? max(vec3(c + .30, c + .12, c + .08) / vec3(1.30, 1.12, 1.08), 0.) : vec3(max(c, 0.));
     diffuse += light_colour[i] * soft * mix(vec3(skin ? .18 : .05, .05, .05), vec3(1.), visible);
-    float mirrored = max(dot(n, normalize(light_direction[i] + to_camera)), 0.);
+    vec3 halfway = normalize(light_direction[i] + to_camera);
+    float along = dot(strand, halfway);
+    float mirrored = hair ? sqrt(max(1. - along * along, 0.)) * smoothstep(-.1, .4, c) : max(dot(n, halfway), 0.);
     shine += light_colour[i] * pow(mirrored, finish.tightness) * finish.gloss * visible;
   }
   bool dull = what == INSIDE || what == LASHES;  // no sky shines into a mouth, and lashes are no surface

@@ -16,7 +16,8 @@ vec3 complexion(vec3 r, float x) {
   vec3 colour = skin_colour * (1. + mottle * (fine * .35 + middle * .35 + broad * .5 - .6));
   float cheek = bell(length(vec2(x - .038, r.z - .612)), .02), nose = bell(length(vec2(x, r.z - .612)), .012);
   colour *= mix(vec3(1.), vec3(1.06, .84, .82), blush * (cheek + .7 * nose));
-  colour *= 1. - freckles * smoothstep(.62, .8, noise(r * 330.)) * .45;
+  float sunny = bell(length(vec2(x - .02, r.z - .615)), .035);  // cheeks and nose
+  colour *= mix(vec3(1.), vec3(.74, .62, .55), freckles * sunny * smoothstep(.60, .78, noise(r * 560.)));
   colour *= 1. - eye_circles * .35 * bell(r.z - .634 + .002 * cos(x * 90.), .0045)
                  * smoothstep(.05, .035, x) * smoothstep(.008, .016, x);
   return colour;
@@ -55,7 +56,7 @@ vec3 with_brows(vec3 colour, vec3 r, float x) {
   float reach = brow_thickness * .0042 * (1.15 - .75 * along);
   float hairs = noise(vec3(r.x * 900., r.z * 260. - x * 400., 3.));
   float band = smoothstep(reach, reach * .45, abs(r.z - arch))
-               * smoothstep(-.02, .06, along) * smoothstep(1.08, .85, along);
+               * smoothstep(-.05, .2, along) * smoothstep(1.08, .8, along);
   return mix(colour, brow_colour * (.6 + .7 * hairs), band * clamp(brow_density * (.35 + hairs), 0., 1.));
 }
 
