@@ -215,7 +215,7 @@ class _Run:
         self.config = config
 
     def prepare(self, clip: Path, *, progress: bool) -> None:
-        """Cut out the face, hold the last part out, and measure the model that there is; an error leaves nothing new."""
+        """Cut out the face, hold a part out, measure the model that there is; an error leaves nothing new behind."""
         new = not self.folder.exists()
         try:
             self._prepare(clip, progress=progress)
