@@ -36,7 +36,7 @@ OUTSIDE = [ROOT / name for name in hooks.OUTSIDE]
 INSIDE = sorted(set(DOCS.rglob("*.md")) - set(NOTEBOOK_PAGES))
 # Pages whose commands run; the notebooks' pages are outputs of notebooks, which tests/test_notebooks.py runs.
 PAGES = [*OUTSIDE, *INSIDE]
-SLOW = {"docs/training.md", "docs/cookbook/fine-tune.md", "docs/speed.md", "docs/how-it-works.md"}
+SLOW = {"docs/training.md", "docs/evaluate.md", "docs/cookbook/fine-tune.md", "docs/speed.md", "docs/how-it-works.md"}
 # What cannot run offline, or in time: its words are checked by the parser alone.
 OFFLINE = {
     "motionkit fetch vox": "downloads 0.7 GB",

@@ -22,7 +22,7 @@ from motionkit.motion.gains import Gains, apply_gains, keypoint_gains
 from motionkit.motion.presence import lost
 from motionkit.structures import Detected, Keypoints
 
-__all__ = ["Gains", "best_references", "extents", "keypoint_gains", "limit", "transfer"]
+__all__ = ["Gains", "best_references", "extents", "hull_area", "keypoint_gains", "limit", "transfer"]
 
 MIN_SPREAD = 1e-4  # root mean square distance from the centre below which points coincide; in [-1, 1] coordinates
 MIN_FLATNESS = 1e-4  # hull area over squared spread below which points are collinear
@@ -196,17 +196,35 @@ def _sizes(points: np.ndarray) -> tuple[float, float]:
 @lru_cache(maxsize=16)
 def _measure(data: bytes) -> tuple[float, float]:
     """As ``_sizes``, remembered: source and reference come with every batch, and a hull takes most of a transfer."""
-    from scipy.spatial import ConvexHull, QhullError
-
     points = np.frombuffer(data, dtype=np.float64).reshape(-1, 2)
     spread = float(np.sqrt(np.square(points - points.mean(axis=0)).sum(axis=1).mean()))
     if not MIN_SPREAD < spread < math.inf:
         return 0.0, 0.0
-    try:
-        area = float(ConvexHull(points).volume) if len(points) > 2 else 0.0
-    except QhullError:  # collinear
-        area = 0.0
+    area = hull_area(points)
     return (math.sqrt(area) if area > MIN_FLATNESS * spread**2 else 0.0), spread
+
+
+def hull_area(points: np.ndarray) -> float:
+    """Area of the convex hull, by Andrew's monotone chain; SciPy's takes half a second to be imported.
+
+    Args:
+        points: K 2; fewer than three, or collinear ones, have none.
+    """
+
+    def turn(a: list[float], b: list[float], c: list[float]) -> float:
+        return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+    def chain(ordered: list[list[float]]) -> list[list[float]]:
+        kept: list[list[float]] = []
+        for point in ordered:
+            while len(kept) > 1 and turn(kept[-2], kept[-1], point) <= 0:
+                kept.pop()
+            kept.append(point)
+        return kept[:-1]
+
+    ordered = sorted(points.tolist())
+    hull = chain(ordered) + chain(ordered[::-1])
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(hull, hull[1:] + hull[:1], strict=True)) / 2
 
 
 def _extent(points: np.ndarray) -> float:

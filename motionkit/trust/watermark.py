@@ -261,8 +261,9 @@ def _reduced(frame: Frame) -> Plane:
 
 def _resized(luma: Plane, side: int) -> Plane:
     """A plane whose shorter side has ``side`` pixels."""
-    rows, columns = _counted(*luma.shape, side)
-    if (rows, columns) == luma.shape:
+    height, width = luma.shape
+    rows, columns = _counted(height, width, side)
+    if (rows, columns) == (height, width):
         return luma
     return np.asarray(Image.fromarray(luma).resize((columns, rows), Image.Resampling.BICUBIC))
 

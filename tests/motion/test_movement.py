@@ -10,10 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from scipy.spatial import ConvexHull
 
 from motionkit.errors import InputError
 from motionkit.motion.gains import Gains
-from motionkit.motion.movement import limit, transfer
+from motionkit.motion.movement import hull_area, limit, transfer
 from motionkit.motion.smoothing import Smoother
 from motionkit.structures import Keypoints
 
@@ -294,3 +295,12 @@ def test_nothing_is_ever_nan(
     limited = limit(result, source, motion_limit=0.6)
     for kp in (result, limited, Smoother(0.5).smooth(limited)):
         assert torch.isfinite(kp.value).all() and torch.isfinite(kp.jacobian).all()
+
+
+@pytest.mark.parametrize("count", [3, 4, 22, 300])
+def test_the_area_of_a_hull_is_that_of_scipy(count: int) -> None:
+    rng = np.random.default_rng(count)
+    points = rng.normal(size=(count, 2)).round(1)  # some of them on one line, some twice
+    assert hull_area(points) == pytest.approx(ConvexHull(points).volume, rel=1e-12)
+    assert hull_area(np.stack([points[:, 0], 2 * points[:, 0] + 1], 1)) == pytest.approx(0, abs=1e-9)
+    assert hull_area(points[:2]) == hull_area(points[:1]) == 0

@@ -169,6 +169,16 @@ def test_a_files_name_cannot_write_rows_of_its_own(
     assert len(lines) == 4 and lines[1].endswith("a\\nyes\\x1b[31m.png")
 
 
+def test_without_the_badge_the_command_says_so_and_the_rest_stays(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [str(made / "photo.png"), str(made / "plain.mp4"), "-o", str(tmp_path / "out.mp4")]
+    assert main(["animate", *given, "--label", "none", "--device", "cpu"]) == 0
+    assert "No visible badge" in capsys.readouterr().out
+    (one,) = mk.verify(tmp_path / "out.mp4")
+    assert one.metadata and one.watermark is not None and one.watermark.found
+
+
 def test_badges_go_where_they_are_put() -> None:
     frame = np.full((200, 300, 3), 128, np.uint8)
     for place, rows, columns in [
