@@ -107,7 +107,7 @@ def test_a_jaw_opens_downwards_and_lids_close(rig: Rig) -> None:
 
 
 def test_heads_that_were_not_fitted_move_as_the_renderer_says() -> None:
-    # Truth by weights/recipe/fit_rig.py --truth: other people, each in a pose, with an expression and a camera of its own.
+    # Truth by weights/recipe/fit_rig.py --truth: other people, in poses, with expressions and cameras of their own.
     with np.load(ROOT / "tests" / "golden" / "rig-truth.npz") as stored:
         truth = dict(stored)
     rig = load_rig(embedded_file("rig.safetensors"), tuple(map(str, truth["names"])))
