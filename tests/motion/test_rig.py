@@ -14,11 +14,10 @@ from motionkit.errors import InputError, WeightsError
 from motionkit.motion.expressions import ACTIONS, Expression
 from motionkit.motion.rig import Head, Rig, load_rig
 from motionkit.structures import Keypoints
-from motionkit.training.presets import HEADS_MODEL
-from motionkit.weights import embedded_file
+from motionkit.weights import embedded_file, load
 from tests.support.places import ROOT
 
-NAMES = HEADS_MODEL.keypoint_names
+NAMES = load("heads").config.keypoint_names  # the rig is the embedded weights'
 
 
 @pytest.fixture(scope="module")
