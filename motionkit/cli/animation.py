@@ -42,8 +42,8 @@ def _add_animate(command: AddCommand) -> None:
     parser = command("animate", "animate a picture with a driving clip", _animate)
     parser.add_argument(
         "files", nargs="+", metavar="SOURCE … DRIVING",
-        help="picture (or clip) to animate, or several, a folder or a glob; last the clip whose motion is used, a "
-        ".motion template, a take (.csv, .json), speech or a ready motion, or a folder or glob of clips",
+        help="picture (or clip) to animate, or several, a folder or a glob; last what moves it: clip, template, take, "
+        "speech or ready motion, or a folder or glob of clips",
     )  # fmt: skip
     parser.add_argument(
         "--driving", action="append", default=[], dest="drivings", metavar="DRIVING",
@@ -60,9 +60,7 @@ def _add_animate(command: AddCommand) -> None:
     add_cut_options(parser)
     motion = parser.add_argument_group("motion")
     motion.add_argument("--strength", type=float, default=DEFAULTS.strength, help="0 still, 1 plain, up to 2")
-    motion.add_argument(
-        "--gain", action="append", default=[], metavar="NAME=FACTOR", help="scale one keypoint or group: mouth=1.5"
-    )
+    motion.add_argument("--gain", action="append", default=[], metavar="NAME=FACTOR", help="scale a part: mouth=1.5")
     motion.add_argument("--smoothing", type=float, default=DEFAULTS.smoothing, help="0 off, up to 1")
     motion.add_argument("--motion-limit", type=float, default=DEFAULTS.motion_limit, help="0 is no limit")
     motion.add_argument("--reference", default=DEFAULTS.reference, help="neutral frame: first, best or a number")

@@ -135,13 +135,7 @@ def personalise(
     for target in (output, sheet):
         check_target(target, clip, model, any_suffix=True)
     run = _Run(output.with_name(f"{output.stem}-personalise"), model, device)
-    new = not run.folder.exists()
-    try:
-        run.prepare(clip, progress=progress)
-    except MotionkitError:
-        if new:
-            shutil.rmtree(run.folder, ignore_errors=True)
-        raise
+    run.prepare(clip, progress=progress)
     config = personal_config(run.config, steps, learning_rate, device)
     with _Bar(steps, run, progress, callback) as bar:
         best = run.train(config, bar)
@@ -221,7 +215,16 @@ class _Run:
         self.config = config
 
     def prepare(self, clip: Path, *, progress: bool) -> None:
-        """Cut out the face, hold the last part out, and measure the model that there is."""
+        """Cut out the face, hold a part out, measure the model that there is; an error leaves nothing new behind."""
+        new = not self.folder.exists()
+        try:
+            self._prepare(clip, progress=progress)
+        except MotionkitError:
+            if new:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _prepare(self, clip: Path, *, progress: bool) -> None:
         side = self.config.picture_size
         if other := [path.stem for path in self.folder.glob("clips/.prepared/*.json") if path.stem != clip.stem]:
             raise InputError(

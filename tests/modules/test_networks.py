@@ -16,7 +16,7 @@ from motionkit.model import Model, load_model
 from motionkit.modules.dense_motion import affine_motions
 from motionkit.modules.discriminator import Discriminator
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.modules.grid import AntiAliasDown, bicubic, gaussian, identity_grid, resize_flow, softmax, warp
+from motionkit.modules.grid import AntiAliasDown, gaussian, identity_grid, resize_flow, softmax, warp
 from motionkit.structures import Keypoints
 from motionkit.tensors import to_tensor
 from tests.support.networks import seeded_model, tiny_config
@@ -339,31 +339,3 @@ def test_border_padding_leaves_no_dark_rim() -> None:
     assert warp(white, outside, align_corners=True, padding="border").item() == 1
     with pytest.raises(ConfigError, match=r"Unknown padding; got 'mirror'; expected one of zeros, border"):
         tiny_config(padding="mirror")
-
-
-def test_bicubic_by_hand() -> None:
-    """Half-way between pixels cubic convolution with a = -3/4 weighs four of them -3/32, 19/32, 19/32, -3/32."""
-    row = torch.tensor([[0.0, 0.0, 1.0, 0.0, 0.0, 0.0]]).expand(6, 6)[None, None]
-    halves = torch.tensor([[0.5, 1.5, 2.5, 3.5]]) * 2 / 5 - 1
-    there = torch.stack([halves, torch.zeros(1, 4)], -1)[None]
-    found = warp(row, there, align_corners=True, interpolation="bicubic")
-    torch.testing.assert_close(found[0, 0, 0], torch.tensor([-3.0, 19.0, 19.0, -3.0]) / 32, atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("padding", ["zeros", "border"])
-@pytest.mark.parametrize("align_corners", [True, False])
-def test_bicubic_where_pytorch_has_no_kernel_is_the_same(padding: str, align_corners: bool) -> None:
-    picture, there = torch.rand(2, 3, 17, 12), torch.rand(2, 8, 9, 2) * 3 - 1.5  # some of it outside
-    how = {"align_corners": align_corners, "padding": padding}
-    torch.testing.assert_close(
-        bicubic(picture, there, **how), warp(picture, there, interpolation="bicubic", **how), atol=2e-5, rtol=0
-    )
-
-
-def test_a_bicubic_picture_stays_in_its_range() -> None:
-    """Beside an edge between black and white the interpolation itself overshoots."""
-    model = seeded_model(tiny_config(blend_warped=True, interpolation="bicubic", padding="border"))
-    source = (torch.arange(64) // 8 % 2).float().expand(1, 3, 64, 64)
-    with torch.no_grad():
-        generated = model.generate(source, some_keypoints(1, model.config), some_keypoints(1, model.config, seed=1))
-    assert generated.deformed.min() == 0 and generated.deformed.max() == 1

@@ -14,11 +14,10 @@ from motionkit.errors import InputError, WeightsError
 from motionkit.motion.expressions import ACTIONS, Expression
 from motionkit.motion.rig import Head, Rig, load_rig
 from motionkit.structures import Keypoints
-from motionkit.training.presets import HEADS_MODEL
-from motionkit.weights import embedded_file
+from motionkit.weights import embedded_file, load
 from tests.support.places import ROOT
 
-NAMES = HEADS_MODEL.keypoint_names
+NAMES = load("heads").config.keypoint_names  # the rig is the embedded weights'
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +106,7 @@ def test_a_jaw_opens_downwards_and_lids_close(rig: Rig) -> None:
 
 
 def test_heads_that_were_not_fitted_move_as_the_renderer_says() -> None:
-    # Truth by weights/recipe/fit_rig.py --truth: other people, each in a pose, with an expression and a camera of its own.
+    # Truth by weights/recipe/fit_rig.py --truth: other people, in poses, with expressions and cameras of their own.
     with np.load(ROOT / "tests" / "golden" / "rig-truth.npz") as stored:
         truth = dict(stored)
     rig = load_rig(embedded_file("rig.safetensors"), tuple(map(str, truth["names"])))

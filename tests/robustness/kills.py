@@ -274,6 +274,7 @@ def _multiplied(folder: Path) -> Any:
     return [row["sha256"] for row in check_whole(folder / "out")]
 
 
+MULTIPLIED = ("--sources", "sources", "--drivings", "drivings")
 PROCEDURES = {
     "animate": Procedure(
         _make_animation,
@@ -296,20 +297,7 @@ PROCEDURES = {
     ),
     "multiply": Procedure(
         _make_multiplication,
-        (
-            "multiply",
-            "--sources",
-            "sources",
-            "--drivings",
-            "drivings",
-            "-o",
-            "out",
-            "--no-gate",
-            "--workers",
-            "2",
-            "--model",
-            "tiny.safetensors",
-        ),
+        ("multiply", *MULTIPLIED, "-o", "out", "--no-gate", "--workers", "2", "--model", "tiny.safetensors"),
         _check_multiplication,
         _multiplied,
     ),

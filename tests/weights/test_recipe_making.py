@@ -82,9 +82,8 @@ def test_stages_have_their_minutes_and_go_on_where_they_were_stopped(small: Maki
     again = Making(small.plan, small.output, small.folder)
     again.recall()
     assert (again.done, again.seconds) == (small.done, small.seconds)
-    before = small.model.read_bytes()
     again.learn(device="cpu", clock=Clock(13.0))
-    assert small.model.read_bytes() == before
+    assert list(map(steps, runs)) == [4, 4], "there was nothing left to do"
 
     # Killed in the midst of the second stage: half of its minute was noted.
     again.done.pop()

@@ -49,7 +49,9 @@ class Role:
         """Make the person over the shared ``anatomy``."""
         rng = np.random.default_rng(self.seed)
         bust = Bust(anatomy, anatomy.identity(rng, phenotype=self.phenotype, variety=self.variety))
-        chosen = {name: np.array(v) if isinstance(v, tuple) else v for name, v in {**GROOMED, **self.paint}.items()}
+        chosen: dict[str, Any] = {
+            name: np.array(v) if isinstance(v, tuple) else v for name, v in {**GROOMED, **self.paint}.items()
+        }
         paint = replace(Paint.draw(rng), **chosen)
         worn = parts.teeth(bust, rng, paint.teeth_edge) + parts.lashes(bust, rng)
         worn += parts.hair(bust, rng, hairline=paint.hairline_front, thin=False)

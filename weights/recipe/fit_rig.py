@@ -168,10 +168,9 @@ def _asked(rng: np.random.Generator, acting: np.ndarray) -> tuple[np.ndarray, np
 
 def _truth(anatomy: Anatomy, shape: np.ndarray, play: Performance, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints K 2 and Jacobians K 2 2 of a performance's first frame, as the renderer finds them."""
-    placed = play.turned(0, anatomy.pose(shape, play.actions[0]), anatomy.template)
+    placed = play.moved(0, anatomy.pose(shape, play.actions[0], play.gaze[0]), anatomy.template)
     target = shape[anatomy.template[:, 2] > HEAD].mean(0) * [1, 0, 1] + [0, -0.07, 0]
-    matrix = camera.matrix(target, play.shift[0], play.zoom[0])
-    clip = np.c_[placed, np.ones(len(placed))] @ matrix.T
+    clip = np.c_[placed, np.ones(len(placed))] @ camera.matrix(target).T
     return anatomy.keypoints(clip[:, :2] / clip[:, 3:] * [1, -1])
 
 
@@ -179,10 +178,11 @@ def _share(anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
     """K, how far keypoints turn with the head, and K 2, how that changes along the skin; read off a small turn."""
     play = Performance.draw(np.random.default_rng(0), anatomy.actions, 1, 25.0)
     none, angle = np.zeros(1), np.full(1, 1e-3)
-    flat = replace(play, yaw=none, pitch=none, roll=none, lean=np.zeros_like(play.lean))
+    still = {name: np.zeros_like(getattr(play, name)) for name in ("torso", "lean", "shrug")}
+    flat = replace(play, yaw=none, pitch=none, roll=none, **still)
     # Far to the side, so that every place moves alike: what is left is the share.
     far = np.array([1000.0, 0.0, 0.0]) + np.zeros_like(anatomy.template)
-    moved = replace(flat, yaw=angle).turned(0, far, anatomy.template) - flat.turned(0, far, anatomy.template)
+    moved = replace(flat, yaw=angle).moved(0, far, anatomy.template) - flat.moved(0, far, anatomy.template)
     share = moved[:, 1] / (1000.0 * np.sin(angle))
     points, frames = anatomy.in_space(np.repeat(share[:, None], 3, 1))
     return points[:, 0], frames[:, 0]

