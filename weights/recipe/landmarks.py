@@ -106,7 +106,8 @@ class Landmarks(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """B 3 S S in [0, 1] to B K 2."""
         found: Tensor = self.place(self.features(pictures * 4 - 2))
-        return self.mean + found.unflatten(1, tuple(self.mean.shape))
+        placed: Tensor = self.mean + found.unflatten(1, tuple(self.mean.shape))
+        return placed
 
 
 def mirrored_order(names: Sequence[str]) -> list[int]:
@@ -212,7 +213,8 @@ def errors(found: Tensor, truth: Tensor, *, aligned: bool = False) -> Tensor:
     if aligned:
         found = _aligned(found, truth, known)
     distance = ((found - truth).norm(dim=-1) * known).sum(1) / known.sum(1).clamp(min=1)
-    return distance / torch.tensor(extents(Keypoints(truth)))
+    share: Tensor = distance / torch.tensor(extents(Keypoints(truth)))
+    return share
 
 
 def _aligned(found: Tensor, truth: Tensor, known: Tensor) -> Tensor:
