@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,6 +23,7 @@ ray = pytest.importorskip("ray", reason="needs ray: pip install motionkit[ray]")
 pytest.importorskip("ray.data")
 pytestmark = pytest.mark.slow
 
+NOTICED = 60  # seconds in which Ray sees that a node is gone
 STORE = 80 * 2**20  # bytes of a node's object store, the least that Ray takes
 
 
@@ -107,7 +109,10 @@ def test_all_pairs_are_there_once_though_a_worker_and_a_node_die(cluster: Any, m
         (f"s{s}.png", f"d{d}.mp4") for s in range(12) for d in range(10)
     ]
     assert [row["sha256"] for row in rows] == [row["sha256"] for row in rows_of(tmp_path / "here")]
-    assert len([node for node in ray.nodes() if node["Alive"]]) == 1
+    end = time.monotonic() + NOTICED
+    while len([node for node in ray.nodes() if node["Alive"]]) != 1:
+        assert time.monotonic() < end, "the node is still there"
+        time.sleep(0.5)
 
 
 def test_shards_from_a_cluster_and_a_run_that_goes_on(cluster: Any, model: Model, tmp_path: Path) -> None:
