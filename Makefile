@@ -12,7 +12,7 @@ if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/b
 else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
 endef
 
-.PHONY: demo heads test robustness fuzz soak audit pythons browser colab notebooks docs lint format clean
+.PHONY: demo heads test robustness fuzz soak audit cluster pythons browser colab notebooks docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: pyproject.toml setup.py requirements.txt
@@ -52,6 +52,11 @@ soak: $(VENV)/.installed
 audit: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(BIN)/python -m pip_audit --strict --local --skip-editable
+
+# Multiply on a Ray cluster of two nodes on this machine, of which a worker and a node are killed; Ray is installed first.
+cluster: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'
+	$(BIN)/python -m pytest tests/data/test_multiplication_ray.py
 
 # The quick suite on each of these Pythons that is here; for each the outcome is printed: passed, failed or not here.
 # The first run installs each into a .venv-3.X of its own: a download of up to 3 GB a version (torch), 7 GB on the disk.
