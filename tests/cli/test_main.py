@@ -51,7 +51,7 @@ MISTAKES = {
     "animate photo.png drive.mp4 -o drive.mp4": "The target would overwrite an input",
     "animate photo.png drive.mp4 -o r.png": "A clip cannot be written as a picture",
     "animate photo.png drive.mp4 -o r.xyz": "Unknown kind of output",
-    "animate . drive.mp4": "The source is a folder",
+    "animate . drive.mp4": "Several results need a folder; got result.mp4",
     "animate photo.png drive.mp4 --strength 3": "strength is out of range; got 3.0; expected a number from 0 to 2",
     "animate photo.png drive.mp4 --strength much": "argument --strength: invalid float value: 'much'",
     "animate photo.png drive.mp4 --fps 1/0": "argument --fps: '1/0' is not a number such as 25",

@@ -9,12 +9,13 @@ import numpy as np
 from motionkit.motion.expressions import ACTIONS, Expression, Take
 from motionkit.motion.rig import load_rig
 from motionkit.motion.solving import solve
-from motionkit.training.presets import HEADS_MODEL
-from motionkit.weights import embedded_file
+from motionkit.weights import embedded_file, load
 
 
 def test_what_was_acted_is_found_again() -> None:
-    rig = load_rig(embedded_file("rig.safetensors"), HEADS_MODEL.keypoint_names)
+    config = load("heads").config
+    assert config is not None
+    rig = load_rig(embedded_file("rig.safetensors"), config.keypoint_names)
     acted = [
         Expression(), Expression(jaw_open=0.7), Expression(eye_blink_left=0.9, eye_blink_right=0.9), Expression(yaw=15),
         Expression(mouth_smile_left=0.8, mouth_smile_right=0.8), Expression(brow_inner_up=0.8, pitch=-8, roll=6),

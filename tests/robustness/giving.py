@@ -23,9 +23,23 @@ from tests.robustness.fault import Call, Place, UsageError, Works
 from tests.support.clips import number
 from tests.support.networks import tiny_config, tiny_model
 
-__all__ = ["Said", "Seen", "command", "pictured", "played", "portrait", "read", "run_command", "shows", "tiny"]
+__all__ = [
+    "OF_NUMBERS",
+    "Said",
+    "Seen",
+    "command",
+    "pictured",
+    "played",
+    "portrait",
+    "read",
+    "run_command",
+    "shows",
+    "tiny",
+]
 
 RESULT = "r.mp4"
+# Numbered frames share little, and random weights know one and not the next.
+OF_NUMBERS = (r"cuts to another scene at", r"The driving.* shows nothing")
 
 
 @dataclass(frozen=True)
