@@ -13,7 +13,7 @@ from safetensors.torch import save
 from motionkit.errors import InputError, MediaError, TemplateError
 from motionkit.model import load_model
 from motionkit.motion.templates import load_template
-from tests.robustness.fault import Call, Category, Place, Refused, UsageError, Works
+from tests.robustness.fault import Call, Category, Place, Refused, Works
 from tests.robustness.giving import RESULT, Seen, portrait, read, run_command, tiny
 from tests.robustness.making import film
 
@@ -244,7 +244,7 @@ def command(*words: object, clip: bool = True) -> Callable[[Place], Call]:
 
 for name, words, outcome in [
     ("extract of a template", ("extract", FILE, "-o", "OUT/b.motion"), Refused(InputError, FILE, r"This is a motion template already")),
-    ("extract without a name for it", ("extract", "a.mp4"), Refused(UsageError, "-o/--output", r"are required")),
+    ("extract without a name for it", ("extract", "a.mp4"), Refused(InputError, "-o smile.motion", r"There is nothing to write")),
     ("extract under another suffix", ("extract", "a.mp4", "-o", "OUT/b.txt"), Refused(InputError, "b.txt", r"A motion template needs its own suffix")),
     ("extract into a folder that is not there", ("extract", "a.mp4", "-o", "OUT/none/b.motion"), Refused(MediaError, "none", r"The target's folder is not there")),
     ("extract over its own clip", ("extract", FILE, "-o", FILE), Refused(InputError, FILE, r"would overwrite an input")),
