@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from motionkit.errors import ConfigError, InputError, MotionkitError
 from motionkit.structures import Box
@@ -21,10 +21,12 @@ __all__ = [
     "check_number",
     "check_path",
     "check_whole",
+    "given_or_default",
     "shown",
     "take_group",
 ]
 
+Options = TypeVar("Options")
 SHOWN = 80  # characters of a value in an error
 MAX_INDEX = 10**9
 BOX_RANGE, MAX_BOX = (-(1 << 16), 1 << 16), 1 << 14  # pixels: where a box may lie, and its longest side
@@ -149,6 +151,22 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...], *, or_index: b
     if not index and not (isinstance(value, str) and value in choices):
         expected = ", ".join(repr(c) for c in choices) + (", or an index from 0" if or_index else "")
         raise InputError(f"Unknown {name}", got=shown(value), expected=expected)
+
+
+def given_or_default(options: Options | None, kind: type[Options]) -> Options:
+    """What a caller gave for options, None being the defaults.
+
+    Args:
+        options: The caller's.
+        kind: Their class, which makes the defaults.
+
+    Raises:
+        InputError: They are something else, such as a dict.
+    """
+    if options is not None and not isinstance(options, kind):
+        todo = f"Write {kind.__name__}(name=value, …)"
+        raise InputError(f"options are no {kind.__name__}", got=shown(options), todo=todo)
+    return kind() if options is None else options
 
 
 def take_group(values: Any, name: str | None) -> dict[str, Any]:

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from motionkit.config.checks import check_box, check_choice, check_flag, check_number, check_whole, shown
+from motionkit.config.checks import (
+    check_box,
+    check_choice,
+    check_flag,
+    check_number,
+    check_whole,
+    given_or_default,
+    shown,
+)
 from motionkit.config.models import MAX_SIDE
 from motionkit.errors import InputError
 from motionkit.structures import Box
@@ -165,10 +173,7 @@ class AnimateOptions:
         Raises:
             InputError: It is something else, such as a dict.
         """
-        if options is not None and not isinstance(options, cls):
-            todo = "Write AnimateOptions(strength=1.2, …)"
-            raise InputError("options are no AnimateOptions", got=shown(options), todo=todo)
-        return options or cls()
+        return given_or_default(options, cls)
 
 
 def _check_audio(audio: object) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from motionkit import model as models_room
 from motionkit.config import Precision
+from motionkit.config.checks import given_or_default
 from motionkit.errors import InputError, MissingPackageError
 from motionkit.evaluation.items import Item, Pairs, list_items
 from motionkit.evaluation.judging import short_names
@@ -73,7 +74,7 @@ def evaluate(
             works in it.
         MotionkitError: A model or what was asked for by name cannot be had; a file cannot be written.
     """
-    options = options or EvaluateOptions()
+    options = given_or_default(options, EvaluateOptions)
     given = [models] if isinstance(models, (str, Path, Model)) else list(models)
     items = list_items(clips, sources=sources, pairs=pairs)
     processes = join(device)

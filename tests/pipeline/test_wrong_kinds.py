@@ -19,6 +19,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "animate_file": lambda **given: mk.animate_file("face.png", "clip.mp4", "result.mp4", **given),
     "extract": lambda **given: mk.extract("clip.mp4", **given),
     "keypoint_files": lambda **given: pipeline.keypoint_files("clip.mp4", "result.mp4", **given),
+    "multiply": lambda **given: mk.multiply("faces", "motions", "set", **given),
     "panel": mk.panel,
     "webcam": mk.webcam,
     "session": lambda model, **given: LiveSession(model, PICTURE, **given),
@@ -36,8 +37,13 @@ def test_what_is_no_model_is_refused_by_every_verb(verb: str, model: object) -> 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("options", [{}, {"strength": 2}, 0, "strength=2"])
 def test_what_are_no_options_are_refused_by_every_verb(verb: str, options: object, model: mk.Model) -> None:
-    with pytest.raises(InputError, match="options are no AnimateOptions"):
+    with pytest.raises(InputError, match=r"options are no \w+Options"):
         VERBS[verb](model=model, options=options)
+
+
+def test_evaluate_refuses_what_are_no_options(model: mk.Model) -> None:
+    with pytest.raises(InputError, match="options are no EvaluateOptions"):
+        mk.evaluate(model, "clips", options={"size": 64})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("progress", [5, "yes", None])

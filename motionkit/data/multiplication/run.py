@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from motionkit.config.checks import given_or_default
 from motionkit.data.multiplication.card import CARD, data_card
 from motionkit.data.multiplication.cluster import need_ray, run_on_ray
 from motionkit.data.multiplication.estimate import Estimate, estimate
@@ -26,7 +27,7 @@ from motionkit.data.multiplication.rows import FAILED, OK, REJECTED, Row
 from motionkit.data.multiplication.storage import Storage, open_storage, writing
 from motionkit.errors import AnimationCancelled, InputError, MediaError, MotionkitError
 from motionkit.media.collections import Collection
-from motionkit.model import Model
+from motionkit.model import Model, check_model
 from motionkit.progress import Meter, ProgressLike
 
 __all__ = ["MultiplicationResult", "estimate_multiplication", "multiply"]
@@ -97,7 +98,8 @@ def multiply(
         MissingPackageError: pyarrow, or what the engine or an address needs, is not installed.
         AnimationCancelled: Stopped by ``cancel``; what is whole is kept.
     """
-    options, begun = options or MultiplyOptions(), time.monotonic()
+    options, begun = given_or_default(options, MultiplyOptions), time.monotonic()
+    check_model(model)
     need_parquet()
     if options.engine == "ray":
         need_ray()
@@ -157,7 +159,8 @@ def estimate_multiplication(
     Raises:
         MotionkitError: There is nothing to make, or none of the first results can be made.
     """
-    options = options or MultiplyOptions()
+    options = given_or_default(options, MultiplyOptions)
+    check_model(model)
     return estimate(make_plan(sources, drivings, options), options, model, Storage(output))
 
 
