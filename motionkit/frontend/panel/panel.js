@@ -13,6 +13,7 @@ import { makePreview } from "./preview.js";
 import { makePreviewLoop } from "./preview_loop.js";
 import { makeResult } from "./result.js";
 import { makeSettings } from "./settings.js";
+import { makeWays } from "./ways.js";
 
 function makePanel(model) {
   const choices = model.get("choices");
@@ -28,13 +29,15 @@ function makePanel(model) {
   const kernel = makeKernel(model, notice, () => {
     loop.stop();
     preview.halt();
+    ways.halt();
     preview.setReady(0, 0);
     if (model.get("job").state === "running") result.refresh({});
   });
   const settings = makeSettings(model, {
     onChange: () => {
       refresh();
-      loop.ask();
+      if (ways.posing) ways.settingsChanged();
+      else loop.ask();
     },
     onScrub: () => {
       preview.seat();
@@ -56,13 +59,18 @@ function makePanel(model) {
   const controls = makeControls(choices, settings);
   const result = makeResult({ kernel, notice, files, settings, folder: choices.drive });
   const call = makeCall();
+  const parts = [inputs.driving.element, preview.element, controls.element];
+  const onDriving = () => loop.ask();
+  const ways = makeWays({ model, choices: choices.pose, kernel, notice, files, settings, parts, onDriving });
   const element = makeElement(
     "div",
     { class: "mk-widget mk-panel" },
     notice.element,
+    ways.head,
     makeElement("div", { class: "mk-inputs" }, inputs.source.element, inputs.driving.element),
     preview.element,
     controls.element,
+    ways.element,
     result.element,
     call.element,
   );
@@ -72,8 +80,8 @@ function makePanel(model) {
     for (const input of Object.values(inputs)) input.refresh(settings.values);
   }
 
-  const take = makeMessages({ inputs, preview, loop, notice, refresh });
-  const heard = () => kernel.heard(loop.waiting);
+  const take = { ...ways.take, ...makeMessages({ inputs, preview, loop, notice, refresh, ways }) };
+  const heard = () => kernel.heard(loop.waiting || ways.waiting);
   const stopListening = listenTo(model, {
     "msg:custom"(content, buffers) {
       if (!files.handle(content, buffers)) take[content.kind]?.(content, buffers);
@@ -98,21 +106,22 @@ function makePanel(model) {
   const close = () => {
     stopListening();
     preview.halt();
-    for (const part of [loop.stop, kernel.close, settings.close, files.close, result.close]) part();
+    for (const part of [loop.stop, kernel.close, settings.close, files.close, result.close, ways.close]) part();
     for (const input of Object.values(inputs)) input.close();
   };
   return { element, close };
 }
 
 /** What is done with each kind of message from the kernel. */
-function makeMessages({ inputs, preview, loop, notice, refresh }) {
+function makeMessages({ inputs, preview, loop, notice, refresh, ways }) {
   return {
     input(content, [picture]) {
       notice.forget();
       inputs[content.role].show(content, picture);
       if (content.role === "driving") preview.setClip(content.frames, content.fps);
       refresh();
-      if (inputs.source.there && inputs.driving.there) loop.ask();
+      if (content.role === "source") ways.sourceOpened();
+      if (!ways.posing && inputs.source.there && inputs.driving.there) loop.ask();
     },
     preview(content, buffers) {
       const time = loop.answered(content.id);
