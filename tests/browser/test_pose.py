@@ -107,8 +107,8 @@ def test_keys_become_a_clip_without_a_mouse(open_panel: Callable[..., tuple[Note
     page.locator(".mk-banner.mk-error", has_text="The timeline has no clip yet").wait_for(timeout=ANSWER)
     page.get_by_role("slider", name="Turn").press("ArrowRight")
     page.get_by_role("slider", name="Open", exact=True).press("End")
-    page.get_by_label("At", exact=True).fill("0.4")
-    page.get_by_label("At", exact=True).press("Enter")
+    page.get_by_label("Time of the key").fill("0.4")
+    page.get_by_label("Time of the key").press("Enter")
     page.get_by_role("button", name="Add key").press("Enter")
     page.get_by_text("Key added at 0.40 s").wait_for()
     key = page.get_by_role("button", name="Key at 0.40 s")
@@ -126,8 +126,8 @@ def test_keys_become_a_clip_without_a_mouse(open_panel: Callable[..., tuple[Note
     assert key.count() == 0
 
 
-def test_a_motion_plays_at_a_click_and_fits_a_phone(open_panel: Callable[..., tuple[Notebook, Page]]) -> None:
-    opened, page = open_panel("motion", width=390, height=844)
+def test_a_motion_plays_at_a_click_and_fits_a_phone(open_panel: Callable[..., tuple[Notebook, Page]], lab: Lab) -> None:
+    opened, page = open_panel("motion", width=390, height=2400)
     begin(page)
     panel = page.locator(".mk-panel")
     assert panel.evaluate("e => e.scrollWidth <= e.clientWidth"), "the panel is wider than its place"
@@ -140,7 +140,10 @@ def test_a_motion_plays_at_a_click_and_fits_a_phone(open_panel: Callable[..., tu
     page.wait_for_timeout(1 * SECONDS)
     assert np.abs(stage(page) - rest).mean() > 1
     page.wait_for_function("document.querySelector('.mk-call code').textContent.includes('\"nod\"')")
-    panel.screenshot(path=str(opened.screenshot("pose-phone")))
-    page.reload()
+    opened.screenshot("pose-phone", panel)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(2 * SECONDS)
+    page.goto(f"{lab.url}/lab/tree/motion.ipynb?reset")
     page.locator(".mk-pose-stage[data-answers]").wait_for(timeout=ANSWER)
     assert nod.get_attribute("aria-pressed") == "true"

@@ -15,7 +15,7 @@ export function makeStage({ values, limits, onTurn }) {
     role: "img",
     "aria-label": "The source in this pose",
   });
-  const seconds = makeElement("span", { class: "mk-seconds", title: "From the change to its picture" });
+  const seconds = makeElement("span", { class: "mk-answered", title: "From the change to its picture" });
   const element = makeElement(
     "figure",
     { class: "mk-pose-stage" },

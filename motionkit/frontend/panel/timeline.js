@@ -24,7 +24,14 @@ export function makeTimeline({ state, pose, onSeek, onPlay }) {
     "data-name": "pose-time",
   });
   const marks = makeElement("div", { class: "mk-keys", role: "group", "aria-label": "Keys" });
-  const time = makeElement("input", { type: "number", class: "mk-input", min: 0, max: LONGEST, step: STEP });
+  const time = makeElement("input", {
+    type: "number",
+    class: "mk-input",
+    min: 0,
+    max: LONGEST,
+    step: STEP,
+    "aria-label": "Time of the key, in seconds",
+  });
   const add = makeButton("Add key", () => addKey(state, pose(), say));
   const remove = makeButton("Remove key", () => removeKey(state, say));
   const back = makeButton("Back to your keys", () => takeBack(state, onSeek), { kind: "mk-quiet" });
@@ -34,8 +41,9 @@ export function makeTimeline({ state, pose, onSeek, onPlay }) {
   };
   range.addEventListener("input", () => onSeek(range.valueAsNumber));
   time.addEventListener("change", () => {
+    // It says where the key goes that is to be added: what the sliders show stays.
     const to = time.valueAsNumber;
-    onSeek(Number.isFinite(to) ? Math.min(Math.max(to, 0), LONGEST) : state.values.time);
+    state.change({ time: Number.isFinite(to) ? Math.min(Math.max(to, 0), LONGEST) : state.values.time });
   });
   for (const input of [range, time]) keepKeys(input);
   const element = makeElement(
@@ -47,7 +55,7 @@ export function makeTimeline({ state, pose, onSeek, onPlay }) {
       "div",
       { class: "mk-row" },
       makeElement(
-        "label",
+        "div",
         { class: "mk-at" },
         makeElement("span", { text: "At" }),
         time,
