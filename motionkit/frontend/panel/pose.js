@@ -21,7 +21,7 @@ export function makePose({ state, choices, kernel, notice, files, settings }) {
     choices.groups.flatMap((group) => group.sliders).map((spec) => [spec.name, spec.range]),
   );
   const stage = makeStage({ values: () => shown.values, limits, onTurn: change });
-  const timeline = makeTimeline({ state, pose: () => shown.values, onSeek: shown.seek, onPlay: shown.toggle });
+  const timeline = makeTimeline({ state, pose: shown.held, onSeek: shown.seek, onPlay: shown.toggle });
   const motions = makeMotions(choices.motions, (motion) => {
     const { keys, motion: before, aside } = state.values;
     state.change({ keys: motion.keys, motion: motion.name, aside: before || keys.length < 2 ? aside : keys, time: 0 });
@@ -125,6 +125,11 @@ function makeShown({ state, kernel, settings, onChange }) {
       onChange();
     },
     halt: () => playing && pose(values),
+    /** The expression; what is played stops at it. */
+    held() {
+      if (playing) pose(values);
+      return values;
+    },
     toggle: () => (playing ? pose(values) : play()),
     /** The timeline at a time. */
     seek(time) {
