@@ -83,6 +83,7 @@ export function makeTimeline({ state, pose, onSeek, onPlay }) {
       add.textContent = here ? "Set key" : "Add key";
       remove.disabled = !here || keys.length < 2;
       back.hidden = !aside;
+      if (playing) say("");
       play.textContent = playing ? "❚❚" : "▶";
       play.setAttribute("aria-label", playing ? "Stop" : "Play the timeline");
       play.disabled = keys.length < 2;
