@@ -142,6 +142,7 @@ INSIDE = {
     ],
     "modules": [
         "grid blocks",
+        "upsampling",
         "keypoint_detector dense_motion discriminator",
         "generator",
         "first_order",
