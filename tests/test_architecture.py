@@ -182,6 +182,7 @@ INSIDE = {
         "scale",
         "run",
         "__init__",
+        "avx2",
     ],
 }
 INSIDE_LEVEL = {
