@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import io
 import re
@@ -126,7 +127,9 @@ def test_values_say_in_a_line_what_they_are() -> None:
 def test_an_expression_is_shown_as_it_is_written() -> None:
     expression = Expression(jaw_open=0.6, mouth_smile_left=0.85, yaw=-12)
     assert repr(expression) == "Expression(jaw_open=0.6, mouth_smile_left=0.85, yaw=-12)"
-    assert eval(repr(expression)) == expression
+    call = ast.parse(repr(expression), mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert Expression(**{one.arg: ast.literal_eval(one.value) for one in call.keywords}) == expression  # type: ignore[misc]
     assert repr(Expression()) == "Expression()"
 
 
