@@ -137,7 +137,7 @@ def first_cells(colab: Colab, name: str, then: str) -> list[str]:
     given = [cell for cell in cells(name) if "shared" in tags(cell)]
     node = nbformat.v4.new_notebook(cells=[*given, nbformat.v4.new_code_cell(then)])
     place = {"metadata": {"path": str(colab.content)}}
-    done = NotebookClient(node, timeout=300, kernel_name="python3", resources=place).execute()
+    done = NotebookClient(node, timeout=600, kernel_name="python3", resources=place).execute()
     outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
     return "".join(output.get("text", "") for output in outputs).splitlines()
 
