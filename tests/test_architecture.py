@@ -142,6 +142,7 @@ INSIDE = {
     ],
     "modules": [
         "grid blocks",
+        "upsampling",
         "keypoint_detector dense_motion discriminator",
         "generator",
         "first_order",
@@ -181,6 +182,7 @@ INSIDE = {
         "scale",
         "run",
         "__init__",
+        "avx2",
     ],
 }
 INSIDE_LEVEL = {

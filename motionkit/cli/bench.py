@@ -39,6 +39,9 @@ def add_commands(command: AddCommand) -> None:
     what.add_argument("--batches", type=_list(int), metavar="N,M", help="frames at once (default: 1, on a GPU also 16)")
     what.add_argument("--no-steps", dest="steps", action="store_false", help="leave the model step out")
     what.add_argument("--no-clips", dest="clips", action="store_false", help="leave file to file out")
+    what.add_argument(
+        "--avx2", action="store_true", help="then again as on a processor with AVX2 alone, in a process of its own"
+    )
     what.add_argument("--scale", action="store_true", help="also cost against length, size and batch")
     long = parser.add_argument_group("how long")
     long.add_argument("--rounds", type=int, default=DEFAULTS.rounds, help="of the model step (default: %(default)s)")
@@ -81,9 +84,14 @@ def _bench(given: argparse.Namespace) -> None:
     else:
         options = BenchOptions(**{f.name: getattr(given, f.name) for f in fields(BenchOptions)})
         reports = [bench(options, progress=not given.quiet)]
+        if given.avx2 and reports[0].complete:
+            from motionkit.bench.avx2 import bench_as_avx2
+
+            reports.append(bench_as_avx2(options, progress=not given.quiet))
     print("\n".join(text(report) for report in reports), end="")
     if given.output and not given.read:
-        write_text(Path(given.output), reports[0].to_json())
+        for path, report in zip(_outputs(given), reports, strict=False):
+            write_text(path, report.to_json())
     if given.page:
         _page(reports, Path(given.page))
     if not all(report.complete for report in reports) and not given.read:
@@ -94,11 +102,21 @@ def _check(given: argparse.Namespace) -> None:
     """Refuse what cannot be written before minutes of measuring."""
     from motionkit.media import check_target
 
+    if given.avx2 and (given.read or given.device not in (None, "cpu")):
+        raise InputError("--avx2 measures the CPU anew", todo="Leave out --read, and every device but cpu")
     if given.read and given.output:
         raise InputError("Nothing new is measured", got="--read and --output", todo="Leave one of them out")
-    for path in (given.output, given.page):
+    for path in (*_outputs(given), given.page):
         if path is not None:
             check_target(path, *(given.read or ()), any_suffix=True)
+
+
+def _outputs(given: argparse.Namespace) -> list[Path]:
+    """The file for figures, and with ``--avx2`` the second beside it."""
+    if given.output is None:
+        return []
+    path = Path(given.output)
+    return [path, path.with_name(f"{path.stem}-avx2{path.suffix}")] if given.avx2 else [path]
 
 
 def _page(reports: Sequence[Report], path: Path) -> None:

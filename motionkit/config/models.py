@@ -42,7 +42,12 @@ Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 DOMAINS = ("face", "body", "fashion", "robot", "cartoon", "smile", "other")
 MAX_KEYPOINTS, MAX_SIDE, MAX_NAME = 1000, 8192, 200  # what a stored configuration may ask for
-_CHOICES = {"domain": DOMAINS, "padding": ("zeros", "border"), "interpolation": ("bilinear", "bicubic")}
+_CHOICES = {
+    "domain": DOMAINS,
+    "padding": ("zeros", "border"),
+    "interpolation": ("bilinear", "bicubic"),
+    "upsampling": ("bilinear", "convex"),
+}
 _PARTS = {
     "kp_detector": KpDetectorConfig,
     "generator": GeneratorConfig,
@@ -75,6 +80,8 @@ class ModelConfig:
             outermost pixels and so leaves no dark rims.
         interpolation: How the last warp, that of the picture itself, samples: "bilinear" as in published models, or
             "bicubic", which keeps more of the source's sharpness. Features are always sampled bilinearly.
+        upsampling: How flow and occlusion grow to the picture: "bilinear" as in published models, or "convex", by
+            learned weights that keep edges sharp (``modules.upsampling``); it needs ``blend_warped``.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
             others ride, see ``AnimateOptions.gains``.
@@ -98,6 +105,7 @@ class ModelConfig:
     align_corners: bool = True
     padding: Literal["zeros", "border"] = "zeros"
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    upsampling: Literal["bilinear", "convex"] = "bilinear"
     keypoint_names: tuple[str, ...] = ()
     keypoint_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -128,7 +136,20 @@ class ModelConfig:
                 raise ConfigError(f"Group {group!r} names unknown keypoints", got=", ".join(sorted(unknown)))
         if self.blend_warped and not self.generator.estimate_occlusion_map:
             raise ConfigError("blend_warped needs an occlusion map", todo="Set estimate_occlusion_map")
+        self._check_upsampling()
         self.check_size(self.size)
+
+    def _check_upsampling(self) -> None:
+        if self.upsampling == "bilinear":
+            return
+        if not (self.blend_warped and self.align_corners):
+            raise ConfigError("Convex upsampling needs blend_warped and align_corners")
+        if (1 / self.dense_motion.scale_factor) % 1:
+            raise ConfigError(
+                "Convex upsampling needs whole steps",
+                got=f"dense_motion scale_factor {self.dense_motion.scale_factor:g}",
+                expected="1/2, 1/3, 1/4 …",
+            )
 
     @property
     def size_multiple(self) -> int:

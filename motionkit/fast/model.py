@@ -45,12 +45,14 @@ class EncodedSource:
         picture: B 3 H W float32 in [0, 1], the source as given.
         features: B C h' w', what the flow moves.
         small: B 3 h w float32, what the dense motion sees.
+        seen: B 3 H' W' float32, what the networks see; None where nothing else needs it.
         steps: What an 8-bit integer is worth at each place of the bottleneck, for all B; None without such integers.
     """
 
     picture: Tensor
     features: Tensor
     small: Tensor
+    seen: Tensor | None = None
     steps: tuple[Steps, ...] | None = None
 
     def __len__(self) -> int:
@@ -58,7 +60,8 @@ class EncodedSource:
 
     def __getitem__(self, index: slice) -> EncodedSource:
         """Return part of the batch."""
-        return EncodedSource(self.picture[index], self.features[index], self.small[index], self.steps)
+        seen = None if self.seen is None else self.seen[index]
+        return EncodedSource(self.picture[index], self.features[index], self.small[index], seen, self.steps)
 
     def expand(self, batch: int) -> EncodedSource:
         """Return a view with B items.
@@ -69,7 +72,8 @@ class EncodedSource:
         picture, features, small = (
             part.expand(batch, -1, -1, -1) for part in (self.picture, self.features, self.small)
         )
-        return EncodedSource(picture, features, small, self.steps)
+        seen = None if self.seen is None else self.seen.expand(batch, -1, -1, -1)
+        return EncodedSource(picture, features, small, seen, self.steps)
 
 
 class FastModel(nn.Module):
@@ -129,7 +133,8 @@ class FastModel(nn.Module):
             seen = F.interpolate(source, size=size, mode="bilinear", antialias=True)
         features = self.encoder(_channels_last(seen).to(self.dtype))
         steps = self.bottleneck.measure(features) if isinstance(self.bottleneck, Int8Bottleneck) else None
-        return EncodedSource(_channels_last(source), features, self.motion.shrink(seen), steps)
+        kept = _channels_last(seen) if self.motion.upsampling is not None else None
+        return EncodedSource(_channels_last(source), features, self.motion.shrink(seen), kept, steps)
 
     def generate(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
         """As ``FirstOrderModel.generate``, from an encoded source, without checks.
@@ -139,7 +144,7 @@ class FastModel(nn.Module):
             source_keypoints: Batch B.
             driving_keypoints: Batch B.
         """
-        motion = self.motion(source.small, source_keypoints, driving_keypoints)
+        motion = self.motion(source, source_keypoints, driving_keypoints)
         features = move(source.features, motion.flow, self.config)
         features = hide(features, None if motion.occlusion is None else motion.occlusion.to(self.dtype))
         given = () if source.steps is None else (source.steps,)
@@ -190,8 +195,10 @@ class _FastMotion(nn.Module):
         self.hourglass = _FastHourglass(dense.hourglass, side, last=False)
         self.maps, self.seen = picked(maps, torch.arange(above)), picked(maps, above + order, bias=False)
         self.kp_variance, self.warp = dense.kp_variance, dense.warp
+        self.upsampling = dense.upsampling
 
-    def forward(self, small: Tensor, source: Keypoints, driving: Keypoints) -> Motion:
+    def forward(self, encoded: EncodedSource, source: Keypoints, driving: Keypoints) -> Motion:
+        small = encoded.small
         b, c, h, w = small.shape
         grid = identity_grid(h, w, like=small)  # 1 h w 2
         heatmaps = self._heatmaps(driving, grid) - self._heatmaps(source, grid)  # B K h w
@@ -206,12 +213,16 @@ class _FastMotion(nn.Module):
         deformed = self.warp(small, motions.view(b, (k + 1) * h, w, 2)).view(b, c * (k + 1), h, w)
         inputs = _channels_last(torch.cat([heatmaps, deformed], dim=1))
         # The last skip connection is the input itself: two convolutions added, instead of one of both side by side.
-        maps = self.maps(self.hourglass(inputs)).add_(self.seen(inputs))
+        features = self.hourglass(inputs)
+        maps = self.maps(features).add_(self.seen(inputs))
 
         mask = maps[:, : k + 1].softmax(dim=1)
         occlusion = maps[:, k + 1 :].sigmoid() if maps.shape[1] > k + 1 else None
         flow = torch.einsum("bkn,bknc->bnc", mask.flatten(2), motions).view(b, h, w, 2)
-        return Motion(flow, mask, occlusion)
+        fine = None
+        if self.upsampling is not None and encoded.seen is not None and occlusion is not None:
+            fine = self.upsampling(features, encoded.seen, flow, occlusion)
+        return Motion(flow, mask, occlusion, fine)
 
     def _heatmaps(self, keypoints: Keypoints, grid: Tensor) -> Tensor:
         """B K h w, as ``gaussian``: the product of a row and a column, with nothing so small that it is denormal."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import Hourglass
 from motionkit.modules.grid import AntiAliasDown, at_least_float32, gaussian, identity_grid, softmax, warp
+from motionkit.modules.upsampling import ConvexUpsampling, FineMotion
 from motionkit.structures import Keypoints
 
 __all__ = ["DenseMotion", "Motion", "affine_motions", "heatmap_difference", "inverse"]
@@ -27,11 +28,13 @@ class Motion:
         flow: B h w 2, (x, y) in absolute source coordinates in [-1, 1].
         mask: B K+1 h w, which motion moves each place; the first is the background; sums to 1.
         occlusion: B 1 h w in [0, 1] (1 visible in the source), or None for models without an occlusion map.
+        fine: Flow and occlusion for the picture itself; None is this flow and occlusion, resized.
     """
 
     flow: Tensor
     mask: Tensor
     occlusion: Tensor | None
+    fine: FineMotion | None = None
 
 
 def affine_motions(source: Keypoints, driving: Keypoints) -> tuple[Tensor, Tensor]:
@@ -104,6 +107,10 @@ class DenseMotion(nn.Module):
         self.occlusion: nn.Conv2d | None = None
         if config.generator.estimate_occlusion_map:
             self.occlusion = nn.Conv2d(self.hourglass.out_channels, 1, 7, padding=3)
+        self.upsampling: ConvexUpsampling | None = None
+        if config.upsampling == "convex":
+            own, factor = self.hourglass.out_channels - inputs, round(1 / part.scale_factor)
+            self.upsampling = ConvexUpsampling(own, config.num_channels, factor, config.padding)
 
     def forward(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Motion:
         """Estimate how the source must move to be in the driving pose.
@@ -139,4 +146,8 @@ class DenseMotion(nn.Module):
         with torch.autocast(source.device.type, enabled=False):
             flow = torch.einsum("bkhw,bkhwc->bhwc", mask, motions)
         occlusion = None if self.occlusion is None else at_least_float32(self.occlusion(features)).sigmoid()
-        return Motion(flow, mask, occlusion)
+        fine = None
+        if self.upsampling is not None and occlusion is not None:
+            own = features[:, : -k1 * (c + 1)]  # the hourglass's, which stand before the input that it hands on
+            fine = self.upsampling(own, source, flow, occlusion)
+        return Motion(flow, mask, occlusion, fine)

@@ -111,7 +111,8 @@ def compose(source: Tensor, decoded: Tensor, motion: Motion, config: ModelConfig
         motion: Batch B.
         config: The model's.
     """
-    flow = resize_flow(motion.flow, *source.shape[2:], exact=config.blend_warped)
+    flow, occlusion = motion.fine or (motion.flow, motion.occlusion)
+    flow = resize_flow(flow, *source.shape[2:], exact=config.blend_warped)
     deformed = warp(
         source, flow, align_corners=config.align_corners, padding=config.padding, interpolation=config.interpolation
     )
@@ -119,8 +120,8 @@ def compose(source: Tensor, decoded: Tensor, motion: Motion, config: ModelConfig
         deformed = deformed.clamp(0, 1)  # beside edges it overshoots
     image = decoded
     if config.blend_warped:
-        assert motion.occlusion is not None, "the configuration asks for an occlusion map"
-        image = torch.lerp(_fit(decoded, source), deformed, _fit(motion.occlusion, source))
+        assert occlusion is not None, "the configuration asks for an occlusion map"
+        image = torch.lerp(_fit(decoded, source), deformed, _fit(occlusion, source))
     return Generated(image, motion.occlusion, motion.flow, motion.mask, deformed)
 
 

@@ -94,6 +94,7 @@ HEADS_MODEL = ModelConfig(
     blend_warped=True,
     padding="border",
     interpolation="bicubic",
+    upsampling="convex",
     keypoint_names=(
         "nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck",
         "brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right",

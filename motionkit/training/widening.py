@@ -1,4 +1,4 @@
-"""Weights for more keypoints than they were trained with: what they knew stays, what is new begins near it.
+"""Weights for a model that grew: more keypoints, sharper edges. What they knew stays, what is new begins near it.
 
 Legend: K keypoints before, N after; C colours of a picture.
 """
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from motionkit.config import ModelConfig
 from motionkit.errors import ConfigError
+from motionkit.modules.dense_motion import DenseMotion
 from motionkit.weights.checkpoints import Checkpoint
 
 __all__ = ["BEGINNINGS", "is_wider", "widened"]
@@ -33,33 +34,37 @@ AT_FIRST = 8.0
 
 
 def is_wider(config: ModelConfig, start: ModelConfig) -> bool:
-    """Whether a model differs from another by further named keypoints.
+    """Whether a model differs from another by further named keypoints, or by convex upsampling.
 
     Args:
         config: The model's.
         start: The other's.
     """
-    return bool(start.keypoint_names) and set(start.keypoint_names) < set(config.keypoint_names)
+    if not start.keypoint_names or not set(start.keypoint_names) <= set(config.keypoint_names):
+        return False
+    return len(start.keypoint_names) < len(config.keypoint_names) or config.upsampling != start.upsampling == "bilinear"
 
 
 def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
-    """Make weights for a model with further keypoints; how the known ones are found stays exactly as it was.
+    """Make weights for a model with further keypoints or convex upsampling.
+
+    How the known keypoints are found stays exactly as it was.
 
     A new keypoint's logits, Jacobians and motion are the mean of those that it begins as (``BEGINNINGS``); its motion
     counts ``AT_FIRST`` less, so that flows and pictures hardly change; what networks see of it has weights of zero. A
-    discriminator, which sees keypoints too, begins anew.
+    discriminator, which sees keypoints too, begins anew. Convex upsampling begins as the bilinear one, or nearly.
 
     Args:
         start: Weights of a model with named keypoints; its ``config`` is not None.
-        config: The model's; it has those names and more, in any order.
+        config: The model's; it has those names or more, in any order.
 
     Raises:
-        ConfigError: The names do not include the weights' own.
+        ConfigError: The names do not include the weights' own, or nothing is to be added.
     """
     assert start.config is not None, "weights.load finds it"
     if not is_wider(config, start.config):
         raise ConfigError(
-            "Weights can be widened for further keypoints only",
+            "Weights can be widened for further keypoints or convex upsampling only",
             got=f"weights that know {', '.join(start.config.keypoint_names) or 'no names'}",
             expected=f"some of {', '.join(config.keypoint_names) or 'none'}",
         )
@@ -75,10 +80,22 @@ def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
     return replace(
         start,
         kp_detector=_detector(start.kp_detector, found, mixture, shared=config.kp_detector.single_jacobian_map),
-        generator=_generator(start.generator, mixture, is_new, config.num_channels + 1),
+        generator=_generator(start.generator, mixture, is_new, config.num_channels + 1) | _upsampling(start, config),
         discriminator=None,
         config=config,
     )
+
+
+def _upsampling(start: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
+    """Weights of a convex upsampling as it is made, alike every time; none where there is nothing to add."""
+    assert start.config is not None
+    if config.upsampling == start.config.upsampling:
+        return {}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = DenseMotion(config).upsampling
+    assert network is not None, "the configuration asks for it"
+    return {f"dense_motion_network.upsampling.{name}": value for name, value in network.state_dict().items()}
 
 
 def _detector(state: Mapping[str, Tensor], found: Tensor, mixture: Tensor, *, shared: bool) -> dict[str, Tensor]:

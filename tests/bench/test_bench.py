@@ -28,19 +28,9 @@ from motionkit.errors import InputError, MotionkitError, WeightsError
 from motionkit.frames import decibels
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.structures import Progress
-from motionkit.weights import checkpoints
 from tests.support.networks import seeded_model, tiny_config
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A weights file of a network that runs in milliseconds."""
-    folder = tmp_path_factory.mktemp("tiny")
-    reference = seeded_model(tiny_config())
-    states = {"generator": reference.generator.state_dict(), "kp_detector": reference.kp_detector.state_dict()}
-    return str(checkpoints.save(folder / "tiny.safetensors", **states, config=reference.config, metadata={}))
 
 
 @pytest.fixture(scope="module")

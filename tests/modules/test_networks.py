@@ -37,6 +37,7 @@ VARIANTS = {
     "blend": {"blend_warped": True},
     "bicubic": {"blend_warped": True, "interpolation": "bicubic", "padding": "border"},
     "bicubic, zeros": {"interpolation": "bicubic"},
+    "convex": {"blend_warped": True, "upsampling": "convex", "padding": "border"},
     "half-pixel corners": {"align_corners": False},
     "other K, depth and width": {
         "num_kp": 5,

@@ -11,6 +11,7 @@ from motionkit import weights
 from motionkit.config import KpDetectorConfig, ModelConfig
 from motionkit.errors import ConfigError, WeightsError
 from motionkit.modules.first_order import FirstOrderModel
+from motionkit.modules.grid import identity_grid
 from motionkit.structures import Keypoints
 from motionkit.training.learner import Learner
 from motionkit.training.presets import HEADS_MODEL
@@ -82,6 +83,22 @@ def test_flows_and_pictures_hardly_change_and_the_new_can_learn() -> None:
     assert (gradient > 0).all()
 
 
+@torch.no_grad()
+def test_convex_upsampling_begins_as_the_bilinear_one() -> None:
+    start = narrow(blend_warped=True, padding="border")
+    config = start.config.replace(upsampling="convex")
+    assert is_wider(config, start.config) and not is_wider(start.config, config)
+    before, after = seeded_model(start.config), FirstOrderModel(config).eval()
+    after.generator.load_state_dict(widened(start, config).generator)
+    after.kp_detector.load_state_dict(widened(start, config).kp_detector)
+    picture = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    points = [before.detect(picture), before.detect(picture.roll(3, 3).flip(2))]
+    wanted, found = before.generate(picture, *points), after.generate(picture, *points)
+    assert (wanted.flow - identity_grid(*wanted.flow.shape[1:3], like=picture)).abs().max() > 0.05, "it moves"
+    # Occlusion is resized by its corners now, as flow is, and not by its edges.
+    torch.testing.assert_close(found.image, wanted.image, rtol=0, atol=2e-2)
+
+
 def test_the_embedded_weights_fit_the_recipe_s_model() -> None:
     start = weights.load("heads")
     assert start.config is not None
@@ -112,7 +129,7 @@ def test_other_weights_are_refused() -> None:
     start = narrow()
     other = start.config.replace(keypoint_names=("a", "b", "c"))
     assert not is_wider(other, start.config) and not is_wider(start.config, start.config)
-    with pytest.raises(ConfigError, match=r"widened for further keypoints only; got weights that know neck"):
+    with pytest.raises(ConfigError, match=r"further keypoints or convex upsampling only; got weights that know neck"):
         widened(start, other)
     config = small_run(model=tiny_config(num_kp=4, kp_detector=KpDetectorConfig(block_expansion=8, num_blocks=2)))
     with pytest.raises(WeightsError, match="do not fit"):
