@@ -158,10 +158,10 @@ INSIDE = {
         "__init__",
     ],
     "widgets": [
-        "controls failures kept uploads worker detected calls",
-        "face job",
+        "controls failures kept uploads worker detected calls pose",
+        "face job plan",
         "preview",
-        "inputs",
+        "inputs poser",
         "panel webcam",
         "__init__",
     ],

@@ -10,7 +10,7 @@ import numpy as np
 from motionkit.errors import InputError
 from motionkit.motion.expressions import CURVES, Take, curve_name
 
-__all__ = ["MOTIONS", "eased", "keyed", "motion"]
+__all__ = ["MOTIONS", "eased", "keyed", "motion", "sided"]
 
 FPS = 30
 Keys = Sequence[tuple[float, Mapping[str, float]]]
@@ -120,13 +120,28 @@ def keyed(keys: Keys, fps: float = FPS) -> Take:
     times = np.array([second for second, _ in keys])
     values = np.zeros((len(keys), len(CURVES)))
     for row, (_, named) in zip(values, keys, strict=True):
-        for name, value in named.items():
-            for side in ("",) if name in CURVES else ("Left", "Right"):
-                row[CURVES.index(curve_name(name + side))] = value
+        for name, value in sided(named).items():
+            row[CURVES.index(name)] = value
     at = np.arange(round(times[-1] * fps) + 1) / fps
     before = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(times) - 2)
     share = eased((at - times[before]) / (times[before + 1] - times[before]))[:, None]
     return Take(values[before] * (1 - share) + values[before + 1] * share, fps)
+
+
+def sided(values: Mapping[str, float]) -> dict[str, float]:
+    """The values of a key by the names in ``CURVES``, an action without its side being both sides'.
+
+    Args:
+        values: By ARKit's names, or those without their sides.
+
+    Raises:
+        InputError: A name is unknown.
+    """
+    return {
+        curve_name(name + side): value
+        for name, value in values.items()
+        for side in (("",) if name in CURVES else ("Left", "Right"))
+    }
 
 
 def eased(share: np.ndarray) -> np.ndarray:

@@ -8,11 +8,13 @@ from typing import Any
 
 from motionkit.config import AnimateOptions, ModelConfig
 from motionkit.model import Model, pick_device
+from motionkit.motion.expressions import Expression
+from motionkit.motion.ready import Keys
 from motionkit.samples import SAMPLES
 from motionkit.structures import Box
 from motionkit.weights.registry import WEIGHTS
 
-__all__ = ["model_call", "python_call"]
+__all__ = ["model_call", "pose_call", "python_call"]
 
 
 def python_call(
@@ -25,23 +27,73 @@ def python_call(
     collage: str | Path | None = None,
 ) -> str:
     """A program that animates ``source`` with ``driving`` under these options; those at their default are left out."""
-    names = {sample.path(): sample.code for sample in SAMPLES if sample.path() in (Path(source), Path(driving))}
-    given = [
-        f"    {_path(source, names)},",
-        f"    {_path(driving, names)},",
-        f"    {_path(output, {})},",
-        "    model=model,",
-    ]
-    if changed := _changed(options):
-        one_line = f"    options=mk.AnimateOptions({', '.join(changed)}),"
-        if len(one_line) <= 88:
-            given.append(one_line)
-        else:
-            given += ["    options=mk.AnimateOptions(", *(f"        {item}," for item in changed), "    ),"]
-    if collage is not None:
-        given.append(f"    collage={_path(collage, {})},")
+    names = _samples(source, driving)
     lines = ["import motionkit as mk", *(["from motionkit import samples"] if names else []), "", model_call(model)]
-    return "\n".join([*lines, "result = mk.animate_file(", *given, ")"]) + "\n"
+    given = [_path(source, names), _path(driving, names), _path(output, {})]
+    return "\n".join([*lines, *_animation(given, options, collage)]) + "\n"
+
+
+def pose_call(
+    source: str | Path,
+    expression: Expression,
+    driving: str | Keys | None,
+    options: AnimateOptions,
+    *,
+    model: Model,
+    picture: str | Path,
+    output: str | Path,
+    collage: str | Path,
+) -> str:
+    """A program that makes the picture of an expression, and the clip of a motion by name or of keys.
+
+    Args:
+        source: The picture, or clip.
+        expression: What the face does.
+        driving: A ready motion's name, or keys as ``keyed`` takes them; None makes no clip.
+        options: Those at their default are left out.
+        model: As ``load_model`` gave it.
+        picture: The picture to write.
+        output: The clip to write.
+        collage: The collage to write.
+    """
+    names, keys = _samples(source), () if driving is None or isinstance(driving, str) else driving
+    asked = {field.name: getattr(expression, field.name) for field in fields(Expression)}
+    said = ", ".join(f"{name}={value:g}" for name, value in asked.items() if value)
+    lines = ["import motionkit as mk", *(["from motionkit import samples"] if names else [])]
+    lines += [*(["from motionkit.motion.ready import keyed"] if keys else []), "", model_call(model)]
+    lines += [
+        "mk.pose_file(",
+        f"    {_path(source, names)},",
+        f"    mk.Expression({said}),",
+        f"    {_path(picture, {})},",
+    ]
+    lines += ["    model=model,", *_options(options.replace(paste_back=True)), ")"]
+    if keys:
+        lines += ["take = keyed([", *(f"    ({second:g}, {_code(values)})," for second, values in keys), "])"]
+    if driving is not None:
+        given = [_path(source, names), "take" if keys else _code(driving), _path(output, {})]
+        lines += _animation(given, options, collage)
+    return "\n".join(lines) + "\n"
+
+
+def _samples(*paths: str | Path) -> dict[Path, str]:
+    """Code for those of the paths that are samples."""
+    return {sample.path(): sample.code for sample in SAMPLES if sample.path() in map(Path, paths)}
+
+
+def _animation(given: list[str], options: AnimateOptions, collage: str | Path | None) -> list[str]:
+    """The lines that animate with these arguments, in code."""
+    lines = ["result = mk.animate_file(", *(f"    {item}," for item in given), "    model=model,", *_options(options)]
+    return [*lines, *([] if collage is None else [f"    collage={_path(collage, {})},"]), ")"]
+
+
+def _options(options: AnimateOptions) -> list[str]:
+    """The lines of an argument; none where all are at their defaults."""
+    changed = _changed(options)
+    one_line = f"    options=mk.AnimateOptions({', '.join(changed)}),"
+    if len(one_line) <= 88:
+        return [one_line] if changed else []
+    return ["    options=mk.AnimateOptions(", *(f"        {item}," for item in changed), "    ),"]
 
 
 def model_call(model: Model) -> str:

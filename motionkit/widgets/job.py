@@ -8,14 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from motionkit import drive
 from motionkit.config import AnimateOptions
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
+from motionkit.motion.expressions import Take
 from motionkit.pipeline.run import animate_file
 from motionkit.structures import AnimationResult, Progress
 from motionkit.widgets.failures import explain, warnings_for_the_page
 
-__all__ = ["Job"]
+__all__ = ["Job", "save_to_drive"]
 
 REPORT_EVERY = 0.2  # seconds
 
@@ -47,7 +49,7 @@ class Job:
         """Whether an animation is under way."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, source: Path, driving: Path, result: Path, collage: Path, options: AnimateOptions) -> None:
+    def start(self, source: Path, driving: Path | Take, result: Path, collage: Path, options: AnimateOptions) -> None:
         """Begin; returns at once.
 
         Raises:
@@ -83,7 +85,7 @@ class Job:
             raise InputError("There is no result yet", todo="Animate first")
         return [path for path in (self.result.path, self.result.collage) if path is not None]
 
-    def _run(self, source: Path, driving: Path, result: Path, collage: Path, options: AnimateOptions) -> None:
+    def _run(self, source: Path, driving: Path | Take, result: Path, collage: Path, options: AnimateOptions) -> None:
         try:
             result.parent.mkdir(parents=True, exist_ok=True)
             with warnings_for_the_page() as warned:
@@ -114,3 +116,20 @@ class Job:
                 "state": "running", "done": progress.done, "total": progress.total, "rate": progress.rate,
                 "remaining": progress.remaining,
             })  # fmt: skip
+
+
+def save_to_drive(files: list[Path], folder: Path) -> str:
+    """Copy files into a folder of Google Drive, or any other.
+
+    Args:
+        files: What was made.
+        folder: As ``drive.prepare_folder`` gave it.
+
+    Returns:
+        What was done, in words.
+    """
+    copies = [drive.copy_out(path, folder) for path in files]
+    words = "Saved " + " and ".join(path.name for path in copies) + f" to {folder}"
+    if folder.absolute().is_relative_to(drive.MOUNT_POINT):
+        words += ". It may take Google a while until they are on your Drive."
+    return words

@@ -21,14 +21,16 @@ from motionkit.media.jpeg import encode_jpeg
 from motionkit.model import Model, check_model
 from motionkit.samples import SAMPLES
 from motionkit.structures import AnimationResult
-from motionkit.widgets.calls import python_call
 from motionkit.widgets.controls import choices, options_of, settings_of
 from motionkit.widgets.failures import explain
 from motionkit.widgets.inputs import described
-from motionkit.widgets.job import Job
+from motionkit.widgets.job import Job, save_to_drive
+from motionkit.widgets.plan import Plan
+from motionkit.widgets.pose import START, pose_choices
+from motionkit.widgets.poser import Poser
 from motionkit.widgets.preview import Preview
 from motionkit.widgets.uploads import Transfers
-from motionkit.widgets.worker import Worker
+from motionkit.widgets.worker import Superseded, Worker
 
 try:
     import anywidget
@@ -72,19 +74,16 @@ def panel(
     return SliderPanel(model, source, driving, AnimateOptions.given(options), output=output)
 
 
-class _Superseded(Exception):
-    """A newer request makes this one pointless."""
-
-
 class SliderPanel(anywidget.AnyWidget):
     """The panel; ``panel`` makes one."""
 
     _esm = script("panel/panel")
-    _css = style("shared/base", "panel/inputs", "panel/panel")
+    _css = style("shared/base", "panel/inputs", "panel/panel", "panel/pose")
 
     choices = traitlets.Dict().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
+    pose = traitlets.Dict(dict(START)).tag(sync=True)
     call = traitlets.Unicode().tag(sync=True)
     job = traitlets.Dict().tag(sync=True)
     notice = traitlets.Dict().tag(sync=True)
@@ -100,13 +99,18 @@ class SliderPanel(anywidget.AnyWidget):
     ) -> None:
         self._base, self._model, self._output = options, model, Path(output)
         self._preview = Preview(model, check=self._check)
-        self._worker = Worker(self._detect, self._failed, ended=self._preview.close)
+        self._worker = Worker(self._idle, self._failed, ended=self._preview.close)
+        self._poser = Poser(
+            self._preview, send=self.send, ask=self._worker.ask, tell=self._failed, folder=self._output,
+            options=lambda settings: options_of(settings, self._base),
+        )  # fmt: skip
         self._views: dict[str, tuple[Content, bytes]] = {}  # by role: the message about the input, and its thumbnail
         self._told = 0.0
         super().__init__(
             choices={
                 **choices(model.config),
                 "model": model.config.name,
+                "pose": pose_choices(model),
                 "samples": {role: [sample.title for sample in SAMPLES if sample.role == role] for role in ROLES},
                 "drive": str(drive.MOUNT_POINT / "MyDrive" / "motionkit") if drive.in_colab() else "",
             },
@@ -116,11 +120,11 @@ class SliderPanel(anywidget.AnyWidget):
         self._transfers = Transfers(
             self.send,
             folder=self._output / "inputs",
-            find=self._job.file,
+            find=lambda name: self._poser.file(name) or self._job.file(name),
             received=lambda path, role: self._open(role, path),
         )
         self.on_msg(self._take)
-        self.observe(self._write_call, ["settings"])
+        self.observe(self._write_call, ["settings", "pose"])
         self.observe(self._find_again, ["settings"])
         self._open("source", source or samples.portrait())
         self._open("driving", driving or samples.driving_clip())
@@ -150,6 +154,11 @@ class SliderPanel(anywidget.AnyWidget):
         """What the last animation made, or None."""
         return self._job.result
 
+    @property
+    def _posing(self) -> bool:
+        """Whether the timeline moves the source, not the driving."""
+        return self.pose.get("way") == "pose"
+
     def close(self) -> None:
         """Stop all work and let go of it."""
         self._worker.stop()
@@ -161,7 +170,8 @@ class SliderPanel(anywidget.AnyWidget):
         """A message from the browser; whatever takes time is left to a thread."""
         if self._transfers.handle(content, buffers):
             return
-        handler = getattr(self, f"_on_{content.get('kind')}", None)
+        kind = str(content.get("kind"))
+        handler = getattr(self, f"_on_{kind}", None) or self._poser.handlers.get(kind)
         if handler is None:
             return
         try:
@@ -197,12 +207,12 @@ class SliderPanel(anywidget.AnyWidget):
         self._worker.ask("preview", lambda: self._show_frame(content))
 
     def _on_animate(self, content: Content) -> None:
-        if self.source is None or self.driving is None:
+        plan = self._plan(options_of(content["settings"], self._base))
+        if plan is None:
             raise InputError("Source and driving are not both there yet", todo="Choose them above")
+        driving = plan.driving()
         self.notice = {}
-        options = options_of(content["settings"], self._base)
-        result, collage = self._targets()
-        self._job.start(self.source, self.driving, result, collage, options)
+        self._job.start(plan.source, driving, *plan.targets, plan.options)
 
     def _on_cancel(self, _: Content) -> None:
         self._job.cancel()
@@ -214,14 +224,7 @@ class SliderPanel(anywidget.AnyWidget):
         files = self._job.files()
         self._tell("note", "Saving…", about="save")
         target = drive.prepare_folder(folder)  # mounts a Drive, which asks for leave: not for a thread
-        self._worker.ask("save", lambda: self._save(files, target))
-
-    def _save(self, files: list[Path], folder: Path) -> None:
-        copies = [drive.copy_out(path, folder) for path in files]
-        words = "Saved " + " and ".join(path.name for path in copies) + f" to {folder}"
-        if folder.absolute().is_relative_to(drive.MOUNT_POINT):
-            words += ". It may take Google a while until they are on your Drive."
-        self._tell("note", words, about="save")
+        self._worker.ask("save", lambda: self._tell("note", save_to_drive(files, target), about="save"))
 
     def _open(self, role: str, given: str | Path) -> None:
         """Open an input in the worker; a path on Drive is copied in before, where Colab can ask for leave."""
@@ -269,7 +272,7 @@ class SliderPanel(anywidget.AnyWidget):
         started, key = time.monotonic(), content["id"]
         try:
             frame = self._preview.frame(int(content["index"]), options_of(content["settings"], self._base))
-        except _Superseded:
+        except Superseded:
             self.send({"kind": "preview-failed", "id": key, "superseded": True})
             return
         except Exception as error:  # sent in words; the page must not wait for this frame
@@ -284,11 +287,14 @@ class SliderPanel(anywidget.AnyWidget):
             "seconds": time.monotonic() - started,
         }
         self.send(answer, [encode_jpeg(panel.frame) for panel in frame.panels])
-        if self.notice.get("level") == "error" and self.notice.get("about") == "preview":
-            self.notice = {}
+        self._failed(None, "preview")
 
-    def _detect(self) -> bool:
-        """Background work: the next keypoints of the clip."""
+    def _idle(self) -> bool:
+        """Background work: the next small picture of a motion, else the next keypoints of the clip, if it drives."""
+        if self._poser.advance():
+            return True
+        if self._posing:
+            return False
         options = self.options
         more = self.source is not None and self._preview.advance(options)
         self._tell_progress(options, final=not more)
@@ -297,7 +303,7 @@ class SliderPanel(anywidget.AnyWidget):
     def _check(self) -> None:
         """While a request waits for keypoints: give way to a newer one, and send how far it is."""
         if self._worker.waits():
-            raise _Superseded
+            raise Superseded
         self._tell_progress(self.options)
 
     def _tell_progress(self, options: AnimateOptions, *, final: bool = False) -> None:
@@ -312,29 +318,29 @@ class SliderPanel(anywidget.AnyWidget):
         if job["state"] == "failed":
             self._tell("error", job["error"], about="job")
 
-    def _failed(self, error: Exception, about: str = "") -> None:
-        """Tell what went wrong; what is not a user's mistake goes to the log as well."""
-        self._tell("error", explain(error), about)
+    def _failed(self, error: Exception | None, about: str = "") -> None:
+        """Tell what went wrong with something, None once it is mended; what is no user's mistake is logged as well."""
+        if error is not None:
+            self._tell("error", explain(error), about)
+        elif self.notice.get("level") == "error" and self.notice.get("about") == about:
+            self.notice = {}
 
     def _tell(self, level: str, text: str, about: str = "") -> None:
         """Show a note or an error above the panel; an empty text removes what is there."""
         # The time makes the same words news again.
         self.notice = {"level": level, "text": text, "about": about, "at": time.time()} if text else {}
 
-    def _targets(self) -> tuple[Path, Path]:
-        """Where the result and the collage go."""
-        assert self.source is not None
-        assert self.driving is not None
-        name = f"{self.source.stem}-{self.driving.stem}"
-        return self._output / f"{name}.mp4", self._output / f"{name}-collage.mp4"
+    def _plan(self, options: AnimateOptions) -> Plan | None:
+        """What Animate would make; None as long as an input is missing."""
+        if self.source is None or (self.driving is None and not self._posing):
+            return None
+        return Plan(self.source, None if self._posing else self.driving, self.pose, options, self._output)
 
     def _write_call(self, _: Any = None) -> None:
-        if self.source is None or self.driving is None:
-            return
-        result, collage = self._targets()
         try:
-            options = self.options
+            plan = self._plan(self.options)
         except InputError as error:
             self.call = f"# These settings cannot be used. {error}\n"
             return
-        self.call = python_call(self.source, self.driving, options, model=self._model, output=result, collage=collage)
+        if plan is not None:
+            self.call = plan.call(self._model)

@@ -21,6 +21,7 @@ from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.media.images import is_image
 from motionkit.model import Model
+from motionkit.motion.expressions import Take
 from motionkit.motion.mover import Mover
 from motionkit.pipeline.driving import OpenDriving, SeenDriving, open_driving
 from motionkit.pipeline.outputs import finish
@@ -171,19 +172,41 @@ class Preview:
             shown.insert(1, Panel("driving", self._drawn(group[0].driving_keypoints)))
         return PreviewFrame(index, group[0], shown)
 
+    def posed(self, take: Take, index: int, options: AnimateOptions) -> Frame:
+        """What ``animate_file`` would make of one frame of a take, without smoothing; of a source clip its first.
+
+        Raises:
+            InputError: There is no source, or expressions do not know the model's keypoints.
+        """
+        animated = self._animated(options)
+        group = []
+        for face in animated:
+            source = face.keypoints(0)
+            placed = take.placed(self.model, source)
+            driving = placed.keypoints(slice(index, index + 1))
+            mover = Mover(self.model.config, options, references=placed.references)
+            group.append(self._made(face, 0, driving, mover.move_at_once(source, driving)))
+        whole = animated[0].whole(0) if options.pasted else None
+        return finish(self._subject(options), whole, group, options)
+
     def _moment(self, number: int, index: int, options: AnimateOptions) -> Moment:
         face, drive = self._animated(options)[number], self._detected(options)
-        driving = drive.keypoints(index)
-        keypoints = self._moved(number, index, options)
+        moved = self._moved(number, index, options)
+        return self._made(face, index, drive.keypoints(index), moved, drive.picture(index))
+
+    def _made(
+        self, face: Face, index: int, driving: Keypoints, moved: Keypoints, picture: Frame | None = None
+    ) -> Moment:
+        """The moment of one square, ``moved`` being its keypoints and ``driving`` those that moved them."""
         encoded, source_keypoints, frame = face.encoded(index)
-        generated = self.model.generate(encoded, source_keypoints, keypoints)
+        generated = self.model.generate(encoded, source_keypoints, moved)
         return Moment(
             index=index,
             source=frame,
-            driving=drive.picture(index),
+            driving=picture,
             frame=to_frames(generated.image)[0],
             driving_keypoints=driving,
-            keypoints=keypoints,
+            keypoints=moved,
             generated=generated,
         )
 

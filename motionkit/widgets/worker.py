@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-__all__ = ["Worker"]
+__all__ = ["Superseded", "Worker"]
 
 Task = Callable[[], None]
+
+
+class Superseded(Exception):
+    """A newer request makes this one pointless."""
 
 
 class Worker:
