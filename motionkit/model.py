@@ -24,7 +24,16 @@ from motionkit.motion.rig import Rig, load_rig
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_device
 
-__all__ = ["EncodedSource", "FirstOrderModel", "Model", "Precision", "check_model", "devices", "load_model", "pick_device"]
+__all__ = [
+    "EncodedSource",
+    "FirstOrderModel",
+    "Model",
+    "Precision",
+    "check_model",
+    "devices",
+    "load_model",
+    "pick_device",
+]
 
 
 class Model:

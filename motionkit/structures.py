@@ -259,6 +259,21 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class PanelPlace:
+    """Where a collage shows a panel.
+
+    Attributes:
+        caption: Of the panel, such as "source".
+        left: Pixels of the collage to its left.
+        width: In pixels.
+    """
+
+    caption: str
+    left: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnimationResult:
     """What ``animate_file`` made.
 
@@ -271,6 +286,7 @@ class AnimationResult:
         waiting: Seconds of it in which the model waited for driving frames.
         source_box: The square of the source that the model saw, None where nothing was cropped.
         driving_box: The same of the driving frames.
+        panels: The collage's panels from left to right.
     """
 
     path: Path
@@ -281,3 +297,4 @@ class AnimationResult:
     waiting: float = 0.0
     source_box: Box | None = None
     driving_box: Box | None = None
+    panels: tuple[PanelPlace, ...] = ()

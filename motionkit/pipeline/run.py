@@ -89,6 +89,7 @@ def animate_file(
         waiting=sum(drive.waited for drive in drives),
         source_box=subject.boxes[0],
         driving_box=drives[0].box,
+        panels=sinks.places,
     )
 
 

@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from motionkit import jsontext
 from motionkit.errors import DownloadError
 from motionkit.weights.arrivals import Arrivals, StalledError
-from motionkit.weights.partfile import CHUNK, MirrorError, PartFile, sound_validator
+from motionkit.weights.partfile import CHUNK, FetchProgress, MirrorError, PartFile, sound_validator
 
 if TYPE_CHECKING:
     import requests

@@ -15,7 +15,10 @@ from motionkit import jsontext
 from motionkit.config.bounds import DOWNLOAD
 from motionkit.errors import DownloadError, MotionkitError
 
-__all__ = ["CHUNK", "MirrorError", "PartFile", "is_own", "sound_validator"]
+__all__ = ["CHUNK", "FetchProgress", "MirrorError", "PartFile", "is_own", "sound_validator"]
+
+FetchProgress = bool | Callable[[int, int | None], None]
+"""Whether to show a bar; or what is called with the bytes that are there and those in all, None if unknown."""
 
 NOTE_BYTES = 8192
 CHUNK = 1 << 16  # bytes; what a dropped connection loses at most

@@ -16,6 +16,7 @@ from motionkit.errors import WeightsError, naming
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
 from motionkit.weights.folder import cache_folder, check_private
+from motionkit.weights.partfile import FetchProgress
 from motionkit.weights.pins import pin, read_pins
 from motionkit.weights.registry import WEIGHTS, PublishedWeights
 
