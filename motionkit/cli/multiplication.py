@@ -47,6 +47,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     )
     result.add_argument("--shard", type=int, default=DEFAULTS.shard, metavar="N", help="results in a tar shard")
     result.add_argument("--licence", help="of the results, where a table of sources says nothing")
+    result.add_argument("--retry-failed", action="store_true", help="what failed before, since it was mended")
     result.add_argument("--workers", type=int, help="processes that read and write; on a cluster, actors")
 
 
@@ -84,6 +85,7 @@ def options(given: argparse.Namespace) -> MultiplyOptions:
         shard=given.shard,
         licence=given.licence,
         workers=given.workers,
+        retry=given.retry_failed,
         variations=Variations(
             count=given.variations,
             strength=_range("strength", given.strength),

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from motionkit.config.checks import check_number, check_whole, shown
 from motionkit.errors import ConfigError
 
-__all__ = ["DenseMotionConfig", "DiscriminatorConfig", "GeneratorConfig", "KpDetectorConfig", "check_switches"]
+__all__ = [
+    "UPSAMPLING_CHANNELS",
+    "DenseMotionConfig",
+    "DiscriminatorConfig",
+    "GeneratorConfig",
+    "KpDetectorConfig",
+    "check_switches",
+]
 
 # Far beyond any network that is known: configurations come inside files, from anyone.
 MAX_CHANNELS, MAX_DEPTH, MIN_SCALE = 8192, 12, 1 / 64
+UPSAMPLING_CHANNELS = 24
+"""Between the two convolutions of a convex upsampling."""
 
 
 @dataclass(frozen=True, kw_only=True)

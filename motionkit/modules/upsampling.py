@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionkit.config.networks import UPSAMPLING_CHANNELS
 from motionkit.modules.grid import at_least_float32, identity_grid, resize_flow, warp
 
 __all__ = ["ConvexUpsampling", "FineMotion"]
 
-HIDDEN = 24  # channels
 AROUND = 9  # coarse places that a fine one is a mean of
 # Added to the bilinear weights, so that the other places can be reached by a logit.
 LEAST = 1e-4
@@ -50,8 +50,8 @@ class ConvexUpsampling(nn.Module):
     def __init__(self, channels: int, colours: int, factor: int, padding: str) -> None:
         super().__init__()
         self.factor, self.padding = factor, padding
-        self.first = nn.Conv2d(channels + colours * factor**2 + 3, HIDDEN, 3, padding=1)
-        self.logits = nn.Conv2d(HIDDEN, AROUND * factor**2, 1)
+        self.first = nn.Conv2d(channels + colours * factor**2 + 3, UPSAMPLING_CHANNELS, 3, padding=1)
+        self.logits = nn.Conv2d(UPSAMPLING_CHANNELS, AROUND * factor**2, 1)
         nn.init.zeros_(self.logits.weight)
         assert self.logits.bias is not None
         nn.init.zeros_(self.logits.bias)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 
 from motionkit.config import DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
+from motionkit.config.networks import UPSAMPLING_CHANNELS
 from motionkit.errors import WeightsError
 
 __all__ = ["Shapes", "expected_shapes", "recognise_shapes"]
@@ -92,6 +93,11 @@ def _dense_motion(config: ModelConfig) -> Shapes:
     }
     if config.generator.estimate_occlusion_map:
         shapes |= _conv(f"{name}.occlusion", 1, features, 7)
+    if config.upsampling == "convex":
+        places = round(1 / part.scale_factor) ** 2  # fine ones in a coarse one
+        seen = part.block_expansion + config.num_channels * places + 3  # with the coarse flow and occlusion
+        shapes |= _conv(f"{name}.upsampling.first", UPSAMPLING_CHANNELS, seen, 3)
+        shapes |= _conv(f"{name}.upsampling.logits", 9 * places, UPSAMPLING_CHANNELS, 1)
     return shapes
 
 

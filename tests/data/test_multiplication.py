@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from motionkit import animate, extract, faces, media, multiply, trust
 from motionkit.config import AnimateOptions
 from motionkit.data.multiplication.options import MultiplyOptions, Variations
-from motionkit.data.multiplication.run import estimate_multiplication
+from motionkit.data.multiplication.run import MultiplicationResult, estimate_multiplication
 from motionkit.errors import AnimationCancelled, InputError
 from motionkit.model import Model
 from motionkit.motion.templates import save_template
@@ -144,6 +146,33 @@ def test_a_bad_source_or_driving_is_rows_with_the_reason(model: Model, tmp_path:
     )
     assert not any(str(tmp_path) in (row["reason"] or "") for row in rows), "a data set tells no machine's folders"
     assert (result.ok, result.failed, result.rejected) == (6, 4, 0)
+
+
+@pytest.mark.parametrize("shape", ["folder", "webdataset"])
+def test_what_failed_is_made_once_it_is_mended(shape: str, model: Model, tmp_path: Path) -> None:
+    given_files(tmp_path, sources=2, drivings=2)
+    source, driving = tmp_path / "sources" / "s1.png", tmp_path / "drivings" / "d1.mp4"
+    whole = {path: path.read_bytes() for path in (source, driving)}
+    for path in whole:
+        path.write_bytes(whole[path][:300])
+    asked: dict[str, Any] = {"model": model, "options": replace(PICTURES, format=shape)}
+
+    def made(name: str, **changes: Any) -> MultiplicationResult:
+        wanted = {**asked, "options": replace(asked["options"], **changes)}
+        return multiply(tmp_path / "sources", tmp_path / "drivings", tmp_path / name, **wanted)
+
+    assert (made("out").ok, made("out").failed) == (3, 3)
+    for path, data in whole.items():
+        path.write_bytes(data)
+    again = made("out")
+    assert (again.ok, again.failed, again.made) == (3, 3, 0), "known as failed"
+    mended = made("out", retry=True)
+    assert (mended.ok, mended.failed) == (12, 0)
+    made("fresh")
+    assert [{**row, "created": None} for row in rows_of(tmp_path / "out")] == [
+        {**row, "created": None} for row in rows_of(tmp_path / "fresh")
+    ]
+    assert made("out", retry=True).made == 0
 
 
 def test_templates_drive_too(given: Path, made: Path, model: Model, tmp_path: Path) -> None:

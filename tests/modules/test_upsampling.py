@@ -9,9 +9,11 @@ import torch.nn.functional as F
 from motionkit.config import DenseMotionConfig
 from motionkit.errors import ConfigError
 from motionkit.model import Model
+from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import identity_grid, resize_flow
 from motionkit.modules.upsampling import ConvexUpsampling
 from motionkit.structures import Keypoints
+from motionkit.weights.shapes import expected_shapes
 from tests.support.networks import seeded_model, tiny_config
 
 
@@ -68,6 +70,14 @@ def test_no_motion_stays_none_whatever_the_weights() -> None:
     bilinear = seeded_model(config.replace(upsampling="bilinear"))
     bilinear.load_state_dict({k: v for k, v in model.state_dict().items() if ".upsampling." not in k})
     assert (bilinear.generate(source, still, moving).image - wanted).abs().max() > 0.01, "the weights matter"
+
+
+def test_its_tensors_are_those_that_files_are_checked_against() -> None:
+    for scale in (0.5, 0.25):
+        dense = DenseMotionConfig(block_expansion=4, max_features=16, num_blocks=2, scale_factor=scale)
+        config = tiny_config(blend_warped=True, padding="border", upsampling="convex", dense_motion=dense)
+        found = {name: tuple(value.shape) for name, value in FirstOrderModel(config).state_dict().items()}
+        assert expected_shapes(config) == found
 
 
 def test_configurations_that_cannot_be_are_refused() -> None:

@@ -21,7 +21,7 @@ __all__ = ["check_same", "identity"]
 
 FILE = f"{WORK}/arguments.json"
 # Where something is done does not change what comes of it.
-FREE = {"engine", "workers", "pairs"}
+FREE = {"engine", "workers", "pairs", "retry"}
 SHOWN = 60  # characters of a value in the error
 
 

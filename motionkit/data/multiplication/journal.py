@@ -1,4 +1,7 @@
-"""Which tasks are done, and their rows: a line of JSON each, appended once the task's files are in place."""
+"""Which tasks are done, and their rows: a line of JSON each, appended once the task's files are in place.
+
+A line may also take a task back, which is then to be done again; nothing is ever rewritten.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from motionkit.data.multiplication.motions import WORK
-from motionkit.data.multiplication.rows import Row, as_json
+from motionkit.data.multiplication.rows import FAILED, Row, as_json
 from motionkit.data.multiplication.storage import Storage, writing
 
 __all__ = ["Journal"]
 
 NAME, PARTS = f"{WORK}/journal.jsonl", f"{WORK}/journal"
-_TASK = re.compile(rb'\{"task":(\d+),')
+_TASK = re.compile(rb'\{"(task|again)":(\d+)[,}]')
 # An object store cannot append: what is new is written as a further object so often.
 SYNC_SECONDS = 20.0
 
@@ -70,7 +73,26 @@ class Journal:
         if task in self:
             return
         line = as_json({"rows": [row.packed() for row in rows]})
-        data = f'{{"task":{task},{line[1:]}\n'.encode()
+        self._places[task] = self._write(f'{{"task":{task},{line[1:]}\n'.encode())
+        self.done += 1
+        if self._remote and time.monotonic() - self._when > SYNC_SECONDS:
+            self.sync()
+
+    def take_back_failed(self) -> None:
+        """Have the tasks in which something has failed done again.
+
+        Raises:
+            MediaError: The journal cannot be written.
+        """
+        for task, place in enumerate(self._places):
+            if place >= 0 and any(row.status == FAILED for row in self._rows(place)):
+                self._write(f'{{"again":{task}}}\n'.encode())
+                self._places[task] = -1
+                self.done -= 1
+
+    def _write(self, data: bytes) -> int:
+        """Append a line; returns where it begins."""
+        begin = self._end
         with writing(self._storage.root):
             try:
                 with self._file.open("ab") as file:
@@ -78,11 +100,8 @@ class Journal:
             except OSError:
                 os.truncate(self._file, self._end)
                 raise
-        self._places[task] = self._end
         self._end += len(data)
-        self.done += 1
-        if self._remote and time.monotonic() - self._when > SYNC_SECONDS:
-            self.sync()
+        return begin
 
     def sync(self) -> None:
         """Send to the data set's place what is only on this machine.
@@ -100,11 +119,12 @@ class Journal:
 
     def rows(self) -> Iterator[Row]:
         """The rows of all tasks that are done, in the plan's order."""
+        return (row for place in self._places if place >= 0 for row in self._rows(place))
+
+    def _rows(self, place: int) -> list[Row]:
         with self._file.open("rb") as file:
-            for place in self._places:
-                if place >= 0:
-                    file.seek(place)
-                    yield from map(Row.unpacked, json.loads(file.readline())["rows"])
+            file.seek(place)
+            return [Row.unpacked(packed) for packed in json.loads(file.readline())["rows"]]
 
     def _read(self) -> None:
         self._end = 0
@@ -113,9 +133,9 @@ class Journal:
                 found = _TASK.match(line)
                 if found is None or not line.endswith(b"\n"):
                     break
-                task = int(found[1])
-                if task < len(self._places) and self._places[task] < 0:
-                    self._places[task] = self._end
-                    self.done += 1
+                task = int(found[2])
+                if task < len(self._places) and (self._places[task] < 0) == (found[1] == b"task"):
+                    self._places[task] = self._end if found[1] == b"task" else -1
+                    self.done += 1 if found[1] == b"task" else -1
                 self._end += len(line)
         os.truncate(self._file, self._end)

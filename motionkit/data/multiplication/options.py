@@ -90,6 +90,7 @@ class MultiplyOptions:
         licence: Of the results where a table of sources has no column ``licence``.
         workers: Processes that read and write, 0 for none beside this one; on a Ray cluster, actors that do everything,
             where 0 is as None. None is by the machine.
+        retry: Try again what failed before because its source or driving could not be used; they may have been mended.
 
     Raises:
         InputError: A value is out of its range, or not one of the choices.
@@ -110,6 +111,7 @@ class MultiplyOptions:
     shard: int = 200
     licence: str | None = None
     workers: int | None = None
+    retry: bool = False
 
     def __post_init__(self) -> None:
         check_choice("format", self.format, FORMATS)
@@ -121,6 +123,7 @@ class MultiplyOptions:
         for label in self.labels:
             check_choice("label", label, LABELS)
         check_flag("gate", self.gate)
+        check_flag("retry", self.retry)
         check_number("follow_limit", self.follow_limit, 0, 100, above=True)
         check_whole("gate_frames", self.gate_frames, 1, MAX_FRAMES)
         check_whole("shard", self.shard, 1, MAX_SHARD)

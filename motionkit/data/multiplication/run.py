@@ -32,6 +32,7 @@ from motionkit.progress import Meter, ProgressLike
 
 __all__ = ["MultiplicationResult", "estimate_multiplication", "multiply"]
 
+KEPT_BETWEEN = ("spool", "fetched", "motions")  # in the folder of work, for a run that goes on
 GO_ON = "What is whole is kept; run it again to go on"
 
 
@@ -111,6 +112,10 @@ def multiply(
         check_same(storage, identity(plan, options, model))
         scratch = stack.enter_context(_scratch(storage))
         journal = Journal(storage, scratch, plan.tasks)
+        if options.retry:
+            journal.take_back_failed()
+            for name in KEPT_BETWEEN:  # what was found or fetched of them
+                storage.remove(f"{WORK}/{name}")
         before = journal.done
         run = _Run(plan, options, model, storage, scratch, journal)
         try:
@@ -230,7 +235,7 @@ class _Run:
         totals = self._write_manifest()
         card = data_card(self.plan, self.options, self.model, totals)
         self.storage.write(CARD, card.encode())
-        for name in ("stage", "spool", "fetched", "motions"):
+        for name in ("stage", *KEPT_BETWEEN):
             self.storage.remove(f"{WORK}/{name}")
         return totals
 
