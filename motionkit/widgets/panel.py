@@ -262,6 +262,8 @@ class SliderPanel(anywidget.AnyWidget):
         known = {*offered["groups"], *offered["keypoints"]}
         gains = {name: gain for name, gain in self.settings["gains"].items() if name in known}
         self.settings = {**self.settings, "gains": gains}
+        if "off" in offered["pose"]:
+            self.pose = {**self.pose, "way": "driving"}
         self.choices, self.loading = offered, ""
         self._open_again()
 

@@ -60,9 +60,9 @@ BOTH = (-1.0, 1.0)
 # Turns end where the picture still holds, not where an expression does.
 GROUPS: Mapping[str, tuple[PoseSlider, ...]] = {
     "Head": (
-        PoseSlider("yaw", "Turn", "Degrees to the subject’s left; below 0 right", {"yaw": 1}, limits=(-30, 30)),
-        PoseSlider("pitch", "Nod", "Degrees up; below 0 down", {"pitch": 1}, limits=(-20, 20)),
-        PoseSlider("roll", "Tilt", "Degrees to the subject’s left; below 0 right", {"roll": 1}, limits=(-25, 25)),
+        PoseSlider("yaw", "Turn", "Degrees to the subject’s left; below 0 right", {"yaw": 1}, limits=(-20, 20)),
+        PoseSlider("pitch", "Nod", "Degrees up; below 0 down", {"pitch": 1}, limits=(-15, 15)),
+        PoseSlider("roll", "Tilt", "Degrees to the subject’s left; below 0 right", {"roll": 1}, limits=(-15, 15)),
     ),
     "Eyes": (
         PoseSlider("blink", "Blink", "Both eyes close", sided({"eyeBlink": 1})),

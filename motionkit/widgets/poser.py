@@ -28,7 +28,7 @@ from motionkit.widgets.worker import Superseded, Task
 
 __all__ = ["Poser"]
 
-STAGE, THUMBNAIL = 720, 128  # pixels, the longer side: of the picture on the page, of a motion's
+STAGE, THUMBNAIL = 720, 192  # pixels, the longer side: of the picture on the page, of a motion's
 Content = dict[str, Any]
 
 

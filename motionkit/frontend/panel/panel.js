@@ -14,6 +14,7 @@ import { makePreview } from "./preview.js";
 import { makePreviewLoop } from "./preview_loop.js";
 import { makeResult } from "./result.js";
 import { makeSettings } from "./settings.js";
+import { makeWays } from "./ways.js";
 
 function makePanel(model) {
   const choices = model.get("choices");
@@ -29,6 +30,7 @@ function makePanel(model) {
   const kernel = makeKernel(model, notice, () => {
     loop.stop();
     preview.halt();
+    ways.halt();
     preview.setReady(0, 0);
     result.halt();
     if (model.get("job").state === "running") refreshResult({});
@@ -36,7 +38,8 @@ function makePanel(model) {
   const settings = makeSettings(model, {
     onChange: () => {
       refresh();
-      loop.ask();
+      if (ways.posing) ways.settingsChanged();
+      else loop.ask();
     },
     onScrub: () => {
       preview.seat();
@@ -59,14 +62,18 @@ function makePanel(model) {
   const result = makeResult({ kernel, notice, files, settings, folder: choices.drive });
   const call = makeCall();
   const menu = makeModelMenu({ offered: choices.models, kernel, notice, files });
+  const parts = [inputs.driving.element, preview.element, controls.element];
+  const onDriving = () => loop.ask();
+  const ways = makeWays({ model, choices: choices.pose, kernel, notice, files, settings, parts, onDriving });
   const element = makeElement(
     "div",
     { class: "mk-widget mk-panel" },
     notice.element,
-    menu.element,
+    makeElement("div", { class: "mk-row mk-head" }, ways.head, menu.element),
     makeElement("div", { class: "mk-inputs" }, inputs.source.element, inputs.driving.element),
     preview.element,
     controls.element,
+    ways.element,
     result.element,
     call.element,
   );
@@ -81,8 +88,8 @@ function makePanel(model) {
   }
 
   const onFirst = makeThumbnailRequest(kernel);
-  const take = { ...result.take, ...makeMessages({ inputs, preview, loop, notice, refresh, onFirst }) };
-  const heard = () => kernel.heard(loop.waiting);
+  const take = { ...ways.take, ...result.take, ...makeMessages({ inputs, preview, loop, notice, refresh, ways, onFirst }) };
+  const heard = () => kernel.heard(loop.waiting || ways.waiting);
   const stopListening = listenTo(model, {
     "msg:custom"(content, buffers) {
       if (!files.handle(content, buffers)) take[content.kind]?.(content, buffers);
@@ -112,21 +119,23 @@ function makePanel(model) {
   const close = () => {
     stopListening();
     preview.halt();
-    for (const part of [loop.stop, kernel.close, settings.close, files.close, result.close, onFirst.close]) part();
+    loop.stop();
+    for (const part of [kernel, settings, files, result, ways, onFirst]) part.close();
     for (const input of Object.values(inputs)) input.close();
   };
   return { element, close };
 }
 
 /** What is done with each kind of message from the kernel. */
-function makeMessages({ inputs, preview, loop, notice, refresh, onFirst }) {
+function makeMessages({ inputs, preview, loop, notice, refresh, ways, onFirst }) {
   return {
     input(content, [picture]) {
       notice.forget();
       inputs[content.role].show(content, picture);
       if (content.role === "driving") preview.setClip(content.frames, content.fps);
       refresh();
-      if (inputs.source.there && inputs.driving.there) loop.ask();
+      if (content.role === "source") ways.sourceOpened();
+      if (!ways.posing && inputs.source.there && inputs.driving.there) loop.ask();
     },
     preview(content, buffers) {
       const time = loop.answered(content.id);
