@@ -17,7 +17,7 @@ from motionkit.config import AnimateOptions
 from motionkit.config.checks import check_number
 from motionkit.errors import InputError
 from motionkit.model import Model
-from motionkit.motion.expressions import ACTIONS, CURVES, TURN_RANGE, Expression, Take
+from motionkit.motion.expressions import ACTIONS, CURVES, TURNS, Expression, Take
 from motionkit.motion.ready import MOTIONS, Keys, keyed, motion, sided
 
 __all__ = ["START", "expression_of", "keys_of", "peak", "pose_choices", "posing_options", "take_of", "values_at"]
@@ -27,6 +27,7 @@ START: Mapping[str, Any] = {
 }  # fmt: skip
 """Of the panel's trait: what moves the source, the expression, the timeline's keys and where it is, the ready motion
 that the keys are, and the keys that it was put instead of."""
+STRONG_TURN = 12.0  # degrees that show as much as an action at 1
 LONGEST = 60.0  # seconds of a timeline
 NO_RIG = "Pose needs the model “heads”: facial actions are not known for this model’s keypoints."
 NO_PUPILS = "This model has no keypoints on the pupils, so eyes cannot look about."
@@ -191,5 +192,5 @@ def values_at(take: Take, seconds: float) -> tuple[int, dict[str, float]]:
 
 def peak(take: Take) -> int:
     """The frame of a take that shows most: the one furthest from rest."""
-    most = np.array([TURN_RANGE.get(name, 1.0) for name in CURVES])
+    most = np.array([STRONG_TURN if name in TURNS else 1.0 for name in CURVES])
     return int(np.abs(take.curves / most).sum(1).argmax())

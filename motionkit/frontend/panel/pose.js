@@ -4,6 +4,7 @@ import { makeButton, makeElement } from "../shared/elements.js";
 import { makeMotions } from "./motions.js";
 import { makePoseSliders } from "./pose_sliders.js";
 import { makeStage } from "./pose_stage.js";
+import { keyAt } from "./pose_state.js";
 import { makePreviewLoop } from "./preview_loop.js";
 import { makeTimeline } from "./timeline.js";
 
@@ -21,7 +22,7 @@ export function makePose({ state, choices, kernel, notice, files, settings }) {
     choices.groups.flatMap((group) => group.sliders).map((spec) => [spec.name, spec.range]),
   );
   const stage = makeStage({ values: () => shown.values, limits, onTurn: change });
-  const timeline = makeTimeline({ state, pose: () => shown.values, onSeek: shown.seek, onPlay: shown.toggle });
+  const timeline = makeTimeline({ state, pose: shown.held, onSeek: shown.seek, onPlay: shown.toggle });
   const motions = makeMotions(choices.motions, (motion) => {
     const { keys, motion: before, aside } = state.values;
     state.change({ keys: motion.keys, motion: motion.name, aside: before || keys.length < 2 ? aside : keys, time: 0 });
@@ -125,12 +126,20 @@ function makeShown({ state, kernel, settings, onChange }) {
       onChange();
     },
     halt: () => playing && pose(values),
+    /** The expression; what is played stops at it. */
+    held() {
+      if (playing) pose(values);
+      return values;
+    },
     toggle: () => (playing ? pose(values) : play()),
-    /** The timeline at a time. */
+    /** The timeline at a time; a key's own expression to the letter, which no frame of the clip may have. */
     seek(time) {
+      const { keys } = state.values;
+      const here = keyAt(keys, time);
       playing = null;
-      at = state.values.keys.length > 1 ? time : null; // one key alone says nothing of other times
-      state.change({ time });
+      at = here || keys.length < 2 ? null : time; // one key alone says nothing of other times
+      values = here?.values ?? values;
+      state.change({ time, values });
       loop.ask();
     },
     /** Another view of the panel, or the kernel, has changed the expression. */

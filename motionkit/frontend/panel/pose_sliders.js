@@ -53,7 +53,8 @@ function makeOne(spec, onChange) {
   }
 
   const show = (values) => {
-    const value = shareOf(up, values) - shareOf(down, values);
+    const exact = shareOf(up, values) - shareOf(down, values);
+    const value = (isTurn ? Math.round(exact * 10) / 10 : Math.round(exact * 100) / 100) || 0; // no -0
     slider.set(value, { range, changed: Math.abs(value) > 1e-6, off: Boolean(off) });
   };
   return { spec, element: slider.element, show };
@@ -83,7 +84,7 @@ function makeEachAction(actions, onChange) {
   const show = (values) => {
     shown = values;
     for (const [name, slider] of sliders ?? []) {
-      slider.set(values[name] ?? 0, { changed: Boolean(values[name]) });
+      slider.set(Math.round((values[name] ?? 0) * 100) / 100, { changed: Boolean(values[name]) });
     }
   };
   details.addEventListener("toggle", () => {

@@ -11,7 +11,7 @@ const THUMB = 16; // pixels: a range's handle does not go over its ends
 /**
  * @param {(time: number) => void} onSeek Called with a time that is to be shown.
  * @param {() => void} onPlay Called when Play, or what then stands there, is pressed.
- * @param {() => object} pose The expression that a key gets.
+ * @param {() => object} pose The expression that a key gets; what is played stops at it.
  */
 export function makeTimeline({ state, pose, onSeek, onPlay }) {
   const play = makeButton("▶", onPlay, { kind: "mk-play", "aria-label": "Play the timeline" });
@@ -33,7 +33,7 @@ export function makeTimeline({ state, pose, onSeek, onPlay }) {
     "aria-label": "Time of the key, in seconds",
   });
   const add = makeButton("Add key", () => addKey(state, pose(), say));
-  const remove = makeButton("Remove key", () => removeKey(state, say));
+  const remove = makeButton("Remove key", () => pose() && removeKey(state, say));
   const back = makeButton("Back to your keys", () => takeBack(state, onSeek), { kind: "mk-quiet" });
   const told = makeElement("span", { class: "mk-muted", role: "status" });
   const say = (text) => {
@@ -83,6 +83,7 @@ export function makeTimeline({ state, pose, onSeek, onPlay }) {
       add.textContent = here ? "Set key" : "Add key";
       remove.disabled = !here || keys.length < 2;
       back.hidden = !aside;
+      if (playing) say("");
       play.textContent = playing ? "❚❚" : "▶";
       play.setAttribute("aria-label", playing ? "Stop" : "Play the timeline");
       play.disabled = keys.length < 2;
