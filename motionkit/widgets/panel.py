@@ -118,8 +118,8 @@ class SliderPanel(anywidget.AnyWidget):
             current=lambda: self._model, report=lambda text: self.set_trait("loading", text), tell=self._failed,
             ready=lambda model: self._worker.ask("model", lambda: self._use(model)), folder=self._output / "inputs",
         )  # fmt: skip
-        parts = (self._poser, self._exports, self._menu, Gallery(self.send, self._worker.ask))
-        self._handlers = {kind: handler for part in parts for kind, handler in part.handlers.items()}
+        self._parts = (self._poser, self._exports, self._menu, Gallery(self.send, self._worker.ask))
+        self._handlers = {kind: handler for part in self._parts for kind, handler in part.handlers.items()}
         self._transfers = Transfers(
             self.send,
             folder=self._output / "inputs",

@@ -16,7 +16,12 @@ export function makeGallery(role, samples, onOpen) {
     { class: "mk-samples" },
     makeElement(
       "div",
-      { class: "mk-gallery", role: "radiogroup", "aria-label": `${labelOf(role)}: samples` },
+      {
+        class: "mk-gallery",
+        role: "radiogroup",
+        "aria-label": `${labelOf(role)}: samples`,
+        style: `--mk-columns: ${samples.length % 4 ? 3 : 4}`, // full rows
+      },
       ...[...tiles.values()].map((tile) => tile.element),
     ),
     makeElement("p", { class: "mk-muted", text: originText(samples) }),

@@ -55,7 +55,7 @@ export function makeResult({ kernel, notice, files, settings, folder }) {
       warnings.replaceChildren(...texts.map((text) => makeElement("li", { text })));
       warnings.hidden = texts.length === 0;
       if (job.collage) output.show(job); // also an earlier one, where the last was cancelled
-      output.setOld(Boolean(job.call) && !running && job.call !== call);
+      output.setOld(Boolean(job.call) && job.call !== call);
     },
     close: output.close,
   };
