@@ -19,6 +19,7 @@ export function makeGallery(role, samples, onOpen) {
       {
         class: "mk-gallery",
         role: "radiogroup",
+        "data-lm-suppress-shortcuts": "true", // else JupyterLab takes the arrow keys for cells
         "aria-label": `${labelOf(role)}: samples`,
         style: `--mk-columns: ${samples.length % 4 ? 3 : 4}`, // full rows
       },
@@ -66,6 +67,11 @@ function originText(samples) {
   const of = (origin) => samples.filter((sample) => sample.origin === origin);
   const most = origins.reduce((best, origin) => (of(origin).length > of(best).length ? origin : best));
   const others = origins.filter((origin) => origin !== most);
-  const named = others.map((origin) => `${of(origin).map((sample) => sample.title).join(", ")}: ${origin}.`);
+  const named = others.map(
+    (origin) =>
+      `${of(origin)
+        .map((sample) => sample.title)
+        .join(", ")}: ${origin}.`,
+  );
   return `${named.join(" ")} The others: ${most}.`;
 }

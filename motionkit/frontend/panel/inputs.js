@@ -1,7 +1,7 @@
 // The panel's two inputs: where each comes from, its thumbnail, its crop.
 
 import { makeChoice, makeFilePicker, makePathField } from "../shared/controls.js";
-import { makeButton, makeElement, makeHeading } from "../shared/elements.js";
+import { makeElement, makeHeading } from "../shared/elements.js";
 import { labelOf, secondsText } from "../shared/words.js";
 import { makeCameraForm } from "./camera_form.js";
 import { makeCropBox } from "./crop_box.js";
@@ -39,6 +39,10 @@ export function makeInput({ role, samples, kernel, notice, files, onCrop }) {
   crop.setBox(null, false);
 
   function open(how, value) {
+    if (!kernel.connected()) {
+      settle();
+      return;
+    }
     showBusy("Opening…");
     notice.forget();
     kernel.send({ kind: "open", role, how, value });

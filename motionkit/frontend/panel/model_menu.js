@@ -1,7 +1,7 @@
 // Which model animates, and where: names, own files, devices. Another one is loaded while the panel goes on.
 
 import { makeFilePicker, makePathField } from "../shared/controls.js";
-import { makeButton, makeElement } from "../shared/elements.js";
+import { keepKeys, makeButton, makeElement } from "../shared/elements.js";
 
 const OWN = "\u0000own"; // no model is called so
 
@@ -34,7 +34,7 @@ export function makeModelMenu({ offered, kernel, notice, files }) {
   const own = makeElement("div", { class: "mk-form mk-own", hidden: true }, path.element, ...picker);
   const element = makeElement(
     "div",
-    { class: "mk-row mk-models" },
+    { class: "mk-row mk-models", "data-lm-suppress-shortcuts": "true" },
     name.element,
     place.element,
     status,
@@ -83,9 +83,14 @@ function makeMenu(label, options, value, onChoose) {
     ...options.map((option) => makeElement("option", { value: option.name, text: option.title })),
   );
   select.value = value;
-  select.addEventListener("keydown", (event) => event.stopPropagation());
+  keepKeys(select);
   return {
-    element: makeElement("label", { class: "mk-menu" }, makeElement("span", { class: "mk-muted", text: label }), select),
+    element: makeElement(
+      "label",
+      { class: "mk-menu" },
+      makeElement("span", { class: "mk-muted", text: label }),
+      select,
+    ),
     select,
   };
 }

@@ -88,7 +88,11 @@ function makePanel(model) {
   }
 
   const onFirst = makeThumbnailRequest(kernel);
-  const take = { ...ways.take, ...result.take, ...makeMessages({ inputs, preview, loop, notice, refresh, ways, onFirst }) };
+  const take = {
+    ...ways.take,
+    ...result.take,
+    ...makeMessages({ inputs, preview, loop, notice, refresh, ways, onFirst }),
+  };
   const heard = () => kernel.heard(loop.waiting || ways.waiting);
   const stopListening = listenTo(model, {
     "msg:custom"(content, buffers) {
@@ -178,9 +182,11 @@ function render({ model, el }) {
   let close = () => {};
   /** Make the panel; anew with another model, which has other controls. */
   const make = () => {
+    const chosen = el.contains(document.activeElement) && document.activeElement.closest(".mk-models");
     close();
     const panel = makePanel(model);
     el.replaceChildren(panel.element);
+    if (chosen) panel.element.querySelector(".mk-models select").focus();
     const stopMarking = markTheme(panel.element);
     close = () => {
       panel.close();

@@ -17,7 +17,13 @@ export function makePlayer() {
     video.classList.toggle("mk-unseen", key !== WHOLE);
     compare.show(key === WHOLE ? null : key);
   });
-  const element = makeElement("div", { class: "mk-player" }, stage, transport.element, views.element);
+  const element = makeElement(
+    "div",
+    { class: "mk-player", "data-lm-suppress-shortcuts": "true" },
+    stage,
+    transport.element,
+    views.element,
+  );
   let fps = 25;
   return {
     element,
