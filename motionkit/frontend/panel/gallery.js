@@ -64,14 +64,9 @@ function makeTile({ name, title, moments }, group, onOpen) {
 function originText(samples) {
   const origins = [...new Set(samples.map((sample) => sample.origin))];
   if (origins.length === 1) return `All ${origins[0]}.`;
-  const of = (origin) => samples.filter((sample) => sample.origin === origin);
+  const of = (origin) => samples.filter((sample) => sample.origin === origin).map((sample) => sample.title);
   const most = origins.reduce((best, origin) => (of(origin).length > of(best).length ? origin : best));
   const others = origins.filter((origin) => origin !== most);
-  const named = others.map(
-    (origin) =>
-      `${of(origin)
-        .map((sample) => sample.title)
-        .join(", ")}: ${origin}.`,
-  );
+  const named = others.map((origin) => `${of(origin).join(", ")}: ${origin}.`);
   return `${named.join(" ")} The others: ${most}.`;
 }
