@@ -12,7 +12,7 @@ if command -v npx >/dev/null; then cd motionkit/frontend && npx --yes @biomejs/b
 else echo "Skipped the JavaScript and the style sheets: Node (npx) is not installed."; fi
 endef
 
-.PHONY: demo heads test robustness fuzz soak audit cluster pythons browser colab notebooks docs lint format clean
+.PHONY: demo heads test robustness fuzz soak audit cluster pythons browser colab notebooks wheel docs lint format clean
 
 # Installed once, and again whenever what is installed changes.
 $(VENV)/.installed: pyproject.toml setup.py requirements.txt
@@ -80,6 +80,14 @@ colab: .colab/.installed
 notebooks: $(VENV)/.installed
 	$(BIN)/python notebooks/shared.py
 	$(BIN)/python notebooks/render.py
+
+# One file that pip installs anywhere, the weights inside: docs/cookbook/colab.md. It needs no more than pip; what is left
+# in build of an earlier one would get into it.
+wheel:
+	rm -rf build dist/motionkit-*.whl
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	rm -rf build
+	@ls dist/motionkit-*.whl
 
 # The site, into output/site; a broken link or a page outside the menu is an error.
 docs: $(VENV)/.installed

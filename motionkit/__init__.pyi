@@ -27,6 +27,7 @@ from .structures import AnimationResult as AnimationResult
 from .structures import Box as Box
 from .structures import Generated as Generated
 from .structures import Keypoints as Keypoints
+from .structures import PoseResult as PoseResult
 from .structures import Progress as Progress
 from .structures import VideoInfo as VideoInfo
 from .training import personalise as personalise

@@ -21,6 +21,7 @@ from motionkit.fast.memory import Memory
 from motionkit.fast.precision import is_faithful, pick_dtype
 from motionkit.modules.first_order import FirstOrderModel, check_images, match_batches
 from motionkit.motion.rig import Rig, load_rig
+from motionkit.showing import described
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_device
 
@@ -86,7 +87,10 @@ class Model:
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
-        return f"Model({self.config.name!r}, device={str(self.device)!r}, precision={self.precision!r})"
+        size, keypoints, device = self.config.size, self.config.num_kp, str(self.device)
+        return described(
+            "Model", self.config.name, size=size, keypoints=keypoints, device=device, precision=self.precision
+        )
 
     @cached_property
     def rig(self) -> Rig:

@@ -11,6 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from motionkit.showing import described, file_html
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from motionkit.frames import Frame
 
-__all__ = ["AnimationResult", "Box", "Detected", "Generated", "Keypoints", "Progress", "VideoInfo"]
+__all__ = ["AnimationResult", "Box", "Detected", "Generated", "Keypoints", "PoseResult", "Progress", "VideoInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class Keypoints:
     value: torch.Tensor
     jacobian: torch.Tensor | None = None
     confidence: torch.Tensor | None = None
+
+    def __repr__(self) -> str:
+        batch, count = self.value.shape[:2]
+        jacobian, device = self.jacobian is not None, str(self.value.device)
+        return described("Keypoints", batch=batch, keypoints=count, jacobian=jacobian, device=device)
 
     def __len__(self) -> int:
         """Batch size."""
@@ -123,6 +130,10 @@ class Generated:
     flow: torch.Tensor
     mask: torch.Tensor
     deformed: torch.Tensor
+
+    def __repr__(self) -> str:
+        batch, _, height, width = self.image.shape
+        return described("Generated", batch=batch, width=width, height=height, device=str(self.image.device))
 
     def __getitem__(self, index: slice) -> Generated:
         """Return part of the batch."""
@@ -275,7 +286,7 @@ class PanelPlace:
 
 @dataclass(frozen=True, slots=True)
 class AnimationResult:
-    """What ``animate_file`` made.
+    """What ``animate_file`` made; at the end of a notebook's cell it shows the collage, or else the result.
 
     Attributes:
         path: The result video.
@@ -298,3 +309,34 @@ class AnimationResult:
     source_box: Box | None = None
     driving_box: Box | None = None
     panels: tuple[PanelPlace, ...] = ()
+
+    def __repr__(self) -> str:
+        seconds = round(self.seconds, 1)
+        return described(
+            "AnimationResult", self.path, frames=self.frames, fps=self.fps, seconds=seconds, collage=self.collage
+        )
+
+    def _repr_html_(self) -> str:
+        made = f"{self.frames} frames at {float(self.fps):g} a second, made in {self.seconds:.1f} s"
+        if self.collage is None:
+            return file_html(self.path, made)
+        return file_html(self.collage, f"The result alone is {self.path}", made)
+
+
+@dataclass(frozen=True, slots=True)
+class PoseResult:
+    """What ``pose_file`` made; at the end of a notebook's cell it shows the picture.
+
+    Attributes:
+        path: The picture.
+        source_box: The square of the source that the model saw, None where nothing was cropped.
+    """
+
+    path: Path
+    source_box: Box | None = None
+
+    def __repr__(self) -> str:
+        return described("PoseResult", self.path)
+
+    def _repr_html_(self) -> str:
+        return file_html(self.path)

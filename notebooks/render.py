@@ -92,6 +92,9 @@ def _picture(output: NotebookNode) -> Image.Image | None:
     for kind in PICTURES:
         if kind in data:
             return Image.open(io.BytesIO(base64.b64decode(data[kind])))
+    picture = re.search(r'src="data:image/\w+;base64,([^"]+)"', data.get("text/html", ""))
+    if picture is not None:
+        return Image.open(io.BytesIO(base64.b64decode(picture[1])))
     video = re.search(r'src="data:video/[\w-]+;base64,([^"]+)"', data.get("text/html", ""))
     if video is None:
         return None

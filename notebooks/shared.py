@@ -25,12 +25,33 @@ USUAL = ("notebook", "anywidget")
 NOTE = """\
 ## Install
 
-In Colab the next two cells install motionkit and leave Colab's own torch, numpy and ipywidgets as they are. Where
+In Colab the next cells install motionkit and leave Colab's own torch, numpy and ipywidgets as they are. Where
 motionkit is installed already, they do nothing. `package` is a folder, a wheel (both may be on Google Drive, as
-`/content/drive/MyDrive/…`) or a git address (`git+https://…`); `..` is the clone that this notebook lies in."""
+`/content/drive/MyDrive/…`) or a git address (`git+https://…`)"""
+
+CLONE = """; `..` is the clone that this notebook lies in. In
+Colab, where there is none, `..` is the newest wheel of motionkit in your Drive or in a folder of it: `make wheel` makes
+one, and the page `docs/cookbook/colab.md` of a clone says how it goes on."""
 
 PACKAGE = """\
 package = "{package}"  # @param {{type:"string"}}"""
+
+# Names that Drive gives to second copies do not end so; pip would refuse them.
+FIND = """\
+# @title Find a wheel on Google Drive
+import importlib.util, os, pathlib, sys
+
+there = all(getattr(importlib.util.find_spec(name), "origin", None) for name in ("motionkit", "{module}"))
+if package == ".." and not there and not os.path.exists("../pyproject.toml") and "google.colab" in sys.modules:
+    from google.colab import drive
+
+    drive.mount("/content/drive", readonly=True)
+    mine = pathlib.Path("/content/drive/MyDrive")
+    wheels = [*mine.glob("motionkit-*any.whl"), *mine.glob("*/motionkit-*any.whl")]
+    if not wheels:
+        raise SystemExit("No motionkit-….whl is in your Drive or in a folder of it. `make wheel` in a clone makes one.")
+    package = str(max(wheels, key=os.path.getmtime))
+    print(package)"""
 
 # A clone's folder beside the notebook looks like a package too, but one without an origin.
 INSTALL = """\
@@ -62,9 +83,11 @@ def with_shared_cells(node: NotebookNode, name: str, address: str = ADDRESS) -> 
     own = [cell for cell in node.cells if "shared" not in cell.metadata.get("tags", [])]
     extras, module = EXTRAS.get(name, USUAL)
     package = f"git+{address}" if address else ".."
+    note = NOTE + ("." if address else CLONE)
     install = [
-        nbformat.v4.new_markdown_cell(NOTE, metadata={"tags": ["shared"]}),
+        nbformat.v4.new_markdown_cell(note, metadata={"tags": ["shared"]}),
         _code(PACKAGE.format(package=package), "parameters"),
+        *([] if address else [_code(FIND.format(module=module), "find", cellView="form")]),
         _code(INSTALL.format(extras=extras, module=module), "install", cellView="form"),  # Colab hides its code
     ]
     cells = [*_badge(name, address), own[0], *install, *own[1:]]

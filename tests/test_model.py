@@ -151,5 +151,5 @@ def test_a_size_that_the_networks_cannot_see_is_an_error() -> None:
 
 def test_a_model_says_what_it_is() -> None:
     model = tiny_model()
-    assert repr(model) == "Model('tiny', device='cpu', precision='float32')"
+    assert repr(model) == "Model('tiny', size=32, keypoints=3, device='cpu', precision='float32')"
     assert isinstance(model.detect(torch.rand(2, 3, 32, 32)), Keypoints)

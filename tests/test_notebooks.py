@@ -2,75 +2,38 @@
 
 from __future__ import annotations
 
-import ast
 import base64
 import dataclasses
-import io
 import json
-import os
 import re
 import shutil
-import subprocess
-import venv
-import zipfile
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import numpy as np
-import pip
 import pytest
 import run as runner
 import shared
 import torch
-from PIL import Image
+from scipy.io import wavfile
 
-from motionkit import load_model, media, samples, trust
+from motionkit import load_model, media, trust
 from motionkit.config import GAIN_RANGE, STRENGTH_RANGE, AnimateOptions
+from motionkit.motion.ready import MOTIONS, motion
+from motionkit.notebook import babble
 from motionkit.training.view import read_scalars
-from tests.support.places import ROOT
-
-NOTEBOOKS = ROOT / "notebooks"
-RENDERED = NOTEBOOKS.parent / "docs" / "notebooks"
-NAMES = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
-
-
-def cells(name: str) -> list[nbformat.NotebookNode]:
-    return nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
-
-
-def tags(cell: nbformat.NotebookNode) -> list[str]:
-    return cell.metadata.get("tags", [])
-
-
-def form(name: str) -> dict[str, Any]:
-    """Names and defaults of a notebook's own parameters: its cells do nothing but assign literals."""
-    own = [cell.source for cell in cells(name) if "parameters" in tags(cell) and "shared" not in tags(cell)]
-    lines = [line for source in own for line in ast.parse(source).body]
-    return {line.targets[0].id: ast.literal_eval(line.value) for line in lines}  # type: ignore[attr-defined]
-
-
-def short_clip(path: Path, seconds: float, **options: Any) -> int:
-    """The beginning of a sample clip as a file; returns the number of frames."""
-    clip = media.open_clip(samples.driving_clip("nod"), end=seconds, **options)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with media.VideoWriter(path, fps=clip.info.fps) as writer:
-        for frame in clip:
-            writer.write(frame)
-    assert clip.info.frames is not None
-    return clip.info.frames
-
-
-def pictures(node: nbformat.NotebookNode) -> list[tuple[str, Image.Image]]:
-    """Kind and content of the pictures that the cells show."""
-    shown = [output.get("data", {}) for cell in node.cells for output in cell.get("outputs", [])]
-    kinds = [(next((kind for kind in ("image/png", "image/jpeg") if kind in data), None), data) for data in shown]
-    return [(kind, Image.open(io.BytesIO(base64.b64decode(data[kind])))) for kind, data in kinds if kind]
-
-
-def shows_a_widget(node: nbformat.NotebookNode, tag: str) -> bool:
-    (cell,) = [cell for cell in node.cells if tag in tags(cell)]
-    return any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in cell.outputs)
+from motionkit.weights.registry import WEIGHTS
+from tests.support.notebooks import (
+    NAMES,
+    NOTEBOOKS,
+    RENDERED,
+    cells,
+    form,
+    pictures,
+    short_clip,
+    shows_a_widget,
+    tags,
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,65 +56,6 @@ def test_it_begins_with_what_may_be_done(name: str) -> None:
 def test_the_shared_cells_are_what_the_generator_makes(name: str) -> None:
     node = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     assert shared.with_shared_cells(node, name) == node, "run make notebooks"
-
-
-def test_the_address_makes_badge_and_package() -> None:
-    node = nbformat.read(NOTEBOOKS / "animate.ipynb", as_version=4)
-    public = shared.with_shared_cells(node, "animate", "https://github.com/someone/motionkit")
-    opened = "https://colab.research.google.com/github/someone/motionkit/blob/main/notebooks/animate.ipynb"
-    assert public.cells[0].source.endswith(f"]({opened})")
-    assert 'package = "git+https://github.com/someone/motionkit"' in public.cells[3].source
-    elsewhere = shared.with_shared_cells(public, "animate", "https://git.example.org/motionkit")
-    assert elsewhere.cells[0].source.startswith("# "), "Colab opens notebooks from GitHub alone"
-    assert 'package = "git+https://git.example.org/motionkit"' in elsewhere.cells[2].source
-    assert shared.with_shared_cells(elsewhere, "animate", shared.ADDRESS) == node
-
-
-@pytest.mark.slow
-def test_the_install_cell_leaves_alone_what_is_installed(tmp_path: Path) -> None:
-    """In an environment that has this one's packages but not motionkit, with a wheel that wants another numpy."""
-    home = tmp_path / "env"
-    venv.create(home)
-    python = home / "bin" / "python"
-    ask = "import site; print(site.getsitepackages()[0])"
-    site = Path(subprocess.check_output([python, "-c", ask], text=True).strip())
-    (site / "pip").symlink_to(Path(pip.__file__).parent)
-    present = make_wheel(tmp_path, "present", "2.5", "")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", present], check=True)
-    make_wheel(tmp_path, "present", "3.0", "")
-    package = make_wheel(
-        tmp_path, "motionkit", "9.0", "Provides-Extra: notebook\nRequires-Dist: present>=2; extra == 'notebook'"
-    )
-    (source,) = [cell.source for cell in cells("animate") if "install" in tags(cell)]
-    code = f"package = {str(package)!r}\n{source}\nimport motionkit; print(motionkit.VERSION)"
-    # Not this tree's motionkit, to which PYTHONPATH may lead.
-    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PYTHONPATH": ""}
-    done = subprocess.run(
-        [python, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0 and done.stdout.split() == ["9.0"], done.stderr
-    nowhere = subprocess.run(
-        [python, "-c", f"package = 'nowhere'\n{source}".replace("motionkit", "motionkid")],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert nowhere.returncode == 1
-    assert nowhere.stderr.endswith(
-        "pip could not install nowhere[notebook]. Set package to a clone, a wheel or a git address.\n"
-    )
-    assert "present==2.5" in (tmp_path / "constraints.txt").read_text().split()
-    assert {path.name for path in site.glob("present-*")} == {"present-2.5.dist-info"}
-
-
-def make_wheel(folder: Path, name: str, version: str, more: str) -> Path:
-    """The smallest wheel: one module that knows its version."""
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr(f"{name}.py", f"VERSION = {version!r}\n")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{more}\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    return path
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -191,6 +95,59 @@ def test_sliders_of_the_form_reach_as_far_as_the_options(name: str) -> None:
     assert {field for field, _, _ in sliders} >= {"strength", "smoothing"}
     for field, low, high in sliders:
         assert (float(low), float(high)) == ranges[field], field
+
+
+def menu(name: str, field: str) -> list[str]:
+    """What a field of a notebook's form offers."""
+    source = "\n".join(cell.source for cell in cells(name) if "parameters" in tags(cell))
+    (offered,) = re.findall(rf"^{field} = .*# @param (\[[^\]]*\])", source, flags=re.MULTILINE)
+    return json.loads(offered)
+
+
+@pytest.mark.parametrize(("name", "field"), [("animate", "model_name"), ("live", "model_name"), ("train", "init")])
+def test_models_are_a_menu_that_takes_files_too(name: str, field: str) -> None:
+    assert menu(name, field) == list(WEIGHTS)
+    source = "\n".join(cell.source for cell in cells(name))
+    assert re.search(rf"^{field} = .*\] \{{allow-input: true\}}$", source, flags=re.MULTILINE)
+    assert f"downloads {WEIGHTS['vox'].bytes / 1e6:.0f} MB" in source, "it says so before anything is downloaded"
+
+
+def test_ready_motions_are_a_menu() -> None:
+    assert menu("pose", "motion") == list(MOTIONS)
+    assert menu("pose", "model_name") == ["heads"], "expressions know no other"
+
+
+def test_pose_does_what_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "take.csv").write_text("time,jawOpen,yaw\n0,0,0\n0.1,1,0\n0.2,0,12\n", encoding="utf-8")
+    wavfile.write(tmp_path / "speech.wav", 16_000, babble("a"))
+    made = tmp_path / "made"
+    parameters = {
+        "motion": "blink", "take": str(tmp_path / "take.csv"), "speech": str(tmp_path / "speech.wav"),
+        "output": str(made), "save_to_drive": str(tmp_path / "drive"), "yaw": 0, "roll": 0, "smile": 0.0, "brows": 0.0,
+        "jaw_open": 0.8,
+    }  # fmt: skip
+    node = runner.run(NOTEBOOKS / "pose.ipynb", parameters, folder=tmp_path, timeout=300)
+    clips = {name: list(media.open_clip(made / f"{name}.mp4")) for name in ("motion", "own", "take", "said")}
+    lengths = {name: len(frames) for name, frames in clips.items()}
+    assert lengths == {
+        "motion": len(motion("blink")),
+        "own": 51,
+        "take": 3,
+        "said": round(len(babble("a")) / 16_000 * 30),
+    }
+    for name, frames in clips.items():
+        assert max(np.abs(frames[0].astype(int) - other).mean() for other in frames) > 0.5, f"{name} does not move"
+        (cell,) = [cell for cell in node.cells if {"said": "speech"}.get(name, name) in tags(cell)]
+        shown = "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
+        assert base64.b64encode((made / f"{name}.mp4").read_bytes()).decode() in shown, "the result shows itself"
+    assert media.open_clip(made / "said.mp4").info.has_audio
+    changed = np.abs(media.read_image(made / "pose.png").astype(int) - clips["take"][0]).mean(axis=2)
+    assert changed[128:].mean() > 2 * changed[:100].mean(), "an open mouth changes the lower half"
+    sheet, plot = (picture for _, picture in pictures(node))
+    assert sheet.width > 4 * 192 and sheet.height > 2 * 192 and plot.width > 300
+    assert {path.name for path in (tmp_path / "drive").iterdir()} == {"pose.png", *(f"{name}.mp4" for name in clips)}
+    printed = "".join(output.get("text", "") for cell in node.cells for output in cell.get("outputs", []))
+    assert "Expression(jaw_open=0.8)" in printed and printed.count("and so does its watermark") == 2
 
 
 def test_animate_runs_and_something_moves(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def _pose(given: argparse.Namespace) -> None:
     turn = {name: getattr(given, name) for name in ("yaw", "pitch", "roll")}
     expression = Expression.named({**turn, **dict(_action(text) for text in given.set)})
     options = AnimateOptions(paste_back=given.paste_back, size=given.size)
-    print(pose_file(given.source, expression, given.output, model=load_model(given), options=options))
+    print(pose_file(given.source, expression, given.output, model=load_model(given), options=options).path)
 
 
 def _action(text: str) -> tuple[str, float]:

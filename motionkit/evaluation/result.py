@@ -17,6 +17,7 @@ from motionkit.evaluation.options import EvaluateOptions
 from motionkit.evaluation.published import PUBLISHED
 from motionkit.evaluation.rows import Rows
 from motionkit.evaluation.tables import as_html, as_text, table
+from motionkit.showing import described
 
 __all__ = ["Evaluated", "Evaluation", "badness"]
 
@@ -163,6 +164,10 @@ class Evaluation:
             "versions": self.versions,
         }
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
+
+    def __repr__(self) -> str:
+        names, failed = [model.name for model in self.models], len(self.failed)
+        return described("Evaluation", models=names, clips=self.clips, failed=failed, folder=self.folder)
 
     def __str__(self) -> str:
         said = ["", *self.said] if self.said else []

@@ -68,15 +68,19 @@ class _Find:
         return _Find(self.score, places)
 
 
-def detect(image: Frame, *, least: float = 0) -> list[Box]:
+def detect(image: Frame, *, least: float = 0, upright: bool = False) -> list[Box]:
     """Faces in an H W 3 uint8 picture, as turned boxes from about brows to chin, in no particular order.
 
     Args:
         image: The picture.
         least: Width in pixels of the smallest face that is looked for.
+        upright: Look in the picture as it is alone, coarsely, and not in its turns.
     """
     longest = max(image.shape[:2])
     copies = list(_copies(image))
+    if upright:
+        faces = _confirmed(copies, _merged(_turned_looks(copies[COARSE], (0,), longest), turns=True), longest)
+        return [_box(face) for face in faces]
     finds = _coarse(copies[COARSE], longest)
     small = copies[FINE].width > copies[COARSE].width and least < SMALL * longest
     if small:

@@ -14,7 +14,7 @@ from motionkit.errors import InputError, MissingPackageError
 from motionkit.frames import Frame
 from motionkit.structures import Box
 
-__all__ = ["UPRIGHT", "Finder", "find_faces", "overlap"]
+__all__ = ["UPRIGHT", "Finder", "find_faces", "find_near", "overlap"]
 
 Finder = Literal["auto", "blazeface", "cascade", "mtcnn"] | Callable[[Frame], Iterable[Box]]
 """How faces are found, see ``find_faces``."""
@@ -33,6 +33,10 @@ UPRIGHT = 10
 BLIND = 0.8
 # Two boxes that overlap by more than this share of the smaller one show the same face.
 SAME_FACE = 0.4
+# A face of a clip is followed within so many of its widths, in a copy of so many pixels, if it is no smaller than this
+# share of what it was.
+NEARBY, NEARBY_SIDE, HARDLY_SMALLER = 1.7, 224, 0.7
+AVERAGED = 0.6  # of the smallest face there: the smallest of the cascade's finds that a face is the mean of
 ALIKE = 0.7  # the widths of two finders' boxes of one face, the smaller to the larger, differ less than that
 
 
@@ -66,6 +70,43 @@ def find_faces(image: Frame, *, finder: Finder = "auto", least: float = 0) -> li
     return sorted((box for box in boxes if box.width >= least), key=lambda box: -box.area)
 
 
+def find_near(image: Frame, known: Box, *, finder: Finder = "auto") -> list[Box]:
+    """Look for a face near where it was in another frame of a clip, about as large: a fraction of ``find_faces``' time.
+
+    Args:
+        image: H W 3 uint8.
+        known: Its box in the other frame.
+        finder: As for ``find_faces``; nothing is found where it is not a built-in one, or the face was turned.
+
+    Returns:
+        As ``find_faces``; none where it is elsewhere, or much smaller.
+    """
+    from PIL import Image
+
+    if finder not in ("auto", "cascade", "blazeface") or abs(known.roll) >= UPRIGHT:
+        return []
+    width = max(known.width, known.height)
+    (x, y), reach = known.centre, round(NEARBY * width)
+    left, top = max(round(x) - reach, 0), max(round(y) - reach, 0)
+    part = image[top : max(round(y) + reach, 0), left : max(round(x) + reach, 0)]
+    scale = min(NEARBY_SIDE / (2 * reach), 1)
+    size = (round(part.shape[1] * scale), round(part.shape[0] * scale))
+    if min(size) < CASCADE_SIDE:
+        return []
+    small = Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    picture, least = np.asarray(small), HARDLY_SMALLER * scale * known.width
+    seen = _blazeface(picture, least, upright=True) if finder != "cascade" else []
+    if finder != "blazeface" and (seen or finder == "cascade"):
+        known_too = [
+            box for box in _cascade(picture, AVERAGED * least) if not seen or any(_same(box, face) for face in seen)
+        ]
+        seen = known_too + [face for face in seen if not any(_same(face, box) for box in known_too)]
+    seen = [box for box in seen if box.width >= least]
+    edges = ((b, [round(e / scale) for e in (b.left, b.top, b.right, b.bottom)]) for b in seen)
+    boxes = [Box(a + left, b + top, c + left, d + top, roll=box.roll) for box, (a, b, c, d) in edges]
+    return sorted(boxes, key=lambda box: -box.area)
+
+
 def _both(image: Frame, smallest: float) -> list[Box]:
     """BlazeFace's faces, those of them that are upright and that the cascade finds too in the cascade's boxes.
 
@@ -87,10 +128,10 @@ def _same(one: Box, other: Box) -> bool:
     return overlap(one, other) > SAME_FACE and ALIKE < one.width / other.width < 1 / ALIKE
 
 
-def _blazeface(image: Frame, smallest: float) -> list[Box]:
+def _blazeface(image: Frame, smallest: float, *, upright: bool = False) -> list[Box]:
     from motionkit.faces.detection import detect
 
-    return detect(image, least=smallest)
+    return detect(image, least=smallest, upright=upright)
 
 
 @lru_cache(maxsize=1)

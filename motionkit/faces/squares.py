@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from motionkit.errors import FaceNotFoundError, InputError, MotionkitWarning
-from motionkit.faces.finders import UPRIGHT, Finder, find_faces, overlap
+from motionkit.faces.finders import UPRIGHT, Finder, find_faces, find_near, overlap
 from motionkit.frames import Frame
 from motionkit.structures import Box
 
@@ -38,7 +38,7 @@ MOVEMENT_ROOM = 0.5
 LEAST_ROOM = 0.7
 # A clip's face hardly changes its size: one of less than this share of the width found before is looked for only where
 # there is no other. The search for small ones takes most of the time.
-MUCH_SMALLER = 1 / 3
+MUCH_SMALLER, MUCH_LARGER = 1 / 3, 1.5
 
 
 def face_square(face: Box) -> Box:
@@ -100,17 +100,26 @@ def steady_box(frames: Sequence[Frame], *, finder: Finder = "auto") -> Box | Non
         finder: As for ``find_faces``.
     """
     found: list[list[Box]] = []
-    for frame in frames:
-        least = MUCH_SMALLER * min((boxes[0].width for boxes in found), default=0)
-        boxes = find_faces(frame, finder=finder, least=least)
-        if not boxes and least:
-            boxes = find_faces(frame, finder=finder)
-        if boxes:
-            found.append(boxes)
-    if not found:
+    known: Box | None = None
+    for number, frame in enumerate(frames):
+        boxes = _followed(frame, known, finder)
+        if known is not None and number == len(frames) // 2 and not callable(finder):  # is there a larger one by now?
+            boxes += find_faces(frame, finder=finder, least=MUCH_LARGER * known.width)
+        found.append(sorted(boxes, key=lambda box: -box.area))
+        known = max([*boxes, *([known] if known else [])], key=lambda box: box.area, default=None)
+    seen = [boxes for boxes in found if boxes]
+    if not seen:
         return None
-    anchor = max((boxes[0] for boxes in found), key=lambda box: box.area)
-    return _steady(anchor, [max(boxes, key=lambda box: (overlap(box, anchor), box.area)) for boxes in found])
+    anchor = max((boxes[0] for boxes in seen), key=lambda box: box.area)
+    return _steady(anchor, [max(boxes, key=lambda box: (overlap(box, anchor), box.area)) for boxes in seen])
+
+
+def _followed(frame: Frame, known: Box | None, finder: Finder) -> list[Box]:
+    """The faces of a frame, largest first: that around ``known``, of another frame, if it is still there; else all."""
+    if known is None or callable(finder):
+        return find_faces(frame, finder=finder)
+    found = find_near(frame, known, finder=finder) or find_faces(frame, finder=finder, least=MUCH_SMALLER * known.width)
+    return found or find_faces(frame, finder=finder)
 
 
 def steady_boxes(frames: Sequence[Frame], *, finder: Finder = "auto") -> list[Box]:

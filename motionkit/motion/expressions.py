@@ -20,6 +20,7 @@ from motionkit.config.checks import check_number, shown
 from motionkit.errors import InputError
 from motionkit.motion.rig import Head, Rig
 from motionkit.motion.templates import MotionTemplate
+from motionkit.showing import described, some
 from motionkit.structures import Detected, Keypoints
 
 __all__ = ["ACTIONS", "CURVES", "TURNS", "Expression", "PlacedTake", "Take", "curve_name"]
@@ -103,6 +104,9 @@ class Expression:
         for one in fields(self):
             most = TURN_RANGE.get(one.name)
             check_number(one.name, getattr(self, one.name), *((0, 1) if most is None else (-most, most)))
+
+    def __repr__(self) -> str:
+        return described("Expression", **{one.name: getattr(self, one.name) or None for one in fields(self)})
 
     def replace(self, **changes: float) -> Expression:
         """Return a copy with some values changed, checked again.
@@ -217,6 +221,10 @@ class Take:
         _check_curves(curves)
         for name, value in (("curves", curves), ("fps", rate), ("path", path), ("once", False)):
             object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        moving = some([name for name, values in zip(CURVES, self.curves.T, strict=True) if values.any()])
+        return described("Take", frames=len(self), fps=self.fps, moving=moving, path=self.path)
 
     def __len__(self) -> int:
         """Number of frames."""

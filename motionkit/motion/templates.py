@@ -22,6 +22,7 @@ from motionkit import jsontext
 from motionkit.config import ModelConfig
 from motionkit.config.bounds import FRAMES, RATES, SIDE
 from motionkit.errors import InputError, TemplateError
+from motionkit.showing import described
 from motionkit.structures import Detected, Keypoints
 from motionkit.wholefile import write_whole
 
@@ -84,6 +85,12 @@ class MotionTemplate:
                 got=f"{_shown(self.fps)} fps, {'x'.join(map(_shown, self.size))}",
                 expected=f"{RATES[0]} to {RATES[1]} fps, sides from 1 to {SIDE}",
             )
+
+    def __repr__(self) -> str:
+        keypoints = self.keypoints.value.shape[1]
+        return described(
+            "MotionTemplate", frames=len(self), fps=self.fps, keypoints=keypoints, model=self.model, path=self.path
+        )
 
     def __len__(self) -> int:
         """Number of frames."""

@@ -13,6 +13,7 @@ from motionkit.model import Model, check_model
 from motionkit.motion.expressions import Expression, Take
 from motionkit.pipeline.outputs import finish
 from motionkit.pipeline.subject import open_source
+from motionkit.structures import PoseResult
 
 __all__ = ["pose_file"]
 
@@ -24,7 +25,7 @@ def pose_file(
     *,
     model: Model,
     options: AnimateOptions | None = None,
-) -> Path:
+) -> PoseResult:
     """Make a picture in which the source does what an expression says.
 
     Args:
@@ -35,7 +36,7 @@ def pose_file(
         options: None is the defaults.
 
     Returns:
-        The picture's path. It is labelled as every result is.
+        The picture, which is labelled as every result is.
 
     Raises:
         InputError, MediaError: An input or the target cannot be used, or expressions do not know the model's keypoints.
@@ -55,4 +56,4 @@ def pose_file(
     group = [next(moments(subject.squares(box), take, model=model, options=options)) for box in subject.boxes]
     picture = finish(subject, subject.first_picture() if options.pasted else None, group, options)
     media.write_image(target, picture, metadata=trust.container_metadata(), seal=seal)
-    return target
+    return PoseResult(target, subject.boxes[0])

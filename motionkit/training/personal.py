@@ -24,6 +24,7 @@ from motionkit.errors import DivergedError, InputError, MotionkitError, Training
 from motionkit.fast.precision import native_dtype
 from motionkit.media import check_target, write_image
 from motionkit.model import load_model, pick_device
+from motionkit.showing import file_html
 from motionkit.training.config import LossConfig, TrainConfig
 from motionkit.training.held_out import HeldOut, read_held_out, split_in_time
 from motionkit.training.report import TrainProgress
@@ -62,7 +63,7 @@ class PersonalProgress:
 
 @dataclass(frozen=True, slots=True)
 class Personalised:
-    """What ``personalise`` made.
+    """What ``personalise`` made; at the end of a notebook's cell it shows the sheet.
 
     Attributes:
         path: The model file, which ``load_model`` and ``--model`` take.
@@ -86,6 +87,9 @@ class Personalised:
             f"error of the held-out part {self.before:.3f} before, {self.after:.3f} after {self.steps} steps "
             f"(1 is standing still); {minutes}:{seconds:02}"
         )
+
+    def _repr_html_(self) -> str:
+        return file_html(self.sheet, f"{self.path}: {self}")
 
 
 def personalise(

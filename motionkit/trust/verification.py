@@ -14,6 +14,7 @@ from motionkit import media
 from motionkit.config.checks import check_path
 from motionkit.errors import InputError, MotionkitError
 from motionkit.media.suffixes import READ_IMAGE_SUFFIXES, READ_VIDEO_SUFFIXES
+from motionkit.showing import described
 from motionkit.trust.label import SOURCE_TYPE
 from motionkit.trust.manifests import ManifestFinding, check_anchors, read_manifest
 from motionkit.trust.watermark import BEYOND_DOUBT, WatermarkDetector, WatermarkFinding
@@ -46,6 +47,9 @@ class Verification:
     software: str = ""
     problem: str = ""
     manifest: ManifestFinding | None = None
+
+    def __repr__(self) -> str:
+        return described("Verification", self.file, labelled=self.labelled, meaning=self.meaning)
 
     @property
     def labelled(self) -> bool:

@@ -81,7 +81,7 @@ def test_animate(run: Callable[..., tuple[Notebook, Page]], lab: Lab, chromium: 
         assert len(frames) == FRAMES and frames[0].shape == (256, 256, 3)
         assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 0.3
         assert trust.SOURCE_TYPE in media.read_metadata(clip)["comment"]
-    plays(page, ".jp-RenderedHTMLCommon > video")  # the last cell's collage
+    plays(page, ".jp-RenderedHTMLCommon figure.mk-result > video")  # the collage, by which the result shows itself
 
 
 def test_live(run: Callable[..., tuple[Notebook, Page]], lab: Lab, filmed: Browser) -> None:

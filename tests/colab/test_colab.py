@@ -188,6 +188,32 @@ def test_evaluate_from_a_folder_on_drive(colab: Colab, working_copy: Path) -> No
     assert saved == {"report.html", "clips.csv", "evaluation.json"}
 
 
+def test_pose_with_a_wheel_that_is_found_on_drive(colab: Colab, wheel: Path) -> None:
+    before = colab.packages()
+    (colab.my_drive / "motionkit").mkdir()
+    shutil.copy(wheel, colab.my_drive / "motionkit")
+    parameters = {"motion": "blink", "save_to_drive": f"{MOUNTED}/made"}
+    node = runner.run(NOTEBOOKS / "pose.ipynb", parameters, folder=colab.content, timeout=900)
+
+    assert_colab_is_left_alone(before, colab.packages())
+    made = {path.name: path for path in (colab.my_drive / "made").iterdir()}
+    assert set(made) == {"pose.png", "motion.mp4", "own.mp4", "take.mp4", "said.mp4"}
+    assert all(moves(path) for path in made.values() if path.suffix == ".mp4")
+    shown = [output.get("data", {}).get("text/html", "") for cell in node.cells for output in cell.get("outputs", [])]
+    assert sum("<video" in one for one in shown) == 4, "IPython 7 shows results as they show themselves, too"
+
+
+def test_multiply_from_a_folder_on_drive(colab: Colab, working_copy: Path) -> None:
+    before = colab.packages()
+    shutil.copytree(working_copy, colab.my_drive / "motionkit")
+    parameters = {"package": f"{MOUNTED}/motionkit", "frames": 2, "variations": 1}
+    runner.run(NOTEBOOKS / "multiply.ipynb", parameters, folder=colab.content, timeout=900)
+
+    assert_colab_is_left_alone(before, colab.packages())
+    made = (colab.content / "output" / "multiply" / "data").rglob("*.png")
+    assert len(list(made)) == 4, "two frames of the portrait by each of two samples"
+
+
 def test_every_notebook_is_run_here() -> None:
     run_here = set(re.findall(r'NOTEBOOKS / "(\w+)\.ipynb"', Path(__file__).read_text()))
     assert run_here == {path.stem for path in NOTEBOOKS.glob("*.ipynb")}

@@ -99,9 +99,9 @@ def test_a_pose_is_a_labelled_picture_that_differs(folder: Path, named: Model) -
         folder / "photo.png", Expression(jaw_open=1, yaw=20), folder / "a.png", model=named, options=OPTIONS
     )
     still = pose_file(folder / "photo.png", Expression(), folder / "b.png", model=named, options=OPTIONS)
-    one, other = (media.read_image(path).astype(int) for path in (posed, still))
+    one, other = (media.read_image(result.path).astype(int) for result in (posed, still))
     assert np.abs(one - other).max() > 20
-    assert next(iter(verify(posed))).labelled
+    assert next(iter(verify(posed.path))).labelled
 
 
 def test_what_is_no_pose_is_refused(folder: Path, named: Model) -> None:
