@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -152,11 +152,16 @@ def _references(
             got="a one-pass iterator",
             expected="an array, a list, or motionkit.media.open_clip(path)",
         )
-    return choose_references(cast('Literal["best"] | int', reference), source, drive.batches(model, batch_size))
+    wanted = cast('Literal["best"] | int', reference)
+    return choose_references(wanted, source, drive.batches(model, batch_size), sized_by=model.config.sized_by)
 
 
 def choose_references(
-    reference: Literal["best"] | int, source: Keypoints, driving: Iterable[Detected]
+    reference: Literal["best"] | int,
+    source: Keypoints,
+    driving: Iterable[Detected],
+    *,
+    sized_by: Sequence[int] | None,
 ) -> dict[int, Keypoints]:
     """Keypoints of the driving frames that count as the neutral pose, batch 1, by scene.
 
@@ -164,6 +169,7 @@ def choose_references(
         reference: "best" or an index, as in AnimateOptions.
         source: Keypoints of the source's first frame.
         driving: Batch after batch, from the start.
+        sized_by: The keypoints by which "best" goes, such as ``ModelConfig.sized_by``; None is all of them.
 
     Returns:
         With "best" one for each scene that has such a frame, with an index that one, for its own scene.
@@ -172,7 +178,7 @@ def choose_references(
         InputError: There is no such frame, or none can be the best.
     """
     if reference == "best":
-        best = motion.best_references(source, driving)
+        best = motion.best_references(source, driving, sized_by=sized_by)
         return {scene: keypoints for scene, (_, keypoints) in best.items()}
     count = 0
     for batch in driving:

@@ -28,6 +28,7 @@ from motionkit.config.networks import (
 from motionkit.errors import ConfigError, InputError
 
 __all__ = [
+    "BODY",
     "PRECISIONS",
     "DenseMotionConfig",
     "DiscriminatorConfig",
@@ -42,6 +43,7 @@ Precision = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 DOMAINS = ("face", "body", "fashion", "robot", "cartoon", "smile", "other")
 MAX_KEYPOINTS, MAX_SIDE, MAX_NAME = 1000, 8192, 200  # what a stored configuration may ask for
+BODY = "body"  # the group of keypoints that bear a head
 _CHOICES = {
     "domain": DOMAINS,
     "padding": ("zeros", "border"),
@@ -156,6 +158,16 @@ class ModelConfig:
         """Sides that the networks see must be multiples of this many pixels."""
         parts = (self.kp_detector, self.dense_motion)
         return max(round((1 << part.num_blocks) / part.scale_factor) for part in parts)
+
+    @property
+    def sized_by(self) -> tuple[int, ...] | None:
+        """Indices of the keypoints that show how large a face is and where it looks: all but those of a group "body".
+
+        None where there is no such group, or nothing else.
+        """
+        body = self.keypoint_groups.get(BODY, ())
+        rest = tuple(i for i, name in enumerate(self.keypoint_names) if name not in body)
+        return rest if body and rest else None
 
     def picture_side(self, size: int | None = None) -> int:
         """Side in pixels of the result.

@@ -15,6 +15,7 @@ from torch import Tensor
 from motionkit.config import ModelConfig
 from motionkit.config.bounds import TEXT
 from motionkit.config.checks import shown
+from motionkit.config.models import BODY
 from motionkit.errors import InputError
 from motionkit.motion import affine
 from motionkit.structures import Keypoints
@@ -22,7 +23,6 @@ from motionkit.structures import Keypoints
 __all__ = ["Gains", "apply_gains", "keypoint_gains"]
 
 HEAD, NECK = "head", "neck"  # the group that shows the head's movement, and its member that stays behind
-BODY = "body"  # the group that bears the head, and so does not ride on it
 NEAR = 0.01  # squared distances below this part of the head's squared spread count alike
 RIDGE = 1e-6  # of the head's squared spread; keeps one or coincident points from showing a rotation
 MIN_SPREAD = 1e-8  # squared, in [-1, 1] coordinates

@@ -9,7 +9,7 @@ Legend: B frames, S sources (1 or B), K keypoints; points (x, y) in [-1, 1]; a J
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -38,6 +38,7 @@ def transfer(
     adapt_scale: bool = True,
     strength: float = 1.0,
     gains: Gains | None = None,
+    sized_by: Sequence[int] | None = None,
 ) -> Keypoints:
     """Move the source's keypoints as the driving keypoints move (arXiv 2003.00196, section 3.3).
 
@@ -61,6 +62,7 @@ def transfer(
         adapt_scale: Adapt relative movement to the source's size.
         strength: f for every keypoint, 0 to 2.
         gains: Further factors, 0 to 4, or None; see ``keypoint_gains``.
+        sized_by: The keypoints whose hulls give a, such as ``ModelConfig.sized_by``; None is all of them.
 
     Returns:
         Batch B; with Jacobians if the inputs have them.
@@ -74,7 +76,7 @@ def transfer(
         driving, left = apply_gains(driving, reference if relative else source, gains)
         factor = factor * left.reshape(-1, 1)
     if relative:
-        scale = _scale(source.value, reference.value) if adapt_scale else 1.0
+        scale = _scale(_part(source.value, sized_by), _part(reference.value, sized_by)) if adapt_scale else 1.0
         movement = scale * (driving.value - reference.value)
         plain = source.value + movement
     else:
@@ -87,7 +89,13 @@ def transfer(
     return Keypoints(value, _transfer_jacobian(source.jacobian, driving.jacobian, base, factor[..., None]))
 
 
-def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None) -> Keypoints:
+def limit(
+    keypoints: Keypoints,
+    source: Keypoints,
+    *,
+    motion_limit: float | None,
+    sized_by: Sequence[int] | None = None,
+) -> Keypoints:
     """Keep a wild pose from tearing the picture: bound each keypoint's movement from the source, softly.
 
     Movement up to ``KNEE`` · motion_limit is untouched, bit for bit; beyond it approaches motion_limit smoothly (the
@@ -100,13 +108,14 @@ def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None
         source: S = 1 or B.
         motion_limit: In units of the source keypoints' extent, which is the square root of their convex hull's area
             (for coincident or collinear points as in ``transfer``: their spread, then 1); None is no limit.
+        sized_by: As for ``transfer``.
 
     Returns:
         Batch B.
     """
     if motion_limit is None:
         return keypoints
-    extent = source.value.new_tensor(extents(source)).reshape(-1, 1, 1)
+    extent = source.value.new_tensor(extents(source, sized_by=sized_by)).reshape(-1, 1, 1)
     movement = keypoints.value - source.value
     length = movement.norm(dim=-1, keepdim=True) / extent  # B K 1
     knee = KNEE * motion_limit
@@ -117,18 +126,21 @@ def limit(keypoints: Keypoints, source: Keypoints, *, motion_limit: float | None
     return Keypoints(value, _limit_jacobian(keypoints.jacobian, source.jacobian))
 
 
-def extents(keypoints: Keypoints) -> list[float]:
+def extents(keypoints: Keypoints, *, sized_by: Sequence[int] | None = None) -> list[float]:
     """The size of each set of keypoints: the square root of its convex hull's area.
 
     For coincident or collinear points it is their spread, then 1; as in ``transfer``.
 
     Args:
         keypoints: Batch B.
+        sized_by: As for ``transfer``.
     """
-    return [_extent(points) for points in _numpy(keypoints.value)]
+    return [_extent(points) for points in _numpy(_part(keypoints.value, sized_by))]
 
 
-def best_references(source: Keypoints, driving: Iterable[Detected]) -> dict[int, tuple[int, Keypoints]]:
+def best_references(
+    source: Keypoints, driving: Iterable[Detected], *, sized_by: Sequence[int] | None = None
+) -> dict[int, tuple[int, Keypoints]]:
     """In each scene the frame whose pose is nearest to the source's: the best reference of relative motion.
 
     Points are centred on their mean and divided by the square root of their convex hull's area; nearest is the least
@@ -138,6 +150,7 @@ def best_references(source: Keypoints, driving: Iterable[Detected]) -> dict[int,
     Args:
         source: Batch 1.
         driving: Batches of consecutive frames, together the whole clip in order.
+        sized_by: The keypoints that are compared; None is all of them.
 
     Returns:
         By scene, where it has such a frame: its index in the clip, and its keypoints, batch 1.
@@ -145,7 +158,7 @@ def best_references(source: Keypoints, driving: Iterable[Detected]) -> dict[int,
     Raises:
         InputError: No frame can be used, or the source's own keypoints cannot.
     """
-    goal = _normalised(_numpy(source.value)[0])
+    goal = _normalised(_numpy(_part(source.value, sized_by))[0])
     if goal is None:
         raise InputError(
             "The source's keypoints coincide or lie on a line, so no best reference can be found",
@@ -155,8 +168,8 @@ def best_references(source: Keypoints, driving: Iterable[Detected]) -> dict[int,
     nearest: dict[int, float] = {}
     index = 0
     for batch in driving:
-        missing = lost(source, batch.keypoints)
-        for at, points in enumerate(_numpy(batch.keypoints.value)):
+        missing = lost(source, batch.keypoints, sized_by=sized_by)
+        for at, points in enumerate(_numpy(_part(batch.keypoints.value, sized_by))):
             scene = batch.scenes[at] if batch.scenes else 0
             pose = None if missing[at] else _normalised(points)
             distance = math.inf if pose is None else float(np.square(pose - goal).sum())
@@ -182,6 +195,11 @@ def _check_fit(source: Keypoints, driving: Keypoints, reference: Keypoints) -> N
             got=", ".join(shapes),
             expected="keypoints of one model, one source or as many as driving frames, and one reference",
         )
+
+
+def _part(points: Tensor, sized_by: Sequence[int] | None) -> Tensor:
+    """Of B K 2 points those that count for size and pose."""
+    return points if sized_by is None else points[:, list(sized_by)]
 
 
 def _numpy(points: Tensor) -> np.ndarray:

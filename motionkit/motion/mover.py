@@ -41,7 +41,7 @@ class Mover:
         references: Mapping[int, Keypoints] | None = None,
     ) -> None:
         self.references = dict(references or {})
-        self._config = config
+        self._config, self._sized_by = config, config.sized_by
         self._smoother = Smoother(options.smoothing, fps)
         self._scene = 0
         self._held: Keypoints | None = None  # the last driving frame that was not lost, batch 1
@@ -66,7 +66,9 @@ class Mover:
             source: Batch 1 or B, the source's own.
             driving: Batch B.
         """
-        return [False] * len(driving) if self._options.lost == "follow" else lost(source, driving)
+        if self._options.lost == "follow":
+            return [False] * len(driving)
+        return lost(source, driving, sized_by=self._sized_by)
 
     def move(
         self,
@@ -122,8 +124,11 @@ class Mover:
             adapt_scale=options.adapt_scale,
             strength=options.strength,
             gains=self._gains,
+            sized_by=self._sized_by,
         )
-        return limit(keypoints, source, motion_limit=options.motion_limit) if options.relative else keypoints
+        if not options.relative:
+            return keypoints
+        return limit(keypoints, source, motion_limit=options.motion_limit, sized_by=self._sized_by)
 
     def forget(self) -> None:
         """Forget the frames before: smoothing begins anew. The references stay."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from motionkit.structures import Keypoints
 
 __all__ = ["lost"]
@@ -14,16 +16,18 @@ MORE_UNSURE = 2.0
 UNSURE = 0.17
 
 
-def lost(source: Keypoints, driving: Keypoints) -> list[bool]:
+def lost(source: Keypoints, driving: Keypoints, *, sized_by: Sequence[int] | None = None) -> list[bool]:
     """Whether each driving frame shows nothing that the model knows.
 
     Args:
         source: Batch 1 or B, the source's own.
         driving: Batch B.
+        sized_by: The keypoints that count, such as ``ModelConfig.sized_by``; None is all of them.
     """
     if source.confidence is None or driving.confidence is None:
         return [False] * len(driving)
-    usual = 1 - source.confidence.mean(dim=1)
-    unsure = 1 - driving.confidence.mean(dim=1)
+    counted = slice(None) if sized_by is None else list(sized_by)
+    usual = 1 - source.confidence[:, counted].mean(dim=1)
+    unsure = 1 - driving.confidence[:, counted].mean(dim=1)
     found: list[bool] = ((unsure > UNSURE) & (unsure > MORE_UNSURE * usual)).tolist()
     return found

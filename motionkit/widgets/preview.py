@@ -227,9 +227,13 @@ class Preview:
         # Absolute motion has none, and a scene's first frame is found when one of its frames is shown.
         if options.relative and options.reference not in ("first", 0):
             reference = cast('Literal["best"] | int', options.reference)
+            sized_by = self.model.config.sized_by
             references = self._references.get(
                 animated, drive, reference,
-                make=lambda: [choose_references(reference, face.keypoints(0), drive.batches()) for face in animated],
+                make=lambda: [
+                    choose_references(reference, face.keypoints(0), drive.batches(), sized_by=sized_by)
+                    for face in animated
+                ],
             )  # fmt: skip
         face, known = animated[number], references[number]
         if options.smoothing == 0:

@@ -61,8 +61,9 @@ class Gate:
         """
         seen = self.model.detect(to_tensor(frames, size=self.model.config.size, device=self.model.device)).to("cpu")
         distance = (seen.value - wanted.value.to("cpu")).norm(dim=-1).mean(dim=1)
-        self._errors += (distance / extents(self.source)[0]).tolist()
-        self._lost += lost(self.source, seen)
+        sized_by = self.model.config.sized_by
+        self._errors += (distance / extents(self.source, sized_by=sized_by)[0]).tolist()
+        self._lost += lost(self.source, seen, sized_by=sized_by)
 
     def of_each(self) -> list[Verdict]:
         """What is said of each frame by itself."""

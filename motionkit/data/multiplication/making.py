@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -145,7 +146,8 @@ class Maker:
         mover = Mover(self._model.config, options, fps=float(template.fps))
         if options.relative and options.reference not in ("first", 0):
             batches = template.batches(self._model, CHUNK)
-            mover.references.update(choose_references(options.reference, source, batches))  # type: ignore[arg-type]
+            wanted, sized_by = cast('Literal["best"] | int', options.reference), self._model.config.sized_by
+            mover.references.update(choose_references(wanted, source, batches, sized_by=sized_by))
         parts: list[Keypoints] = []
         missing: list[bool] = []
         for detected in template.batches(self._model, CHUNK):
