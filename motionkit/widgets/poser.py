@@ -60,7 +60,7 @@ class Poser:
         self._preview, self._folder = preview, folder
         self._send: Send = send
         self._tell = tell
-        self._options = lambda settings: posing_options(options(settings))
+        self._given = options
         self._take = Kept[Take]()
         self._motions: list[str] = []  # whose thumbnails are still to be made
         self._motion_options = AnimateOptions()
@@ -90,12 +90,15 @@ class Poser:
         """The "picture" that was kept last."""
         return self._picture if name == "picture" else None
 
+    def _options(self, content: Content) -> AnimateOptions:
+        return posing_options(self._given(content["settings"]))
+
     def _show(self, content: Content) -> None:
         """One picture: of the sliders, or of the timeline at a time."""
         started, key = time.monotonic(), content["id"]
         answer = {"kind": "pose", "id": key}
         try:
-            options = self._options(content["settings"])
+            options = self._options(content)
             if content.get("at") is None:
                 take, index = Take([expression_of(content["values"])]), 0
             else:
@@ -115,7 +118,7 @@ class Poser:
 
     def _begin_motions(self, content: Content) -> None:
         """The source has changed, or a page has opened: small pictures of all motions, in the worker's idle time."""
-        self._motion_options = self._options(content["settings"]).replace(paste_back=False)
+        self._motion_options = self._options(content).replace(paste_back=False)
         self._motions = list(MOTIONS)
 
     def _keep(self, content: Content) -> None:
@@ -123,7 +126,7 @@ class Poser:
         try:
             source = self._source()
             path = _free(self._folder / f"{source.stem}-pose.png")
-            options = self._options(content["settings"]).replace(paste_back=True)
+            options = self._options(content).replace(paste_back=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             pose_file(source, expression_of(content["values"]), path, model=self._preview.model, options=options)
         except Exception as error:  # sent in words, with what it is about
