@@ -118,8 +118,9 @@ class SliderPanel(anywidget.AnyWidget):
             current=lambda: self._model, report=lambda text: self.set_trait("loading", text), tell=self._failed,
             ready=lambda model: self._worker.ask("model", lambda: self._use(model)), folder=self._output / "inputs",
         )  # fmt: skip
-        self._parts = (self._poser, self._exports, self._menu, Gallery(self.send, self._worker.ask))
-        self._handlers = {kind: handler for part in self._parts for kind, handler in part.handlers.items()}
+        self._gallery = Gallery(self.send, self._worker.ask)
+        self._handlers = {**self._poser.handlers, **self._exports.handlers, **self._menu.handlers}
+        self._handlers |= self._gallery.handlers
         self._transfers = Transfers(
             self.send,
             folder=self._output / "inputs",
@@ -255,10 +256,9 @@ class SliderPanel(anywidget.AnyWidget):
 
     def _use(self, model: Model) -> None:
         """Go on with another model: what was set by hand stays, as far as it knows it."""
-        self._model = model
+        self._model, offered = model, offers(model)
         self._preview.use(model)
         self._job.use(model)
-        offered = offers(model)
         known = {*offered["groups"], *offered["keypoints"]}
         gains = {name: gain for name, gain in self.settings["gains"].items() if name in known}
         self.settings = {**self.settings, "gains": gains}
