@@ -25,7 +25,16 @@ from motionkit.showing import described
 from motionkit.structures import Generated, Keypoints
 from motionkit.tensors import to_device
 
-__all__ = ["EncodedSource", "FirstOrderModel", "Model", "Precision", "check_model", "load_model", "pick_device"]
+__all__ = [
+    "EncodedSource",
+    "FirstOrderModel",
+    "Model",
+    "Precision",
+    "check_model",
+    "devices",
+    "load_model",
+    "pick_device",
+]
 
 
 class Model:
@@ -38,6 +47,7 @@ class Model:
             is fast in and compares the first frame with one in float32: if it differs, float32 is used from then on.
             "int8", on processors with units for it, is tested in the same way.
         fingerprint: Hash of the weights, by which motion templates know their model.
+        origin: What ``load_model`` was given, None for a model that was made otherwise.
 
     Attributes:
         config: The configuration.
@@ -47,6 +57,7 @@ class Model:
         dtype: Of the picture-making part, but for what is in 8-bit integers.
         reference: The trained form, on the same device, in eval mode.
         fingerprint: Hash of the weights, by which motion templates know their model.
+        origin: What ``load_model`` was given, None for a model that was made otherwise.
 
     Raises:
         DeviceError: The device is not there.
@@ -60,6 +71,7 @@ class Model:
         device: torch.device | str | None = None,
         precision: Precision = "auto",
         fingerprint: str = "",
+        origin: str | Path | None = None,
     ) -> None:
         self.device = pick_device(device)
         self.dtype = pick_dtype(precision, self.device)
@@ -68,7 +80,7 @@ class Model:
         self._unproven = precision in ("auto", "int8") and self.precision != "float32"
         self.reference = reference.eval().to(self.device)
         self.config = reference.config
-        self.fingerprint = fingerprint
+        self.fingerprint, self.origin = fingerprint, origin
         self._memory = Memory(self.device)
         # One at a time: the inference form is completed, and a short type tested, at the first use. A second thread
         # would gain nothing, for one call takes the whole device.
@@ -259,7 +271,7 @@ def load_model(
     precision: Precision = "auto",
     align_corners: bool | None = None,
     allow_unverified: bool = False,
-    progress: bool = True,
+    progress: weights.FetchProgress = True,
 ) -> Model:
     """Load a model by name or from a file.
 
@@ -272,7 +284,8 @@ def load_model(
             by device; the last two with a test on the first frame (see ``Model``).
         align_corners: Overrides the configuration's; False gives what the published code gives on a current PyTorch.
         allow_unverified: Fetch published weights for which no hash is known; theirs is then remembered.
-        progress: Show a progress bar while fetching.
+        progress: Show a progress bar while fetching; or a function called with the bytes that are there and those in
+            all (None if unknown).
 
     Returns:
         The model, on the device, ready for use.
@@ -294,7 +307,13 @@ def load_model(
         reference = FirstOrderModel(config)
     reference.generator.load_state_dict(checkpoint.generator, assign=True)
     reference.kp_detector.load_state_dict(checkpoint.kp_detector, assign=True)
-    return Model(reference, device=device, precision=precision, fingerprint=checkpoint.sha256)
+    return Model(reference, device=device, precision=precision, fingerprint=checkpoint.sha256, origin=name_or_path)
+
+
+def devices() -> list[str]:
+    """Names of the devices that are there: "cpu", "cuda:0", …, "mps"."""
+    cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
 def pick_device(device: torch.device | str | None = None) -> torch.device:
@@ -306,9 +325,7 @@ def pick_device(device: torch.device | str | None = None) -> torch.device:
     Raises:
         DeviceError: The device is not there.
     """
-    available = ["cpu"]
-    available += [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    available += ["mps"] if torch.backends.mps.is_available() else []
+    available = devices()
     if device is None or device == "auto":
         return torch.device("mps" if "mps" in available else available[1] if len(available) > 1 else "cpu")
     try:

@@ -270,6 +270,21 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class PanelPlace:
+    """Where a collage shows a panel.
+
+    Attributes:
+        caption: Of the panel, such as "source".
+        left: Pixels of the collage to its left.
+        width: In pixels.
+    """
+
+    caption: str
+    left: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnimationResult:
     """What ``animate_file`` made; at the end of a notebook's cell it shows the collage, or else the result.
 
@@ -282,6 +297,7 @@ class AnimationResult:
         waiting: Seconds of it in which the model waited for driving frames.
         source_box: The square of the source that the model saw, None where nothing was cropped.
         driving_box: The same of the driving frames.
+        panels: The collage's panels from left to right.
     """
 
     path: Path
@@ -292,6 +308,7 @@ class AnimationResult:
     waiting: float = 0.0
     source_box: Box | None = None
     driving_box: Box | None = None
+    panels: tuple[PanelPlace, ...] = ()
 
     def __repr__(self) -> str:
         seconds = round(self.seconds, 1)

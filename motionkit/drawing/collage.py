@@ -16,8 +16,9 @@ from motionkit.config.checks import check_whole
 from motionkit.drawing.captions import write_caption
 from motionkit.errors import InputError
 from motionkit.frames import Frame, check_frame
+from motionkit.structures import PanelPlace
 
-__all__ = ["PANELS", "ContactSheet", "Panel", "contact_sheet", "lay_out", "scale_to_height"]
+__all__ = ["PANELS", "ContactSheet", "Panel", "contact_sheet", "lay_out", "places", "scale_to_height"]
 
 PANELS = ("source", "driving", "result", "keypoints", "occlusion", "flow", "deformed")
 """Captions of the panels that an animation can show."""
@@ -73,18 +74,32 @@ def lay_out(
     pictures = [scale_to_height(panel.frame, height) for panel in panels]
     width = sum(picture.shape[1] for picture in pictures) + gap * (len(pictures) - 1)
     collage = np.full((height + height % 2, width + width % 2, 3), RULE, dtype=np.uint8)
-    left = 0
-    for panel, picture in zip(panels, pictures, strict=True):
-        place = collage[:height, left : left + picture.shape[1]]
-        place[...] = picture
+    for place, picture in zip(places(panels, height=height, gap=gap), pictures, strict=True):
+        part = collage[:height, place.left : place.left + place.width]
+        part[...] = picture
         if captions:
-            write_caption(place, panel.caption, bottom=True)
-        left += picture.shape[1] + gap
+            write_caption(part, place.caption, bottom=True)
     if height % 2:
         collage[-1] = collage[-2]
     if width % 2:
         collage[:, -1] = collage[:, -2]
     return collage
+
+
+def places(panels: Sequence[Panel], *, height: int, gap: int | None = None) -> tuple[PanelPlace, ...]:
+    """Where ``lay_out`` puts panels.
+
+    Args:
+        panels: At least one.
+        height: Of all panels, in pixels.
+        gap: As for ``lay_out``.
+    """
+    widths = [max(1, round(panel.frame.shape[1] * height / panel.frame.shape[0])) for panel in panels]
+    gap = max(2, round(height * GAP)) if gap is None else gap
+    lefts = [sum(widths[:at]) + gap * at for at in range(len(widths))]
+    return tuple(
+        PanelPlace(panel.caption, left, width) for panel, left, width in zip(panels, lefts, widths, strict=True)
+    )
 
 
 def scale_to_height(frame: Frame, height: int) -> Frame:

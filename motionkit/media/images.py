@@ -18,9 +18,9 @@ from motionkit.media.targets import Seal, explain, part_name
 from motionkit.wholefile import check_replaceable, replace
 
 if TYPE_CHECKING:
-    from PIL import ImageFile
+    from PIL import Image, ImageFile
 
-__all__ = ["DESCRIPTION", "is_image", "open_picture", "picture_kind", "read_image", "write_image"]
+__all__ = ["DESCRIPTION", "described", "is_image", "open_picture", "picture_kind", "read_image", "write_image"]
 
 # What Pillow may take a file for. Not EPS, which it has Ghostscript run, nor film formats of which it reads one frame.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "QOI", "AVIF", "HEIF")
@@ -159,10 +159,7 @@ def write_image(
             info.add_itxt(key, value)
         options["pnginfo"] = info
     else:
-        exif = Image.Exif()
-        if metadata:
-            exif[DESCRIPTION] = "\n".join(f"{key}: {value}" for key, value in metadata.items()).encode()
-        options |= {"exif": exif, "quality": JPEG_QUALITY}
+        options |= {"exif": described(metadata or {}), "quality": JPEG_QUALITY}
     part = part_name(target)
     try:
         Image.fromarray(frame).save(part, **options)
@@ -175,6 +172,20 @@ def write_image(
         raise MediaError("The picture cannot be written", got=f"{path} ({explain(error)})") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def described(metadata: Mapping[str, str]) -> Image.Exif:
+    """EXIF whose description holds metadata, a line for each.
+
+    Args:
+        metadata: Name to text.
+    """
+    from PIL import Image
+
+    exif = Image.Exif()
+    if metadata:
+        exif[DESCRIPTION] = "\n".join(f"{key}: {value}" for key, value in metadata.items()).encode()
+    return exif
 
 
 def _too_large(file: Path) -> TooLargeError:

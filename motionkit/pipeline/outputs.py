@@ -19,6 +19,7 @@ from motionkit.frames import Frame
 from motionkit.pipeline.driving import OpenDriving
 from motionkit.pipeline.panels import panels
 from motionkit.pipeline.subject import Subject
+from motionkit.structures import PanelPlace
 
 __all__ = ["Sinks", "check_targets", "finish", "open_audio"]
 
@@ -44,6 +45,7 @@ class Sinks:
         sound = choose_audio(options, driving, subject) if sound is None else sound
         self.writers = [None if path is None else self._writer(path, sound) for path in (output, collage)]
         self.sheet = None if still is None else layout.ContactSheet(driving.length)
+        self.places: tuple[PanelPlace, ...] = ()  # of the collage's panels, once a frame is written
         self.stack = ExitStack()
 
     def _writer(self, path: str | Path, sound: media.Sound | None) -> media.VideoWriter:
@@ -69,7 +71,9 @@ class Sinks:
             return
         # The height of what the model made: a large picture pasted back into does not blow all panels up.
         shown = panels(moment, result, self.options.overlays)
-        frame = layout.lay_out(shown, height=moment.frame.shape[0])
+        height = moment.frame.shape[0]
+        frame = layout.lay_out(shown, height=height)
+        self.places = self.places or layout.places(shown, height=height)
         if side_by_side is not None:
             side_by_side.write(frame)
         if self.sheet is not None:

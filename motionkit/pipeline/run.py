@@ -81,15 +81,10 @@ def animate_file(
         runs = [moments(square, drive, model=model, options=options) for square, drive in pairs]
         _write(runs, subject, options, sinks, meter)
     return AnimationResult(
-        path=Path(output),
-        collage=None if collage is None else Path(collage),
-        frames=meter.done,
-        fps=first.fps,
-        seconds=time.monotonic() - started,
-        waiting=sum(drive.waited for drive in drives),
-        source_box=subject.boxes[0],
-        driving_box=drives[0].box,
-    )
+        path=Path(output), collage=None if collage is None else Path(collage), frames=meter.done, fps=first.fps,
+        seconds=time.monotonic() - started, waiting=sum(drive.waited for drive in drives),
+        source_box=subject.boxes[0], driving_box=drives[0].box, panels=sinks.places,
+    )  # fmt: skip
 
 
 def extract(

@@ -1,3 +1,4 @@
+from .partfile import FetchProgress as FetchProgress
 from .registry import WEIGHTS as WEIGHTS
 from .registry import PublishedWeights as PublishedWeights
 from .store import WeightsStatus as WeightsStatus

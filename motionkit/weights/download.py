@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from motionkit import jsontext
 from motionkit.errors import DownloadError
 from motionkit.weights.arrivals import Arrivals, StalledError
-from motionkit.weights.partfile import CHUNK, MirrorError, PartFile, sound_validator
+from motionkit.weights.partfile import CHUNK, FetchProgress, MirrorError, PartFile, sound_validator
 
 if TYPE_CHECKING:
     import requests
@@ -39,7 +39,7 @@ def download(
     most: int | None = None,
     sha256: str | None = None,
     check: Callable[[bytes], None] | None = None,
-    progress: bool = True,
+    progress: FetchProgress = True,
     timeout: float = 30.0,
 ) -> str:
     """Fetch a file from the first mirror that sends the right one.
@@ -58,7 +58,7 @@ def download(
         sha256: Expected hash in hex, if known.
         check: Called with the first bytes (up to 64 KiB) of what a mirror sends; the MotionkitError that it raises is
             the reason why that mirror is given up.
-        progress: Show a bar with rate and remaining time on stderr.
+        progress: Show a bar with rate and remaining time on stderr; or as for ``PartFile``.
         timeout: Seconds without data after which a connection counts as stalled; so does one that takes four times as
             long for 64 KiB, or for a redirect.
 
@@ -70,7 +70,7 @@ def download(
             hand), the disk is full, or the folder cannot be written to.
     """
     before = _stamp(target)
-    lock = _prepared(target, announce=progress)
+    lock = _prepared(target, announce=progress is True)
     with lock, closing(PartFile(target, size=size, most=most, sha256=sha256, check=check, progress=progress)) as part:
         if _stamp(target) != before and target.is_file():
             digest = sha256_of(target)

@@ -15,7 +15,10 @@ from motionkit import jsontext
 from motionkit.config.bounds import DOWNLOAD
 from motionkit.errors import DownloadError, MotionkitError
 
-__all__ = ["CHUNK", "MirrorError", "PartFile", "is_own", "sound_validator"]
+__all__ = ["CHUNK", "FetchProgress", "MirrorError", "PartFile", "is_own", "sound_validator"]
+
+FetchProgress = bool | Callable[[int, int | None], None]
+"""Whether to show a bar; or what is called with the bytes that are there and those in all, None if unknown."""
 
 NOTE_BYTES = 8192
 CHUNK = 1 << 16  # bytes; what a dropped connection loses at most
@@ -67,7 +70,8 @@ class PartFile:
         most: Largest size in bytes that is accepted; None is ``size``, or where that is not known ``bounds.DOWNLOAD``.
         sha256: Expected hash in hex, if known.
         check: Called with the first bytes; raises a MotionkitError if they cannot belong to the file.
-        progress: Show a bar on stderr.
+        progress: Show a bar on stderr; or a function called with the bytes that are there and those in all (None if
+            unknown).
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class PartFile:
         most: int | None = None,
         sha256: str | None,
         check: Callable[[bytes], None] | None,
-        progress: bool,
+        progress: FetchProgress,
     ) -> None:
         self.path = target.with_name(target.name + ".part")
         self.note = target.with_name(target.name + ".part.json")
@@ -87,6 +91,7 @@ class PartFile:
         self.count, self.resumed = 0, False
         self._file: IO[bytes] | None = None
         self._bar: Any = None
+        self._total: int | None = None
 
     def resume_point(self, url: str) -> tuple[int, str | None]:
         """How many bytes that are here may be kept, and the validator to send along.
@@ -153,6 +158,7 @@ class PartFile:
                     json.dump({"url": url, "validator": validator}, file)
         except OSError as error:
             raise self._unwritable(error) from error
+        self._total = total
         self._bar = tqdm(
             total=total,
             initial=offset,
@@ -160,7 +166,7 @@ class PartFile:
             unit_scale=True,
             unit_divisor=1024,
             desc=self.path.stem,
-            disable=not self.progress,
+            disable=self.progress is not True,
         )
 
     @property
@@ -206,6 +212,8 @@ class PartFile:
         except OSError as error:
             raise self._unwritable(error) from error
         self._bar.update(len(chunk))
+        if callable(self.progress):
+            self.progress(self.count, self._total)
 
     def finish(self) -> str:
         """Check size and hash, and return the hash.

@@ -16,6 +16,7 @@ from motionkit.errors import WeightsError, naming
 from motionkit.weights import checkpoints
 from motionkit.weights.download import download, sha256_of
 from motionkit.weights.folder import cache_folder, check_private
+from motionkit.weights.partfile import FetchProgress
 from motionkit.weights.pins import pin, read_pins
 from motionkit.weights.registry import WEIGHTS, PublishedWeights
 
@@ -55,7 +56,7 @@ class WeightsStatus:
     path: Path | None
 
 
-def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progress: bool = True) -> Path:
+def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progress: FetchProgress = True) -> Path:
     """The file that a name or path stands for; published weights are fetched on first use.
 
     A registered name comes before a file of that name; write ``./vox`` for the file.
@@ -85,7 +86,7 @@ def resolve(name_or_path: str | Path, *, allow_unverified: bool = False, progres
     raise _unknown(str(name_or_path))
 
 
-def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, force: bool = False) -> Path:
+def fetch(name: str, *, allow_unverified: bool = False, progress: FetchProgress = True, force: bool = False) -> Path:
     """The verified file of a registered name, from the cache or from its mirrors.
 
     A cached file is hashed on every call. Where no hash is published, the first file fetched with ``allow_unverified``
@@ -94,7 +95,7 @@ def fetch(name: str, *, allow_unverified: bool = False, progress: bool = True, f
     Args:
         name: A key of ``WEIGHTS``.
         allow_unverified: Accept weights for which no hash is published or pinned.
-        progress: Show a progress bar.
+        progress: Show a progress bar; or a function called with the bytes that are there and those in all.
         force: Fetch even if the file is there.
 
     Raises:
@@ -137,7 +138,7 @@ def load(
     *,
     config: ModelConfig | None = None,
     allow_unverified: bool = False,
-    progress: bool = True,
+    progress: FetchProgress = True,
 ) -> checkpoints.Checkpoint:
     """Read weights by name or path, with their configuration found and checked against every shape.
 

@@ -101,15 +101,22 @@ def model_call(model: Model) -> str:
     config = model.config
     registered = WEIGHTS.get(config.name)
     if registered is None or registered.sha256 != model.fingerprint:
+        if model.origin is not None:
+            return f"model = mk.load_model({', '.join([_quoted(str(model.origin)), *_given(model)])})"
         return f"# model is what load_model gave: {config.name!r}"
-    given = [_quoted(config.name)]
+    return f"model = mk.load_model({', '.join([_quoted(config.name), *_given(model)])})"
+
+
+def _given(model: Model) -> list[str]:
+    """What else ``load_model`` was given."""
+    given = []
     if model.device != pick_device():
         given.append(f"device={_quoted(str(model.device))}")
     if model.asked_precision != "auto":
         given.append(f"precision={_quoted(model.asked_precision)}")
-    if config.align_corners != ModelConfig().align_corners:
-        given.append(f"align_corners={config.align_corners}")
-    return f"model = mk.load_model({', '.join(given)})"
+    if model.config.align_corners != ModelConfig().align_corners:
+        given.append(f"align_corners={model.config.align_corners}")
+    return given
 
 
 def _path(path: str | Path, names: dict[Path, str]) -> str:

@@ -1,4 +1,4 @@
-"""The message that shows the panel's page an open input."""
+"""The messages that show the panel's page an open input, and a frame."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from motionkit.media.jpeg import encode_jpeg
 from motionkit.samples import SAMPLES
-from motionkit.widgets.preview import InputView
+from motionkit.widgets.preview import InputView, PreviewFrame
 
-__all__ = ["described"]
+__all__ = ["described", "previewed"]
 
 THUMBNAIL = 480  # pixels, the longer side
 
@@ -28,7 +28,7 @@ def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], b
         "role": role,
         "name": path.name,
         "path": str(path),
-        "sample": next((sample.title for sample in SAMPLES if sample.role == role and sample.path() == path), None),
+        "sample": next((sample.name for sample in SAMPLES if sample.role == role and sample.path() == path), None),
         "width": width,
         "height": height,
         "boxes": [box.edges for box in view.boxes],
@@ -36,3 +36,16 @@ def described(role: str, path: Path, view: InputView) -> tuple[dict[str, Any], b
         "fps": view.fps,
     }
     return content, encode_jpeg(np.asarray(picture))
+
+
+def previewed(frame: PreviewFrame, key: Any, seconds: float) -> tuple[dict[str, Any], list[bytes]]:
+    """The answer to a request for a frame, and its panels as JPEG.
+
+    Args:
+        frame: The answer.
+        key: Of the request.
+        seconds: That it took.
+    """
+    captions = [panel.caption for panel in frame.panels]
+    content = {"kind": "preview", "id": key, "index": frame.index, "captions": captions, "seconds": seconds}
+    return content, [encode_jpeg(panel.frame) for panel in frame.panels]

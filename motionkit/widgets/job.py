@@ -30,10 +30,12 @@ class Job:
         report: Called with a new dict whenever there is something new: ``state`` ("running", "done", "cancelled" or
             "failed"); while it runs ``done``, ``total``, ``rate``, ``remaining``; ``error`` in words; at its end
             ``frames`` and ``seconds``; from then on, also while another runs and if that one fails, ``result`` and
-            ``collage`` (paths), ``bytes`` (the collage's), ``at`` (the time), ``warnings`` (texts).
+            ``collage`` (paths), ``bytes`` (the collage's), ``at`` (the time), ``warnings`` (texts), ``call``,
+            ``fps`` and ``count`` of its frames, ``panels`` of the collage (caption, left, width).
 
     Attributes:
         result: Of the last animation that was finished, or None.
+        made_by: The model that made it.
     """
 
     def __init__(self, model: Model, report: Callable[[dict[str, Any]], None]) -> None:
@@ -43,14 +45,28 @@ class Job:
         self._thread: threading.Thread | None = None
         self._reported = 0.0
         self.result: AnimationResult | None = None
+        self.made_by = model
 
     @property
     def running(self) -> bool:
         """Whether an animation is under way."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, source: Path, driving: Path | Take, result: Path, collage: Path, options: AnimateOptions) -> None:
-        """Begin; returns at once.
+    def use(self, model: Model) -> None:
+        """Animate with another model from the next time on."""
+        self._model = model
+
+    def start(
+        self,
+        source: Path,
+        driving: Path | Take,
+        result: Path,
+        collage: Path,
+        options: AnimateOptions,
+        *,
+        call: str = "",
+    ) -> None:
+        """Begin; returns at once. ``call`` is reported with the result: the code that makes the same.
 
         Raises:
             InputError: One is running.
@@ -59,9 +75,16 @@ class Job:
             raise InputError("An animation is running", todo="Cancel it, or wait")
         self._cancel = threading.Event()
         self._report({"state": "running", "done": 0, "total": None, "rate": 0, "remaining": None})
-        self._thread = threading.Thread(
-            target=self._run, args=(source, driving, result, collage, options), name="motionkit-job", daemon=True
-        )
+        model = self._model
+
+        def make() -> AnimationResult:
+            result.parent.mkdir(parents=True, exist_ok=True)
+            return animate_file(
+                source, driving, result, model=model, options=options, collage=collage,
+                progress=self._progress, cancel=self._cancel,
+            )  # fmt: skip
+
+        self._thread = threading.Thread(target=self._run, args=(make, model, call), name="motionkit-job", daemon=True)
         self._thread.start()
 
     def cancel(self) -> None:
@@ -85,23 +108,20 @@ class Job:
             raise InputError("There is no result yet", todo="Animate first")
         return [path for path in (self.result.path, self.result.collage) if path is not None]
 
-    def _run(self, source: Path, driving: Path | Take, result: Path, collage: Path, options: AnimateOptions) -> None:
+    def _run(self, make: Callable[[], AnimationResult], model: Model, call: str) -> None:
         try:
-            result.parent.mkdir(parents=True, exist_ok=True)
             with warnings_for_the_page() as warned:
-                made = animate_file(
-                    source, driving, result, model=self._model, options=options, collage=collage,
-                    progress=self._progress, cancel=self._cancel,
-                )  # fmt: skip
+                made = make()
         except AnimationCancelled as stopped:
             self._report({"state": "cancelled", "done": stopped.done, "total": stopped.total})
         except Exception as error:  # a thread's last line of defence: a bug must not leave the panel waiting
             self._report({"state": "failed", "error": explain(error)})
         else:
-            self.result = made
+            self.result, self.made_by = made, model
             self._made = {
-                "result": str(made.path), "collage": str(made.collage), "bytes": collage.stat().st_size,
-                "at": time.time(), "warnings": warned,
+                "result": str(made.path), "collage": str(made.collage), "bytes": Path(str(made.collage)).stat().st_size,
+                "at": time.time(), "warnings": warned, "call": call, "fps": float(made.fps), "count": made.frames,
+                "panels": [[place.caption, place.left, place.width] for place in made.panels],
             }  # fmt: skip
             self._report({"state": "done", "frames": made.frames, "seconds": made.seconds})
 

@@ -17,16 +17,18 @@ from motionkit import drive, samples
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError, MissingPackageError
 from motionkit.frontend import script, style
-from motionkit.media.jpeg import encode_jpeg
 from motionkit.model import Model, check_model
-from motionkit.samples import SAMPLES
 from motionkit.structures import AnimationResult
-from motionkit.widgets.controls import choices, options_of, settings_of
+from motionkit.widgets.controls import options_of, settings_of
+from motionkit.widgets.exports import Exports
 from motionkit.widgets.failures import explain
-from motionkit.widgets.inputs import described
-from motionkit.widgets.job import Job, save_to_drive
+from motionkit.widgets.gallery import ROLES, Gallery, sample_path
+from motionkit.widgets.inputs import described, previewed
+from motionkit.widgets.job import Job
+from motionkit.widgets.models import ModelMenu
+from motionkit.widgets.offers import offers
 from motionkit.widgets.plan import Plan
-from motionkit.widgets.pose import START, pose_choices
+from motionkit.widgets.pose import START
 from motionkit.widgets.poser import Poser
 from motionkit.widgets.preview import Preview
 from motionkit.widgets.uploads import Transfers
@@ -43,7 +45,6 @@ except ModuleNotFoundError as error:
 __all__ = ["SliderPanel", "panel"]
 
 TELL_EVERY = 0.2  # seconds between two reports of how far detection has come
-ROLES = ("source", "driving")
 Content = dict[str, Any]
 log = logging.getLogger(__name__)
 
@@ -78,13 +79,14 @@ class SliderPanel(anywidget.AnyWidget):
     """The panel; ``panel`` makes one."""
 
     _esm = script("panel/panel")
-    _css = style("shared/base", "panel/inputs", "panel/panel", "panel/pose")
+    _css = style("shared/base", "panel/inputs", "panel/gallery", "panel/panel", "panel/pose", "panel/result")
 
     choices = traitlets.Dict().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
     pose = traitlets.Dict(dict(START)).tag(sync=True)
     call = traitlets.Unicode().tag(sync=True)
+    loading = traitlets.Unicode().tag(sync=True)
     job = traitlets.Dict().tag(sync=True)
     notice = traitlets.Dict().tag(sync=True)
 
@@ -106,22 +108,24 @@ class SliderPanel(anywidget.AnyWidget):
         )  # fmt: skip
         self._views: dict[str, tuple[Content, bytes]] = {}  # by role: the message about the input, and its thumbnail
         self._told = 0.0
-        super().__init__(
-            choices={
-                **choices(model.config),
-                "model": model.config.name,
-                "pose": pose_choices(model),
-                "samples": {role: [sample.title for sample in SAMPLES if sample.role == role] for role in ROLES},
-                "drive": str(drive.MOUNT_POINT / "MyDrive" / "motionkit") if drive.in_colab() else "",
-            },
-            settings=settings_of(self._base),
-        )
+        super().__init__(choices=offers(model), settings=settings_of(self._base))
         self._job = Job(model, report=self._tell_job)
+        self._exports = Exports(
+            self._job, send=self.send, ask=self._worker.ask, tell=self._failed,
+            note=lambda text: self._tell("note", text, about="save"),
+        )  # fmt: skip
+        self._menu = ModelMenu(
+            current=lambda: self._model, report=lambda text: self.set_trait("loading", text), tell=self._failed,
+            ready=lambda model: self._worker.ask("model", lambda: self._use(model)), folder=self._output / "inputs",
+        )  # fmt: skip
+        self._gallery = Gallery(self.send, self._worker.ask)
+        self._handlers = {**self._poser.handlers, **self._exports.handlers, **self._menu.handlers}
+        self._handlers |= self._gallery.handlers
         self._transfers = Transfers(
             self.send,
             folder=self._output / "inputs",
-            find=lambda name: self._poser.file(name) or self._job.file(name),
-            received=lambda path, role: self._open(role, path),
+            find=lambda name: self._poser.file(name) or self._exports.file(name) or self._job.file(name),
+            received=lambda path, role: self._menu.load(path) if role == "model" else self._open(role, path),
         )
         self.on_msg(self._take)
         self.observe(self._write_call, ["settings", "pose"])
@@ -161,6 +165,7 @@ class SliderPanel(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop all work and let go of it."""
+        self._menu.stop()
         self._worker.stop()
         self._job.cancel()
         self._transfers.close()
@@ -171,7 +176,7 @@ class SliderPanel(anywidget.AnyWidget):
         if self._transfers.handle(content, buffers):
             return
         kind = str(content.get("kind"))
-        handler = getattr(self, f"_on_{kind}", None) or self._poser.handlers.get(kind)
+        handler = getattr(self, f"_on_{kind}", None) or self._handlers.get(kind)
         if handler is None:
             return
         try:
@@ -194,10 +199,7 @@ class SliderPanel(anywidget.AnyWidget):
     def _on_open(self, content: Content) -> None:
         role, how, value = content["role"], content["how"], str(content["value"]).strip()
         if how == "sample":
-            known = {sample.title: sample.path for sample in SAMPLES if sample.role == role}
-            if value not in known:
-                raise InputError("There is no such sample", got=value, expected=" or ".join(known))
-            self._open(role, known[value]())
+            self._open(role, sample_path(role, value))
         elif value:
             self._open(role, value)
         else:
@@ -212,19 +214,10 @@ class SliderPanel(anywidget.AnyWidget):
             raise InputError("Source and driving are not both there yet", todo="Choose them above")
         driving = plan.driving()
         self.notice = {}
-        self._job.start(plan.source, driving, *plan.targets, plan.options)
+        self._job.start(plan.source, driving, *plan.targets, plan.options, call=plan.call(self._model))
 
     def _on_cancel(self, _: Content) -> None:
         self._job.cancel()
-
-    def _on_save(self, content: Content) -> None:
-        folder = str(content["folder"]).strip()
-        if not folder:
-            raise InputError("No folder was entered", expected="a folder of your Drive, or any other")
-        files = self._job.files()
-        self._tell("note", "Saving…", about="save")
-        target = drive.prepare_folder(folder)  # mounts a Drive, which asks for leave: not for a thread
-        self._worker.ask("save", lambda: self._tell("note", save_to_drive(files, target), about="save"))
 
     def _open(self, role: str, given: str | Path) -> None:
         """Open an input in the worker; a path on Drive is copied in before, where Colab can ask for leave."""
@@ -261,12 +254,30 @@ class SliderPanel(anywidget.AnyWidget):
         if self.notice.get("about") not in {*ROLES} - {role}:
             self._tell("note", " ".join(dict.fromkeys(str(item.message) for item in caught)))
 
+    def _use(self, model: Model) -> None:
+        """Go on with another model: what was set by hand stays, as far as it knows it."""
+        self._model, offered = model, offers(model)
+        self._preview.use(model)
+        self._job.use(model)
+        known = {*offered["groups"], *offered["keypoints"]}
+        gains = {name: gain for name, gain in self.settings["gains"].items() if name in known}
+        self.settings = {**self.settings, "gains": gains}
+        if "off" in offered["pose"]:
+            self.pose = {**self.pose, "way": "driving"}
+        self.choices, self.loading = offered, ""
+        self._open_again()
+
+    def _open_again(self) -> None:
+        """Look anew at what has no square drawn by hand."""
+        for role, path in (("source", self.source), ("driving", self.driving)):
+            if path is not None and self.settings.get(f"{role}_box") is None:
+                self._open(role, path)
+        self._write_call()
+
     def _find_again(self, change: Any) -> None:
         """Another finder sees other faces: what has no square drawn by hand is opened again."""
         if change["old"].get("finder") != change["new"].get("finder"):
-            for role, path in (("source", self.source), ("driving", self.driving)):
-                if path is not None and change["new"].get(f"{role}_box") is None:
-                    self._open(role, path)
+            self._open_again()
 
     def _show_frame(self, content: Content) -> None:
         started, key = time.monotonic(), content["id"]
@@ -279,14 +290,7 @@ class SliderPanel(anywidget.AnyWidget):
             self.send({"kind": "preview-failed", "id": key})
             self._failed(error, about="preview")
             return
-        answer = {
-            "kind": "preview",
-            "id": key,
-            "index": frame.index,
-            "captions": [panel.caption for panel in frame.panels],
-            "seconds": time.monotonic() - started,
-        }
-        self.send(answer, [encode_jpeg(panel.frame) for panel in frame.panels])
+        self.send(*previewed(frame, key, time.monotonic() - started))
         self._failed(None, "preview")
 
     def _idle(self) -> bool:

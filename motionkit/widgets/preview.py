@@ -92,6 +92,16 @@ class Preview:
         self._drive = Kept[DetectedDriving](close=lambda drive: drive.close())
         self._references, self._smoothed = Kept[list[dict[int, Keypoints]]](), Kept[list[SmoothedMotion]]()
 
+    def use(self, model: Model) -> None:
+        """Go on with another model; source and driving stay."""
+        self.model = model
+        held = (
+            self._plain_subject, self._auto_subject, self._auto_drive, self._faces, self._drive, self._references,
+            self._smoothed,
+        )  # fmt: skip
+        for kept in held:
+            kept.drop()
+
     def close(self) -> None:
         """Let go of the files, in the thread that has used them."""
         self._faces.drop()

@@ -50,8 +50,8 @@ def test_mistakes_are_told_and_forgiven(open_panel: Callable[..., tuple[Notebook
     number.fill("")
     number.press("Tab")
     assert number.input_value() == "0.2"
-    chosen = [card.locator("select").evaluate("e => e.value") for card in (source, driving)]
-    assert chosen == ["Portrait", ""], "short.mp4 is no sample"
+    chosen = [card.locator("input[type=radio]:checked") for card in (source, driving)]
+    assert chosen[0].input_value() == "astronaut" and chosen[1].count() == 0, "short.mp4 is no sample"
 
 
 def test_a_large_picture_is_uploaded_and_cropped_by_hand(

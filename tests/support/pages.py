@@ -32,7 +32,8 @@ class Page:
         self.panel = panel
         self.got: list[tuple[dict[str, Any], list[bytes]]] = []
         panel.send = lambda content, buffers=(): self.got.append((content, list(buffers)))  # type: ignore[method-assign]
-        panel._transfers._send = panel._poser._send = panel.send
+        for part in (panel._transfers, panel._poser, panel._exports, panel._gallery):
+            part._send = panel.send
 
     def say(self, content: dict[str, Any], *buffers: bytes) -> None:
         self.panel._handle_custom_msg(content, list(buffers))

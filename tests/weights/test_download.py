@@ -49,6 +49,13 @@ def test_whole_file(mirror: Mirror, target: Path) -> None:
     assert left_over(target) == [target.name]
 
 
+def test_progress_can_be_a_function(mirror: Mirror, target: Path, capsys: pytest.CaptureFixture) -> None:
+    told: list[tuple[int, int | None]] = []
+    fetch([mirror.url("/a", serving())], target, sha256=SHA256, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (len(CONTENT), len(CONTENT)) and told == sorted(told)
+    assert capsys.readouterr().err == ""
+
+
 def test_progress_shows_rate_and_remaining_time(mirror: Mirror, target: Path, capsys: pytest.CaptureFixture) -> None:
     fetch([mirror.url("/a", serving(pause=0.01))], target, sha256=SHA256, progress=True)
     shown = capsys.readouterr().err

@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from motionkit.media import VideoWriter
 
-__all__ = ["SECONDS", "play", "shots"]
+__all__ = ["SECONDS", "developed", "play", "shots"]
 
 FPS, SIZE, FINER = 25, 256, 2  # pictures are drawn larger and averaged
 # From coordinates of the larger picture's outer pixel centres to those of the smaller one's.
@@ -108,11 +108,18 @@ def shots(name: str, anatomy: Anatomy) -> Iterator[tuple[np.ndarray, Shot]]:
     side = SIZE * FINER
     camera = Camera(distance=1.4, half=0.178, centre=(0.0, -0.014), tilt=0.0)
     for shot in Renderer(side).clip(person, acting, camera, studio_lights(), studio_backdrop(side, warmth)):
-        yield _developed(shot.image.reshape(SIZE, FINER, SIZE, FINER, 3).mean((1, 3))), shot
+        yield developed(shot.image.reshape(SIZE, FINER, SIZE, FINER, 3).mean((1, 3))), shot
 
 
-def _developed(picture: np.ndarray) -> np.ndarray:
-    """H W 3 in [0, 255] with a little more contrast and colour, as H W 3 uint8."""
+def developed(picture: np.ndarray) -> np.ndarray:
+    """Give a render a little more contrast and colour.
+
+    Args:
+        picture: H W 3 in [0, 255].
+
+    Returns:
+        H W 3 uint8.
+    """
     grey = picture.mean(2, keepdims=True)
     share = np.clip((grey + (picture - grey) * 1.08) / 255, 0, 1)
     shown: np.ndarray = (255 * (0.75 * share + 0.25 * ease(share))).round().astype(np.uint8)

@@ -1,10 +1,11 @@
 // The panel's two inputs: where each comes from, its thumbnail, its crop.
 
 import { makeChoice, makeFilePicker, makePathField } from "../shared/controls.js";
-import { makeButton, makeElement, makeHeading } from "../shared/elements.js";
+import { makeElement, makeHeading } from "../shared/elements.js";
 import { labelOf, secondsText } from "../shared/words.js";
 import { makeCameraForm } from "./camera_form.js";
 import { makeCropBox } from "./crop_box.js";
+import { makeGallery } from "./gallery.js";
 
 const WAYS = {
   source: { sample: "Sample", path: "Path", upload: "Upload", drive: "Drive", camera: "Camera" },
@@ -19,7 +20,7 @@ const DRIVE_HINT = "Share link, or /content/drive/MyDrive/…";
 /**
  * One input.
  * @param {string} role `source` or `driving`.
- * @param {string[]} samples Names of the samples that may be opened.
+ * @param {object[]} samples Those that may be opened, as `makeGallery` takes them.
  * @param {(box: number[] | null, done: boolean) => void} onCrop Called with the square, null for the one found by itself.
  */
 export function makeInput({ role, samples, kernel, notice, files, onCrop }) {
@@ -38,6 +39,10 @@ export function makeInput({ role, samples, kernel, notice, files, onCrop }) {
   crop.setBox(null, false);
 
   function open(how, value) {
+    if (!kernel.connected()) {
+      settle();
+      return;
+    }
     showBusy("Opening…");
     notice.forget();
     kernel.send({ kind: "open", role, how, value });
@@ -62,6 +67,7 @@ export function makeInput({ role, samples, kernel, notice, files, onCrop }) {
 
   /** Back to what is known of the input that is open. */
   function settle() {
+    ways.gallery.show(opened?.sample);
     element.classList.remove("mk-busy");
     about.textContent = opened?.about ?? "None yet";
     about.title = opened?.path ?? "";
@@ -70,6 +76,7 @@ export function makeInput({ role, samples, kernel, notice, files, onCrop }) {
   return {
     element,
     settle,
+    setPictures: ways.gallery.setPictures,
     /** Whether an input is open. */
     get there() {
       return opened !== null;
@@ -78,8 +85,7 @@ export function makeInput({ role, samples, kernel, notice, files, onCrop }) {
     show(content, picture) {
       if (url) URL.revokeObjectURL(url);
       url = URL.createObjectURL(new Blob([picture], { type: "image/jpeg" }));
-      opened = { path: content.path, box: content.boxes[0] ?? null, about: aboutText(content) };
-      ways.showSample(content.sample ?? "");
+      opened = { path: content.path, box: content.boxes[0] ?? null, about: aboutText(content), sample: content.sample };
       crop.show(url, content.width, content.height);
       settle();
     },
@@ -111,11 +117,11 @@ function makeWays({ role, samples, notice, onOpen, onSend }) {
       action: "Open",
       onUse: (text) => onOpen("path", text),
     }).element;
-  const sample = makeSampleForm(role, samples, (name) => onOpen("sample", name));
+  const gallery = makeGallery(role, samples, (name) => onOpen("sample", name));
   const picker = makeFilePicker("Choose a file…", hints.accept, (file) => onSend(file, file.name));
   const camera = makeCameraForm({ still: role === "source", notice, onTaken: onSend });
   const forms = {
-    sample: sample.element,
+    sample: gallery.element,
     path: pathField(hints.path, "path"),
     upload: makeElement("div", { class: "mk-form" }, ...picker),
     drive: pathField(DRIVE_HINT, "Drive"),
@@ -130,21 +136,9 @@ function makeWays({ role, samples, notice, onOpen, onSend }) {
     for (const [name, form] of Object.entries(forms)) form.hidden = name !== key;
   }
 
-  return { elements: [choice.element, ...Object.values(forms)], showSample: sample.show, close: camera.stop };
-}
-
-function makeSampleForm(role, samples, onOpen) {
-  const open = makeButton("Open", () => onOpen(select.value));
-  const select = makeElement(
-    "select",
-    { class: "mk-select", "aria-label": `${labelOf(role)}: sample`, onchange: () => show(select.value) },
-    makeElement("option", { value: "", hidden: true }), // while another file is open
-    ...samples.map((name) => makeElement("option", { value: name, text: name })),
-  );
-  const show = (name) => {
-    select.value = name;
-    open.disabled = !name;
+  const close = () => {
+    camera.stop();
+    gallery.close();
   };
-  show("");
-  return { element: makeElement("div", { class: "mk-form" }, select, open), show };
+  return { elements: [choice.element, ...Object.values(forms)], gallery, close };
 }

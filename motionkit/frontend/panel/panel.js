@@ -8,6 +8,7 @@ import { makeCall } from "./call.js";
 import { makeControls } from "./controls.js";
 import { makeInput } from "./inputs.js";
 import { makeKernel } from "./kernel.js";
+import { makeModelMenu } from "./model_menu.js";
 import { makeNotice } from "./notice.js";
 import { makePreview } from "./preview.js";
 import { makePreviewLoop } from "./preview_loop.js";
@@ -31,7 +32,8 @@ function makePanel(model) {
     preview.halt();
     ways.halt();
     preview.setReady(0, 0);
-    if (model.get("job").state === "running") result.refresh({});
+    result.halt();
+    if (model.get("job").state === "running") refreshResult({});
   });
   const settings = makeSettings(model, {
     onChange: () => {
@@ -59,6 +61,7 @@ function makePanel(model) {
   const controls = makeControls(choices, settings);
   const result = makeResult({ kernel, notice, files, settings, folder: choices.drive });
   const call = makeCall();
+  const menu = makeModelMenu({ offered: choices.models, kernel, notice, files });
   const parts = [inputs.driving.element, preview.element, controls.element];
   const onDriving = () => loop.ask();
   const ways = makeWays({ model, choices: choices.pose, kernel, notice, files, settings, parts, onDriving });
@@ -66,7 +69,7 @@ function makePanel(model) {
     "div",
     { class: "mk-widget mk-panel" },
     notice.element,
-    ways.head,
+    makeElement("div", { class: "mk-row mk-head" }, ways.head, menu.element),
     makeElement("div", { class: "mk-inputs" }, inputs.source.element, inputs.driving.element),
     preview.element,
     controls.element,
@@ -80,16 +83,29 @@ function makePanel(model) {
     for (const input of Object.values(inputs)) input.refresh(settings.values);
   }
 
-  const take = { ...ways.take, ...makeMessages({ inputs, preview, loop, notice, refresh, ways }) };
+  function refreshResult(job = model.get("job")) {
+    result.refresh(job, model.get("call"));
+  }
+
+  const onFirst = makeThumbnailRequest(kernel);
+  const take = {
+    ...ways.take,
+    ...result.take,
+    ...makeMessages({ inputs, preview, loop, notice, refresh, ways, onFirst }),
+  };
   const heard = () => kernel.heard(loop.waiting || ways.waiting);
   const stopListening = listenTo(model, {
     "msg:custom"(content, buffers) {
       if (!files.handle(content, buffers)) take[content.kind]?.(content, buffers);
       heard();
     },
-    "change:call": () => call.set(model.get("call")),
+    "change:call"() {
+      call.set(model.get("call"));
+      refreshResult();
+    },
+    "change:loading": () => menu.refresh(model.get("loading")),
     "change:job"() {
-      result.refresh(model.get("job"));
+      refreshResult();
       heard();
     },
     "change:notice"() {
@@ -98,7 +114,8 @@ function makePanel(model) {
     },
   });
   call.set(model.get("call"));
-  result.refresh(model.get("job"));
+  menu.refresh(model.get("loading"));
+  refreshResult();
   refresh();
   notice.refresh();
   kernel.send({ kind: "hello" });
@@ -106,14 +123,15 @@ function makePanel(model) {
   const close = () => {
     stopListening();
     preview.halt();
-    for (const part of [loop.stop, kernel.close, settings.close, files.close, result.close, ways.close]) part();
+    loop.stop();
+    for (const part of [kernel, settings, files, result, ways, onFirst]) part.close();
     for (const input of Object.values(inputs)) input.close();
   };
   return { element, close };
 }
 
 /** What is done with each kind of message from the kernel. */
-function makeMessages({ inputs, preview, loop, notice, refresh, ways }) {
+function makeMessages({ inputs, preview, loop, notice, refresh, ways, onFirst }) {
   return {
     input(content, [picture]) {
       notice.forget();
@@ -129,6 +147,7 @@ function makeMessages({ inputs, preview, loop, notice, refresh, ways }) {
       notice.forget(time);
       loop.next();
       preview.draw(content.captions, buffers, time);
+      onFirst.ask();
     },
     "preview-failed"(content) {
       const time = loop.answered(content.id);
@@ -137,6 +156,9 @@ function makeMessages({ inputs, preview, loop, notice, refresh, ways }) {
       if (content.superseded) loop.ask(time);
       else loop.next();
     },
+    thumbnails({ role, names }, buffers) {
+      inputs[role].setPictures(names, buffers);
+    },
     detected({ ready, total }) {
       if (!total || ready >= total) preview.setTotal(ready);
       preview.setReady(ready, total);
@@ -144,13 +166,38 @@ function makeMessages({ inputs, preview, loop, notice, refresh, ways }) {
   };
 }
 
+/** Small pictures of the samples are asked for once: after the first frame, which must not wait for them, or soon. */
+function makeThumbnailRequest(kernel) {
+  let asked = false;
+  const ask = () => {
+    if (asked) return;
+    asked = true;
+    kernel.send({ kind: "thumbnails" });
+  };
+  const timer = setTimeout(ask, 4000);
+  return { ask, close: () => clearTimeout(timer) };
+}
+
 function render({ model, el }) {
-  const panel = makePanel(model);
-  el.append(panel.element);
-  const stopMarking = markTheme(panel.element);
+  let close = () => {};
+  /** Make the panel; anew with another model, which has other controls. */
+  const make = () => {
+    const chosen = el.contains(document.activeElement) && document.activeElement.closest(".mk-models");
+    close();
+    const panel = makePanel(model);
+    el.replaceChildren(panel.element);
+    if (chosen) panel.element.querySelector(".mk-models select").focus();
+    const stopMarking = markTheme(panel.element);
+    close = () => {
+      panel.close();
+      stopMarking();
+    };
+  };
+  make();
+  const stopListening = listenTo(model, { "change:choices": make });
   return () => {
-    panel.close();
-    stopMarking();
+    stopListening();
+    close();
   };
 }
 

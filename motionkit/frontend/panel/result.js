@@ -3,6 +3,10 @@
 import { makePathField } from "../shared/controls.js";
 import { makeButton, makeElement } from "../shared/elements.js";
 import { secondsText } from "../shared/words.js";
+import { makeDownloads } from "./downloads.js";
+import { makePlayer } from "./player.js";
+
+const OLD = "This is an earlier result: inputs or settings have changed since. Animate makes it anew.";
 
 /** @param {string} folder Where results are saved to, unless another folder is named. */
 export function makeResult({ kernel, notice, files, settings, folder }) {
@@ -37,8 +41,10 @@ export function makeResult({ kernel, notice, files, settings, folder }) {
   );
   return {
     element,
-    /** What the kernel says of the animation; an empty object before the first. */
-    refresh(job) {
+    take: output.take,
+    halt: output.halt,
+    /** What the kernel says of the animation, an empty object before the first, and the code of what is set now. */
+    refresh(job, call) {
       const running = job.state === "running";
       animate.disabled = running;
       cancel.hidden = !running;
@@ -49,6 +55,7 @@ export function makeResult({ kernel, notice, files, settings, folder }) {
       warnings.replaceChildren(...texts.map((text) => makeElement("li", { text })));
       warnings.hidden = texts.length === 0;
       if (job.collage) output.show(job); // also an earlier one, where the last was cancelled
+      output.setOld(Boolean(job.call) && job.call !== call);
     },
     close: output.close,
   };
@@ -56,9 +63,18 @@ export function makeResult({ kernel, notice, files, settings, folder }) {
 
 /** The video, downloads, and the folder to save to. */
 function makeOutput({ kernel, notice, files, folder, onSave }) {
-  const video = makeElement("video", { controls: true, loop: true, playsinline: true, class: "mk-video" });
-  video.muted = true; // else browsers do not let it begin by itself
-  const loading = makeElement("p", { class: "mk-muted" });
+  const player = makePlayer();
+  const loading = makeElement("p", { class: "mk-muted", role: "status" });
+  const downloads = makeDownloads({
+    kernel,
+    notice,
+    files,
+    frame: () => player.frame,
+    say: (text) => {
+      loading.textContent = text;
+    },
+  });
+  const old = makeElement("p", { class: "mk-old-note", role: "status" });
   const save = makePathField({
     label: "Folder to save to",
     placeholder: "/content/drive/MyDrive/motionkit",
@@ -70,52 +86,22 @@ function makeOutput({ kernel, notice, files, folder, onSave }) {
   const element = makeElement(
     "div",
     { class: "mk-output", hidden: true },
+    old,
+    player.element,
     loading,
-    video,
-    makeElement(
-      "div",
-      { class: "mk-row" },
-      makeButton("Download result", () => download("result")),
-      makeButton("Download collage", () => download("collage")),
-      save.element,
-    ),
+    makeElement("div", { class: "mk-row" }, downloads.element, save.element),
   );
   let shown = null; // the job whose video is shown
   let url = null; // the video's
-  let paths = {};
-
-  /** A file of the job; null if it cannot be had, which is then shown. */
-  async function fetchFile(name, doing) {
-    try {
-      return await files.download(name, "video/mp4", (share) => {
-        if (share < 1) loading.textContent = `${doing} ${Math.round(share * 100)} %`;
-      });
-    } catch (error) {
-      notice.fail(error.message);
-      return null;
-    } finally {
-      loading.textContent = "";
-    }
-  }
-
-  async function download(name) {
-    if (!kernel.connected()) return;
-    notice.forget();
-    const blob = await fetchFile(name, "Downloading");
-    if (!blob) return;
-    const link = URL.createObjectURL(blob);
-    makeElement("a", { href: link, download: paths[name].split(/[/\\]/).pop() }).click();
-    setTimeout(() => URL.revokeObjectURL(link), 60_000);
-  }
 
   async function show(job) {
     const key = `${job.collage} ${job.at}`;
     if (shown === key) return;
     shown = key;
-    paths = { result: job.result, collage: job.collage };
+    downloads.setPaths({ result: job.result, collage: job.collage });
     element.hidden = false;
     loading.textContent = "Loading the video…";
-    const blob = await fetchFile("collage", "Loading the video:");
+    const blob = await downloads.fetchFile("collage", "Loading the video:");
     if (shown !== key) return;
     if (!blob) {
       shown = null; // it is tried again when the kernel next says something of it
@@ -123,14 +109,20 @@ function makeOutput({ kernel, notice, files, folder, onSave }) {
     }
     if (url) URL.revokeObjectURL(url);
     url = URL.createObjectURL(blob);
-    video.src = url;
-    video.play().catch(() => {}); // the controls are there
+    player.play(url, job);
+  }
+
+  /** Mark what is shown as made of other inputs than those that are set now, or no longer. */
+  function setOld(is) {
+    element.classList.toggle("mk-old", is);
+    if (Boolean(old.textContent) !== is) old.textContent = is ? OLD : "";
   }
 
   const close = () => {
+    player.close();
     if (url) URL.revokeObjectURL(url);
   };
-  return { element, show, close };
+  return { element, show, setOld, close, take: downloads.take, halt: downloads.halt };
 }
 
 function jobText(job) {
