@@ -116,8 +116,9 @@ def test_every_form_of_a_result_is_labelled(page: Page, form: str) -> None:
             picture.load()
             milliseconds += picture.info.get("duration", 0)
         shown = np.asarray(picture.convert("RGB")).astype(int)
-    # Pillow writes one frame for several that are alike.
-    assert milliseconds == (0 if form == "png" else FRAMES * 40) and count <= FRAMES
+    # Pillow writes one frame for several that are alike; of a WebP in which all are, a picture without a time.
+    still = form == "png" or (form == "webp" and count == 1)
+    assert milliseconds == (0 if still else FRAMES * 40) and count <= FRAMES
     assert np.abs(shown - frames[2 if form == "png" else -1]).mean() < (0.1 if form == "png" else 8)
     page.say({"kind": "copy", "form": "exe"})
     page.error("no such form")

@@ -37,7 +37,8 @@ def as_cartoon(picture: np.ndarray) -> np.ndarray:
     # The extended difference of Gaussians (Winnemöller and others, 2012): dark lines along edges.
     sharp = ndimage.gaussian_filter(grey, 1.1) - 0.985 * ndimage.gaussian_filter(grey, 2.4)
     ink = 1 - ease(np.clip((sharp + 0.008) / 0.012, 0, 1))[..., None]
-    return flat * (1 - ink) + INK * ink
+    drawn: np.ndarray = flat * (1 - ink) + INK * ink
+    return drawn
 
 
 def as_painting(picture: np.ndarray) -> np.ndarray:
@@ -59,7 +60,8 @@ def as_painting(picture: np.ndarray) -> np.ndarray:
     relief = color.rgb2gray(painted)
     relief = ndimage.gaussian_filter(relief, 1) - ndimage.gaussian_filter(relief, 3)  # paint is thick along strokes
     lit = painted * (1 + 0.018 * weave + 1.2 * (relief - np.roll(relief, (1, 1), (0, 1))))[..., None]
-    return np.clip(lit * VARNISH, 0, 1)
+    varnished: np.ndarray = np.clip(lit * VARNISH, 0, 1)
+    return varnished
 
 
 def _evened(picture: np.ndarray, radius: int) -> np.ndarray:

@@ -55,7 +55,9 @@ class Sitter:
         rng = np.random.default_rng(self.seed)
         shape = anatomy.identity(rng, phenotype=self.phenotype, variety=self.variety)
         bust = Bust(anatomy, _with_larger_eyes(anatomy, shape, self.eyes))
-        chosen = {name: np.array(v) if isinstance(v, tuple) else v for name, v in {**GROOMED, **self.paint}.items()}
+        chosen: dict[str, Any] = {
+            name: np.array(v) if isinstance(v, tuple) else v for name, v in {**GROOMED, **self.paint}.items()
+        }
         paint = replace(Paint.draw(rng), **chosen)
         worn = parts.teeth(bust, rng, paint.teeth_edge) + parts.lashes(bust, rng)
         worn += parts.hair(bust, rng, hairline=paint.hairline_front, thin=False)
@@ -79,7 +81,8 @@ def _with_larger_eyes(anatomy: Anatomy, shape: np.ndarray, by: float) -> np.ndar
         near = 1 - ease(np.clip((np.hypot(away[:, 0], away[:, 2]) - 0.014) / 0.036, 0, 1))
         near *= (anatomy.component == SKIN) & (away[:, 1] < 0.01)
         enlarged += away * (near * (by - 1))[:, None] * [1, 1, 1]
-    return enlarged.astype(np.float32)
+    result: np.ndarray = enlarged.astype(np.float32)
+    return result
 
 
 SITTERS: Mapping[str, Sitter] = {
