@@ -32,7 +32,7 @@ from motionkit.widgets.pose import START
 from motionkit.widgets.poser import Poser
 from motionkit.widgets.preview import Preview
 from motionkit.widgets.uploads import Transfers
-from motionkit.widgets.worker import Superseded, Worker
+from motionkit.widgets.worker import Superseded, Worker, view_of
 
 try:
     import anywidget
@@ -206,7 +206,7 @@ class SliderPanel(anywidget.AnyWidget):
             raise InputError("Nothing was entered", expected="a path or a Google Drive share link")
 
     def _on_preview(self, content: Content) -> None:
-        self._worker.ask("preview", lambda: self._show_frame(content))
+        self._worker.ask(f"preview {view_of(content)}", lambda: self._show_frame(content))
 
     def _on_animate(self, content: Content) -> None:
         plan = self._plan(options_of(content["settings"], self._base))

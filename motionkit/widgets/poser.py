@@ -24,7 +24,7 @@ from motionkit.widgets.kept import Kept
 from motionkit.widgets.pose import expression_of, peak, posing_options, take_of, values_at
 from motionkit.widgets.preview import Preview
 from motionkit.widgets.uploads import Send
-from motionkit.widgets.worker import Superseded, Task
+from motionkit.widgets.worker import Superseded, Task, view_of
 
 __all__ = ["Poser"]
 
@@ -66,7 +66,7 @@ class Poser:
         self._motion_options = AnimateOptions()
         self._picture: Path | None = None
         self.handlers: Mapping[str, Callable[[Content], None]] = {
-            "pose": lambda content: ask("pose", lambda: self._show(content)),
+            "pose": lambda content: ask(f"pose {view_of(content)}", lambda: self._show(content)),
             "motions": lambda content: ask("motions", lambda: self._begin_motions(content)),
             "keep-picture": lambda content: ask("keep-picture", lambda: self._keep(content)),
         }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-__all__ = ["Superseded", "Worker"]
+__all__ = ["Superseded", "Worker", "view_of"]
 
 Task = Callable[[], None]
 
@@ -73,3 +74,12 @@ class Worker:
                 more = task is not None
                 self._failed(error)
         self._ended()
+
+
+def view_of(content: Mapping[str, Any]) -> str:
+    """Which of a panel's views asks: a newer request replaces those of its own view alone, each waits for an answer.
+
+    Args:
+        content: The request; its ``id`` is the view's own name, a hyphen and a number.
+    """
+    return str(content.get("id", "")).rpartition("-")[0]
