@@ -56,7 +56,7 @@ class ModelMenu:
         current: Gives the model that is in use.
         report: Called with what is being done, in a line; "" once it is done, given up or failed.
         ready: Called with the new model, in the loading thread.
-        tell: Called with what went wrong, and "model".
+        tell: Called with what went wrong, None once one is there, and "model".
         folder: Gets what is copied in from Google Drive.
 
     Attributes:
@@ -69,7 +69,7 @@ class ModelMenu:
         current: Callable[[], Model],
         report: Callable[[str], None],
         ready: Callable[[Model], None],
-        tell: Callable[[Exception, str], None],
+        tell: Callable[[Exception | None, str], None],
         folder: Path,
     ) -> None:
         self._current, self._report, self._ready, self._tell = current, report, ready, tell
@@ -137,6 +137,7 @@ class ModelMenu:
                 self._tell(error, "model")
             return
         if self._wish is wish:
+            self._tell(None, "model")
             self._ready(model)
 
     def _loaded(self, name_or_path: str | Path, device: str, progress: Callable[[int, int | None], None]) -> Model:
