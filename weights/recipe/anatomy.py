@@ -25,6 +25,9 @@ from motionkit.training.presets import HEADS_MODEL
 __all__ = [
     "EYE_LEFT",
     "EYE_RIGHT",
+    "FULL_ACROSS",
+    "FULL_DOWN",
+    "FULL_UP",
     "KEYPOINT_NAMES",
     "SKIN",
     "TONGUE",
@@ -62,6 +65,7 @@ NEVER = 9.0  # added to a cost, in metres or their squares: more than any true o
 FRAME = 0.12  # metres
 NEIGHBOURS = 20
 LID_EDGE = 0.00115, 0.00185  # metres above the eyeball: one row of vertices, the foremost that still faces down
+FULL_ACROSS, FULL_UP, FULL_DOWN = 0.36, 0.25, 0.27  # radians at which the mesh's lids have followed all they do
 LASH_STEP = 0.0015  # metres between lashes, at least
 # Singular values of a local frame are kept above this share of the head's own scale, so that points which are seen
 # edge-on keep a frame that can be inverted.
@@ -149,7 +153,7 @@ class Anatomy:
         Args:
             rest: V 3 float32, the person at rest.
             weights: A in [0, 1], the actions; those of a gaze move the lids.
-            gaze: 2, radians that both eyes look to the subject's left and up.
+            gaze: 2, radians that both eyes look to the subject's left and up; or 2 2, the left eye and the right one.
 
         Returns:
             V 3 float32.
@@ -158,11 +162,27 @@ class Anatomy:
         moved = weights[active] @ self.displacement[active].reshape(len(active), rest.size)
         posed = rest + moved.reshape(rest.shape).astype(np.float32)
         if np.any(gaze):
-            turn = rotation(yaw=gaze[0], pitch=gaze[1]).T
-            for component in (EYE_LEFT, EYE_RIGHT):
+            for component, looks in zip((EYE_LEFT, EYE_RIGHT), np.broadcast_to(gaze, (2, 2)), strict=True):
+                turn = rotation(yaw=looks[0], pitch=looks[1]).T
                 ball, centre = self.component == component, self.eye_centre(rest, component)
                 posed[ball] = (rest[ball] - centre) @ turn + centre
         return posed
+
+    def looks(self, weights: np.ndarray) -> np.ndarray:
+        """How far facial actions turn each eye, as the field has it: "eyeLookOutLeft" turns the left one to its left.
+
+        Args:
+            weights: A in [0, 1].
+
+        Returns:
+            2 2 radians: the subject's left eye and the right one, to the subject's left and up.
+        """
+        looks = np.zeros((2, 2))
+        for eye, side, out in ((0, "Left", 1.0), (1, "Right", -1.0)):
+            amount = {way: weights[self.actions.index(f"eyeLook{way}{side}")] for way in ("Out", "In", "Up", "Down")}
+            across, up = amount["Out"] - amount["In"], FULL_UP * amount["Up"] - FULL_DOWN * amount["Down"]
+            looks[eye] = out * FULL_ACROSS * across, up
+        return looks
 
     def keypoints(self, screen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Find the true keypoints of a posed and projected mesh.

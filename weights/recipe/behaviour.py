@@ -6,6 +6,7 @@ Legend: T frames, A facial actions. Times ``t`` are T seconds.
 from __future__ import annotations
 
 import numpy as np
+from anatomy import FULL_ACROSS, FULL_DOWN, FULL_UP
 from curves import bump, drift, ease
 
 __all__ = ["Face", "blink", "closing", "exercise", "express", "follow", "gaze", "speak"]
@@ -36,7 +37,6 @@ SACCADE = 0.05  # seconds
 FARTHEST = np.array(
     [[-0.52, -0.42], [0.52, 0.36]]
 )  # radians that eyes turn, to the subject's right and down, left and up
-FULL_ACROSS, FULL_UP, FULL_DOWN = 0.36, 0.25, 0.27  # radians at which the mesh's lids have followed all they do
 
 
 class Face:

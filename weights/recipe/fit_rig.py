@@ -82,7 +82,7 @@ def fit(anatomy: Anatomy, *, heads: int, seed: int = 0) -> Rig:
     mean = points.mean(0)
     _, deviation, modes = np.linalg.svd((points - mean).reshape(heads, -1), full_matrices=False)
     modes = modes[:MODES] * deviation[:MODES, None] / np.sqrt(heads - 1)
-    acting = [anatomy.in_space(moved) for moved in anatomy.displacement]
+    acting = [anatomy.in_space(_acted(anatomy, number)) for number in range(len(anatomy.actions))]
     share, slope = _share(anatomy)
     return Rig(
         names=tuple(KEYPOINT_NAMES),
@@ -123,7 +123,7 @@ def draw_truths(anatomy: Anatomy, *, heads: int, asked: int, seed: int = 0) -> T
                 pitch=play.pitch + np.radians(turn[1]),
                 roll=play.roll + np.radians(turn[2]),
             )
-            rows.append((*source, actions, turn, *_truth(anatomy, shape, acted, camera)))
+            rows.append((*source, actions, turn, *_truth(anatomy, shape, acted, camera, anatomy.looks(actions))))
     return Truths(*(np.stack(column).astype(np.float32) for column in zip(*rows, strict=True)))
 
 
@@ -158,6 +158,12 @@ def _head(anatomy: Anatomy, rng: np.random.Generator) -> np.ndarray:
     return moved
 
 
+def _acted(anatomy: Anatomy, number: int) -> np.ndarray:
+    """V 3, metres by which an action at 1 moves the template; the eyes are turned by those of a gaze."""
+    whole = np.eye(len(anatomy.actions))[number]
+    return anatomy.pose(anatomy.template, whole, anatomy.looks(whole)) - anatomy.template
+
+
 def _asked(rng: np.random.Generator, acting: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One to four actions, as far as the source leaves room, and a turn in degrees."""
     chosen = rng.choice(len(acting), rng.integers(1, 5), replace=False)
@@ -166,9 +172,11 @@ def _asked(rng: np.random.Generator, acting: np.ndarray) -> tuple[np.ndarray, np
     return actions, rng.uniform(-1, 1, 3) * ASKED * (rng.random(3) < 0.6)
 
 
-def _truth(anatomy: Anatomy, shape: np.ndarray, play: Performance, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints K 2 and Jacobians K 2 2 of a performance's first frame, as the renderer finds them."""
-    placed = play.moved(0, anatomy.pose(shape, play.actions[0], play.gaze[0]), anatomy.template)
+def _truth(
+    anatomy: Anatomy, shape: np.ndarray, play: Performance, camera: Camera, looks: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints K 2 and Jacobians K 2 2 of a performance's first frame, with eyes turned further, as it is rendered."""
+    placed = play.moved(0, anatomy.pose(shape, play.actions[0], play.gaze[0] + looks), anatomy.template)
     target = shape[anatomy.template[:, 2] > HEAD].mean(0) * [1, 0, 1] + [0, -0.07, 0]
     clip = np.c_[placed, np.ones(len(placed))] @ camera.matrix(target).T
     return anatomy.keypoints(clip[:, :2] / clip[:, 3:] * [1, -1])
