@@ -20,7 +20,7 @@ from nbclient.exceptions import CellExecutionError
 from tests.colab.build import write_kernel_spec
 from tests.colab.machine import HERE, LAUNCH, MOUNTED, Colab
 from tests.support.notebooks import NAMES, NOTEBOOKS, cells, tags
-from tests.support.places import ROOT
+from tests.support.places import ROOT, copy_clone
 
 
 def test_the_address_makes_badge_and_package() -> None:
@@ -87,12 +87,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel that `make wheel` makes in a clone."""
     if shutil.which("make") is None or not (ROOT / ".git").exists():
         pytest.skip("this is no clone, or make is not installed")
-    clone = tmp_path_factory.mktemp("clone") / "motionkit"
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
-        if name and (ROOT / name).is_file():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, clone / name)
+    clone = copy_clone(tmp_path_factory.mktemp("clone") / "motionkit")
     stale = clone / "build" / "lib" / "motionkit" / "removed.py"
     stale.parent.mkdir(parents=True)
     stale.touch()

@@ -58,6 +58,11 @@ def _add_animate(command: AddCommand) -> None:
     parser.add_argument("--still", help="also write a contact sheet of moments here (a picture)")
     add_model_options(parser)
     add_cut_options(parser)
+    _add_motion(parser)
+    _add_picture(parser)
+
+
+def _add_motion(parser: argparse.ArgumentParser) -> None:
     motion = parser.add_argument_group("motion")
     motion.add_argument("--strength", type=float, default=DEFAULTS.strength, help="0 still, 1 plain, up to 2")
     motion.add_argument("--gain", action="append", default=[], metavar="NAME=FACTOR", help="scale a part: mouth=1.5")
@@ -70,6 +75,9 @@ def _add_animate(command: AddCommand) -> None:
     )  # fmt: skip
     motion.add_argument("--absolute", action="store_true", help="move to where the driving is, not as it moves")
     motion.add_argument("--no-adapt-scale", action="store_true", help="do not scale movement to the source's size")
+
+
+def _add_picture(parser: argparse.ArgumentParser) -> None:
     picture = parser.add_argument_group("picture")
     picture.add_argument("--crop", default=DEFAULTS.crop, choices=("auto", "face", "centre", "none"))
     picture.add_argument("--source-box", metavar="L,T,R,B[,ROLL]", help="manual square of the source, in pixels")

@@ -95,12 +95,10 @@ def find_near(image: Frame, known: Box, *, finder: Finder = "auto") -> list[Box]
         return []
     small = Image.fromarray(np.ascontiguousarray(part)).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
     picture, least = np.asarray(small), HARDLY_SMALLER * scale * known.width
-    seen = _blazeface(picture, least, upright=True) if finder != "cascade" else []
-    if finder != "blazeface" and (seen or finder == "cascade"):
-        known_too = [
-            box for box in _cascade(picture, AVERAGED * least) if not seen or any(_same(box, face) for face in seen)
-        ]
-        seen = known_too + [face for face in seen if not any(_same(face, box) for box in known_too)]
+    seen = [] if finder == "cascade" else _blazeface(picture, least, upright=True)
+    if finder == "cascade" or (finder == "auto" and seen):
+        cascade = _cascade(picture, AVERAGED * least)
+        seen = _together(seen, cascade) if seen else cascade
     seen = [box for box in seen if box.width >= least]
     edges = ((b, [round(e / scale) for e in (b.left, b.top, b.right, b.bottom)]) for b in seen)
     boxes = [Box(a + left, b + top, c + left, d + top, roll=box.roll) for box, (a, b, c, d) in edges]
@@ -119,7 +117,12 @@ def _both(image: Frame, smallest: float) -> list[Box]:
     upright = [face for face in seen if abs(face.roll) < UPRIGHT]
     if max((face.width for face in upright), default=0) < BLIND * _cascade_least(image):
         return seen
-    known = [box for box in _cascade(image, smallest) if any(_same(box, face) for face in upright)]
+    return _together(seen, [box for box in _cascade(image, smallest) if any(_same(box, face) for face in upright)])
+
+
+def _together(seen: list[Box], cascade: list[Box]) -> list[Box]:
+    """BlazeFace's faces, in the cascade's boxes where it has found them too."""
+    known = [box for box in cascade if any(_same(box, face) for face in seen)]
     return known + [face for face in seen if not any(_same(face, box) for box in known)]
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from motionkit import media
-from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.media.jpeg import encode_jpeg
 from motionkit.samples import SAMPLES, Sample
 from motionkit.widgets.uploads import Send
 from motionkit.widgets.worker import Task
 
-__all__ = ["ROLES", "Gallery", "offered", "sample_path"]
+__all__ = ["ROLES", "Gallery", "offered"]
 
 ROLES = ("source", "driving")
 SIDE = 96  # pixels of a small picture
@@ -63,18 +61,6 @@ def offered() -> dict[str, list[dict[str, Any]]]:
         ]
         for role in ROLES
     }
-
-
-def sample_path(role: str, name: str) -> Path:
-    """The file of a sample.
-
-    Raises:
-        InputError: There is none of this name.
-    """
-    known = {sample.name: sample for sample in SAMPLES if sample.role == role}
-    if name not in known:
-        raise InputError("There is no such sample", got=name, expected=" or ".join(known) or "a source or driving")
-    return known[name].path()
 
 
 @cache

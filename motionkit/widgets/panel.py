@@ -22,7 +22,7 @@ from motionkit.structures import AnimationResult
 from motionkit.widgets.controls import options_of, settings_of
 from motionkit.widgets.exports import Exports
 from motionkit.widgets.failures import explain
-from motionkit.widgets.gallery import ROLES, Gallery, sample_path
+from motionkit.widgets.gallery import ROLES, Gallery
 from motionkit.widgets.inputs import described, previewed
 from motionkit.widgets.job import Job
 from motionkit.widgets.models import ModelMenu
@@ -199,7 +199,7 @@ class SliderPanel(anywidget.AnyWidget):
     def _on_open(self, content: Content) -> None:
         role, how, value = content["role"], content["how"], str(content["value"]).strip()
         if how == "sample":
-            self._open(role, sample_path(role, value))
+            self._open(role, samples.portrait(value) if role == "source" else samples.driving_clip(value))
         elif value:
             self._open(role, value)
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 SECONDS = 1000  # in milliseconds, as playwright counts
 ANSWER = 60 * SECONDS  # on a busy machine; what it takes is measured and printed
@@ -19,24 +19,27 @@ panel
 """
 
 
-def pixels(page: Page, caption: str = "result") -> np.ndarray:
-    """A panel of the preview, as it is on the page."""
-    values = page.evaluate(
-        """caption => {
-            const canvas = document.querySelector(`figure[data-caption=${caption}] canvas`);
+def shown(canvas: Locator) -> np.ndarray:
+    """A canvas's pixels, H W 3."""
+    values = canvas.evaluate(
+        """canvas => {
             const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
             return {data: Array.from(data.data), width: canvas.width};
-        }""",
-        caption,
+        }"""
     )
     return np.array(values["data"], dtype=np.uint8).reshape(-1, values["width"], 4)[..., :3]
 
 
-def slide(page: Page, name: str, value: float) -> float:
-    """Move a slider; the seconds from its event until the result's pixels differ."""
+def pixels(page: Page, caption: str = "result") -> np.ndarray:
+    """A panel of the preview, as it is on the page."""
+    return shown(page.locator(f"figure[data-caption={caption}] canvas"))
+
+
+def slide(page: Page, name: str, value: float, canvas: str = "figure[data-caption=result] canvas") -> float:
+    """Move a slider; the seconds from its event until the canvas's pixels differ."""
     return page.evaluate(
-        """([name, value]) => new Promise((resolve, reject) => {
-            const canvas = document.querySelector("figure[data-caption=result] canvas");
+        """([name, value, selector]) => new Promise((resolve, reject) => {
+            const canvas = document.querySelector(selector);
             const look = () => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.join();
             const before = look();
             const slider = document.querySelector(`input[type=range][data-name=${name}]`);
@@ -50,7 +53,7 @@ def slide(page: Page, name: str, value: float) -> float:
             };
             check();
         })""",
-        [name, value],
+        [name, value, canvas],
     )
 
 

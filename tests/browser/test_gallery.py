@@ -13,18 +13,14 @@ from PIL import Image
 
 from motionkit import media, weights
 from motionkit.weights import checkpoints
-from tests.browser.panel import ANSWER, CELL, settled
+from tests.browser.panel import ANSWER, CELL, settled, shown
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Page
 
     from tests.browser.lab import Lab, Notebook
 
 CODE = "document.querySelector('.mk-call code').textContent"
-CANVAS = """canvas => {
-    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    return {data: Array.from(data.data), width: canvas.width};
-}"""
 
 
 def findings(page: Page, root: str) -> list[dict[str, Any]]:
@@ -43,12 +39,6 @@ def animated(page: Page) -> None:
     page.get_by_role("button", name="Animate", exact=True).click()
     page.get_by_text("25 frames in").wait_for(timeout=2 * ANSWER)
     page.wait_for_function("document.querySelector('.mk-video').currentTime > 0.1", timeout=ANSWER)
-
-
-def shown(canvas: Locator) -> np.ndarray:
-    """A canvas's pixels."""
-    values = canvas.evaluate(CANVAS)
-    return np.array(values["data"], dtype=np.uint8).reshape(-1, values["width"], 4)[..., :3].astype(int)
 
 
 def test_samples_are_chosen_by_keys_and_an_old_result_is_marked(
@@ -92,9 +82,9 @@ def test_before_and_after_and_every_form(open_panel: Callable[..., tuple[Noteboo
     divider.fill("50")
     opened.screenshot("gallery-compare", page.locator(".mk-result"))
     divider.fill("100")
-    before = shown(canvas)
+    before = shown(canvas).astype(int)
     divider.fill("0")
-    after = shown(canvas)
+    after = shown(canvas).astype(int)
     seen = page.evaluate("document.querySelector('.mk-video').currentTime")
     frame = list(media.open_clip(lab.root / "out" / "astronaut-short-collage.mp4"))[int(seen * 25 + 1e-3)]
     side = before.shape[0]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from motionkit import media
-from tests.browser.panel import ANSWER, CELL, SECONDS
+from tests.browser.panel import ANSWER, CELL, SECONDS, shown, slide
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -19,32 +19,12 @@ if TYPE_CHECKING:
     from tests.browser.lab import Lab, Notebook
 
 MOTIONS = ".mk-motion img[src]"
-LOOK = """canvas => {
-    const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    return {data: Array.from(data.data), width: canvas.width};
-}"""
-# From the slider's event to changed pixels, as `slide` measures the preview.
-MOVE = """([name, value]) => new Promise((resolve, reject) => {
-    const canvas = document.querySelector(".mk-pose-canvas");
-    const look = () => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.join();
-    const before = look();
-    const slider = document.querySelector(`input[type=range][data-name=pose-${name}]`);
-    slider.value = value;
-    const begun = performance.now();
-    slider.dispatchEvent(new Event("input", {bubbles: true}));
-    const check = () => {
-        if (look() !== before) resolve((performance.now() - begun) / 1000);
-        else if (performance.now() - begun > 60000) reject(new Error(`${name} changes nothing`));
-        else setTimeout(check, 5);
-    };
-    check();
-})"""
+PICTURE = ".mk-pose-canvas"
 
 
 def stage(page: Page) -> np.ndarray:
     """The picture of the pose, as it is on the page."""
-    values = page.locator(".mk-pose-canvas").evaluate(LOOK)
-    return np.array(values["data"], dtype=np.uint8).reshape(-1, values["width"], 4)[..., :3].astype(int)
+    return shown(page.locator(PICTURE)).astype(int)
 
 
 def begin(page: Page) -> None:
@@ -65,8 +45,8 @@ def test_sliders_and_the_picture_move_the_head(
     begin(page)
     assert not page.locator("[data-role=driving]").is_visible() and not page.locator(".mk-preview").is_visible()
     rest = stage(page)
-    times = [page.evaluate(MOVE, ["open", share / 10]) for share in range(1, 9)]
-    times += [page.evaluate(MOVE, ["yaw", degrees]) for degrees in (3, 6, 9, 12)]
+    times = [slide(page, "pose-open", share / 10, PICTURE) for share in range(1, 9)]
+    times += [slide(page, "pose-yaw", degrees, PICTURE) for degrees in (3, 6, 9, 12)]
     with capsys.disabled():
         print(f"\npose, slider to changed pixels: median {statistics.median(times):.2f} s, longest {max(times):.2f} s")
     assert page.locator("[data-name=pose-gaze-aside]").is_disabled(), "this model shows no pupils"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ import pytest
 
 # The front end's tests use the same browser as those of the project's own JupyterLab.
 from tests.browser.conftest import chromium, lab, start_chromium  # noqa: F401
-from tests.colab.machine import BUILT, HERE, LAUNCH, ROOT, Colab
+from tests.colab.machine import BUILT, HERE, LAUNCH, Colab
+from tests.support.places import copy_clone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,13 +58,7 @@ def wheel(working_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def working_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a clone would hold if the files were committed as they are."""
-    folder = tmp_path_factory.mktemp("clone") / "motionkit"
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
-        if name and (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, folder / name)
-    return folder
+    return copy_clone(tmp_path_factory.mktemp("clone") / "motionkit")
 
 
 @pytest.fixture(scope="session")

@@ -111,11 +111,7 @@ def multiply(
             stack.enter_context(_locked(storage.local))
         check_same(storage, identity(plan, options, model))
         scratch = stack.enter_context(_scratch(storage))
-        journal = Journal(storage, scratch, plan.tasks)
-        if options.retry:
-            journal.take_back_failed()
-            for name in KEPT_BETWEEN:  # what was found or fetched of them
-                storage.remove(f"{WORK}/{name}")
+        journal = _journal(storage, scratch, plan.tasks, retry=options.retry)
         before = journal.done
         run = _Run(plan, options, model, storage, scratch, journal)
         try:
@@ -126,6 +122,16 @@ def multiply(
         totals = run.finish()
     made = min((plan.tasks - before) * plan.per_task, len(plan))
     return _result(str(output), totals, made, time.monotonic() - begun)
+
+
+def _journal(storage: Storage, scratch: Path, tasks: int, *, retry: bool) -> Journal:
+    """What is done; with ``retry`` what has failed is not, nor is anything kept that was found or fetched of it."""
+    journal = Journal(storage, scratch, tasks)
+    if retry:
+        journal.take_back_failed()
+        for name in KEPT_BETWEEN:
+            storage.remove(f"{WORK}/{name}")
+    return journal
 
 
 def _result(output: str, totals: Totals, made: int, seconds: float) -> MultiplicationResult:
