@@ -48,7 +48,9 @@ class FirstOrderModel(nn.Module):
         keypoints: Keypoints = self.kp_detector(images)
         return keypoints
 
-    def generate(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
+    def generate(
+        self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints, *, decode: bool = True
+    ) -> Generated:
         """Make pictures of the source in the driving pose.
 
         Args:
@@ -56,6 +58,7 @@ class FirstOrderModel(nn.Module):
                 ``blend_warped`` take any size and give the picture in it.
             source_keypoints: 1 or B sets.
             driving_keypoints: B sets, as ``motion.transfer`` gives them.
+            decode: Without, the picture is the warped source: to train motion alone.
 
         Returns:
             B pictures, in [0, 1], with the occlusion, flow and masks that they were made with.
@@ -65,7 +68,7 @@ class FirstOrderModel(nn.Module):
         """
         check_images(source, self.config, any_size=self.config.blend_warped)
         source, source_keypoints = match_batches(source, source_keypoints, len(driving_keypoints))
-        generated: Generated = self.generator(source, source_keypoints, driving_keypoints)
+        generated: Generated = self.generator(source, source_keypoints, driving_keypoints, decode=decode)
         return generated
 
 

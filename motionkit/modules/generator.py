@@ -42,7 +42,9 @@ class Generator(nn.Module):
         self.up_blocks = nn.ModuleList(UpBlock(a, b) for a, b in itertools.pairwise(widths))
         self.final = nn.Conv2d(widths[-1], config.num_channels, 7, padding=3)
 
-    def forward(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
+    def forward(
+        self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints, *, decode: bool = True
+    ) -> Generated:
         """Make pictures of the source in the driving pose.
 
         With ``blend_warped`` the networks see the source at the configured size and the picture has the size of
@@ -52,12 +54,15 @@ class Generator(nn.Module):
             source: B C H W in [0, 1].
             source_keypoints: Batch B.
             driving_keypoints: Batch B.
+            decode: Without, the picture is the warped source, at half the cost: to train motion alone.
         """
         seen = source
         if self.config.blend_warped:
             seen = F.interpolate(source, size=(self.config.size, self.config.size), mode="bilinear", antialias=True)
         motion = self.dense_motion_network(seen, source_keypoints, driving_keypoints)
-        decoded = self.decode(hide(move(self.encode(seen), motion.flow, self.config), motion.occlusion))
+        decoded = None
+        if decode:
+            decoded = self.decode(hide(move(self.encode(seen), motion.flow, self.config), motion.occlusion))
         return compose(source, decoded, motion, self.config)
 
     def encode(self, source: Tensor) -> Tensor:
@@ -102,12 +107,12 @@ def move(image: Tensor, flow: Tensor, config: ModelConfig) -> Tensor:
     return warp(image, flow, align_corners=config.align_corners, padding=config.padding)
 
 
-def compose(source: Tensor, decoded: Tensor, motion: Motion, config: ModelConfig) -> Generated:
+def compose(source: Tensor, decoded: Tensor | None, motion: Motion, config: ModelConfig) -> Generated:
     """The picture from what was decoded and, with ``blend_warped``, the warped source: o·warped + (1-o)·decoded.
 
     Args:
         source: B C H W in [0, 1].
-        decoded: B C H' W' in [0, 1].
+        decoded: B C H' W' in [0, 1]; None makes the warped source the picture.
         motion: Batch B.
         config: The model's.
     """
@@ -118,8 +123,8 @@ def compose(source: Tensor, decoded: Tensor, motion: Motion, config: ModelConfig
     )
     if config.interpolation == "bicubic":
         deformed = deformed.clamp(0, 1)  # beside edges it overshoots
-    image = decoded
-    if config.blend_warped:
+    image = deformed if decoded is None else decoded
+    if config.blend_warped and decoded is not None:
         assert occlusion is not None, "the configuration asks for an occlusion map"
         image = torch.lerp(_fit(decoded, source), deformed, _fit(occlusion, source))
     return Generated(image, motion.occlusion, motion.flow, motion.mask, deformed)

@@ -27,7 +27,7 @@ from motionkit.training.close_ups import close_ups
 from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
 from motionkit.training.perceptual import features, l1, perceptual_loss
-from motionkit.training.supervision import flow_loss, hidden, visibility_loss
+from motionkit.training.supervision import flow_loss, hidden, visibility_loss, warped_loss
 from motionkit.training.teacher_forcing import seen_keypoints
 
 __all__ = ["GeneratorObjective", "Losses"]
@@ -121,12 +121,13 @@ class GeneratorObjective(nn.Module):
                 true_motion=self.loss.true_motion,
             )
         generated, shown, terms = None, None, dict[str, Tensor]()
-        if self._is_about_pictures():
-            generated = self.model.generate(batch.source, seen_source, seen_driving)
+        decode = self._is_about_pictures()
+        if decode or self._is_about_motion():
+            generated = self.model.generate(batch.source, seen_source, seen_driving, decode=decode)
             importance = self._importance(batch)
             terms |= self._picture_terms(generated, batch, importance)
             if batch.truth is not None:
-                terms |= self._motion_terms(generated, batch.truth, importance)
+                terms |= self._motion_terms(generated, batch.driving, batch.truth, importance)
             if self.loss.gan:
                 shown = self._shown(generated.image, batch, seen_driving)
                 terms |= self._adversarial_terms(shown)
@@ -205,9 +206,12 @@ class GeneratorObjective(nn.Module):
         return terms
 
     def _is_about_pictures(self) -> bool:
-        """Whether any term needs what the generator makes."""
-        loss = self.loss
-        return self.perceptual is not None or any((loss.pixel, loss.gan, loss.flow, loss.visibility))
+        """Whether any term needs a picture that the generator makes."""
+        return self.perceptual is not None or any((self.loss.pixel, self.loss.gan))
+
+    def _is_about_motion(self) -> bool:
+        """Whether any term needs the generator's motion."""
+        return any((self.loss.flow, self.loss.visibility, self.loss.warped))
 
     def _keypoint_terms(self, source: Keypoints, driving: Keypoints, truth: Truth) -> dict[str, Tensor]:
         terms = {}
@@ -234,12 +238,16 @@ class GeneratorObjective(nn.Module):
         shares[self._focused()] += self.loss.focus_keypoints
         return error * (shares / shares.mean())[:, None]
 
-    def _motion_terms(self, generated: Generated, truth: Truth, importance: Tensor | None) -> dict[str, Tensor]:
+    def _motion_terms(
+        self, generated: Generated, driving: Tensor, truth: Truth, importance: Tensor | None
+    ) -> dict[str, Tensor]:
         terms = {}
         if weight := self.loss.flow:
             terms["flow"] = weight * flow_loss(generated.flow, truth, importance)
         if (weight := self.loss.visibility) and generated.occlusion is not None:
             terms["visibility"] = weight * visibility_loss(generated.occlusion, truth, importance)
+        if weight := self.loss.warped:
+            terms["warped"] = weight * warped_loss(generated.deformed, driving, truth, importance)
         return terms
 
     def _shown(self, image: Tensor, batch: Batch, keypoints: Keypoints) -> Shown:

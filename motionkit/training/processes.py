@@ -64,7 +64,7 @@ def make_accelerator(config: TrainConfig, device: str | None = None) -> Accelera
 def every_weight_learns(config: TrainConfig) -> bool:
     """Whether each step gives every weight that is not frozen a gradient, with truth in the data and without."""
     loss = config.loss
-    # Flow and visibility alone end before the decoder.
+    # Flow, visibility and the warped source end before the decoder.
     picture = bool(loss.pixel or loss.gan or (loss.network != "none" and any(loss.perceptual)))
     if not picture or config.lr_detector == 0:
         return picture

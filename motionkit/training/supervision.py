@@ -12,7 +12,7 @@ from torch import Tensor
 from motionkit.data.batch import Truth
 from motionkit.modules.grid import at_least_float32
 
-__all__ = ["flow_loss", "hidden", "visibility_loss"]
+__all__ = ["flow_loss", "hidden", "visibility_loss", "warped_loss"]
 
 
 def flow_loss(flow: Tensor, truth: Truth, importance: Tensor | None = None) -> Tensor:
@@ -58,6 +58,25 @@ def visibility_loss(occlusion: Tensor, truth: Truth, importance: Tensor | None =
     if importance is not None:
         error = error * _fit(importance, occlusion.shape[2:])
     return (error * known).mean()
+
+
+def warped_loss(deformed: Tensor, driving: Tensor, truth: Truth, importance: Tensor | None = None) -> Tensor:
+    """Mean over pairs of the mean |warped source - driving picture| where the source shows it; without flow 0.
+
+    Args:
+        deformed: B C H W in [0, 1], the source warped by the flow.
+        driving: B C H W in [0, 1].
+        truth: Its visibility may have another size; it is resized.
+        importance: B 1 H W, factor on the error at each place, or None.
+
+    Returns:
+        A scalar, float32.
+    """
+    weight = _fit(torch.where(truth.has_flow[:, None, None, None], truth.visibility, 0), driving.shape[2:])
+    error = (at_least_float32(deformed) - driving).abs().mean(1, keepdim=True)  # B 1 H W
+    if importance is not None:
+        error = error * importance
+    return ((weight * error).sum((1, 2, 3)) / weight.sum((1, 2, 3)).clamp(min=1e-6)).mean()
 
 
 def hidden(truth: Truth, size: torch.Size) -> Tensor:

@@ -32,6 +32,7 @@ EVERY_TERM: dict[str, Any] = {
     "jacobians": 4.0,
     "flow": 5.0,
     "visibility": 0.5,
+    "warped": 1.5,
 }
 
 

@@ -146,6 +146,24 @@ def test_a_frozen_detector_stays_as_it_is() -> None:
     assert run.model.generator.final.weight.grad is not None
 
 
+@pytest.mark.parametrize("blend", [False, True])
+def test_motion_alone_leaves_the_decoder_out(blend: bool) -> None:
+    """The motion is what it is with a picture, the picture is the warped source, and only the motion learns."""
+    model = tiny_config(blend_warped=blend)
+    run, whole = (
+        objective(train_config(model, lr_detector=0.0, flow=1.0, visibility=1.0, warped=1.0, pixel=pixel))
+        for pixel in (0.0, 1.0)
+    )
+    batch = some_batch()
+    losses, with_picture = run(batch), whole(batch)
+    assert losses.terms.keys() == {"flow", "visibility", "warped"}
+    assert all(torch.equal(losses.terms[name], with_picture.terms[name]) for name in losses.terms)
+    assert losses.generated is not None and torch.equal(losses.generated.image, losses.generated.deformed)
+    losses.total.backward()
+    learning = {name for name, p in run.model.generator.named_parameters() if p.grad is not None}
+    assert learning == {n for n, _ in run.model.generator.named_parameters() if n.startswith("dense_motion_network.")}
+
+
 def test_a_batch_is_the_mean_of_its_parts() -> None:
     """What makes several processes equal to one; batch norms are frozen here."""
     model = small_discriminator(use_kp=True, scales=(1, 0.5))

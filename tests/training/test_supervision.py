@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from motionkit.data.batch import Truth
 from motionkit.errors import ConfigError
 from motionkit.structures import Keypoints
-from motionkit.training.supervision import flow_loss, visibility_loss
+from motionkit.training.supervision import flow_loss, visibility_loss, warped_loss
 from tests.support.networks import tiny_config
 from tests.support.objectives import objective, some_batch, train_config
 
@@ -68,6 +69,18 @@ def test_visibility_by_hand() -> None:
     none = Keypoints(torch.zeros(2, 0, 2))
     truth = Truth(none, none, torch.zeros(2, 2, 4, 2), torch.from_numpy(visible), torch.tensor([True, False]))
     assert visibility_loss(torch.from_numpy(occlusion), truth).item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_warped_by_hand() -> None:
+    """Each pair's mean error where it is visible, be that a little or all; nothing of a pair without flow."""
+    deformed, driving = torch.rand(3, 2, 3, 4, 4, generator=torch.Generator().manual_seed(0)).double()[:2]
+    visible = np.array([[[[1.0, 0.5], [0.0, 0.0]]], np.full((1, 2, 2), np.nan)])
+    weight = F.interpolate(torch.from_numpy(visible[:1]), size=(4, 4), mode="bilinear").numpy()[0, 0]
+    error = np.abs((deformed - driving).numpy()[0]).mean(0)
+    none = Keypoints(torch.zeros(2, 0, 2))
+    truth = Truth(none, none, torch.zeros(2, 2, 2, 2), torch.from_numpy(visible), torch.tensor([True, False]))
+    expected = (weight * error).sum() / weight.sum() / 2
+    assert warped_loss(deformed, driving, truth).item() == pytest.approx(expected, rel=1e-9)
 
 
 def test_focus_by_hand() -> None:
