@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.browser.lab import Lab, Notebook
 
 # Quick to answer, not quick to compute: a busy machine may need long for a result.
-PATIENCE = 60_000  # ms
+PATIENCE = 120_000  # ms
 CELLS = ("import ctypes\nimport motionkit as mk\nwebcam = mk.webcam(mk.load_model())\nwebcam", "None")
 FAKE = ("--use-fake-device-for-media-stream",)
 ALLOWED = "--use-fake-ui-for-media-stream"
@@ -133,7 +133,7 @@ def open_live(
     if script:
         page.add_init_script(script)
     notebook = lab.open(page, "live.ipynb", dark=dark)
-    notebook.run_all(seconds=PATIENCE / 1000)
+    notebook.run_all()
     return Live(page, notebook)
 
 

