@@ -36,6 +36,9 @@ KIND_SUFFIXES: dict[Kind, tuple[str, ...]] = {
     "both": (*READ_VIDEO_SUFFIXES, *READ_IMAGE_SUFFIXES),
 }
 """What is looked for in folders."""
+FILE = "file"  # the column of a table that names single files
+COLUMNS = {FILE, "source", "driving", "label", "licence"}
+SEPARATORS = ";\t"  # beside the comma: of spreadsheets in countries whose numbers have commas
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def list_files(
             clip. A glob (``**`` goes down into folders): the same of what it matches. A ``.csv``: the names in one of
             its columns, relative to its own folder. A list of names, or a single file of whatever name.
         kind: What is looked for in folders and globs.
-        column: Of a CSV; one without it must have a single column.
+        column: Of a CSV, else its column ``file``; one without either must have a single column.
         what: What the files are called in errors.
         also: Further suffixes that are looked for in folders and globs.
 
@@ -86,7 +89,8 @@ def list_files(
         raise MediaError("The folder cannot be read", got=f"{place} ({error.strerror or error})") from error
     file = check_file(path)
     if file.suffix.lower() == ".csv":
-        return [path for (path,) in _rows(file, (column,))]
+        wanted = FILE if FILE in _lines(file)[0] and column not in _lines(file)[0] else column
+        return [path for (path,) in _rows(file, (wanted,))]
     return [file]
 
 
@@ -122,7 +126,7 @@ def read_cells(path: str | Path, columns: Sequence[str]) -> list[tuple[str, ...]
     """
     head, lines = _lines(check_file(path))
     at = [head.index(name) if name in head else None for name in columns]
-    rows = lines if len(head) == 1 and "file" not in head else lines[1:]
+    rows = lines if len(head) == 1 and FILE not in head else lines[1:]
     return [tuple(row[i].strip() if i is not None and i < len(row) else "" for i in at) for _, row in rows]
 
 
@@ -158,15 +162,34 @@ def _lines(file: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The names in a table's first row, and all its rows that are not empty, the first one too, with their numbers."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
-            lines = [(number, row) for number, row in enumerate(csv.reader(text), 1) if any(row)]
+            separator = _separator(next((line for line in text if line.strip()), ""))
+            text.seek(0)
+            reader = csv.reader(text, delimiter=separator)
+            lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise MediaError("The table cannot be read", got=f"{file} ({error})", expected="CSV in UTF-8") from error
-    return [name.strip() for name in lines[0][1]] if lines else [], lines
+        todo = "Save it as CSV UTF-8" if isinstance(error, UnicodeDecodeError) else None
+        got = f"{file} ({error})"
+        raise MediaError("The table cannot be read", got=got, expected="CSV in UTF-8", todo=todo) from error
+    return [name.strip().lower() for name in lines[0][1]] if lines else [], lines
+
+
+def _separator(first: str) -> str:
+    """What stands between the cells of a table, by its first line; a name may hold any of these signs."""
+    for sign in SEPARATORS:
+        if (
+            "," not in first
+            and sign in first
+            and COLUMNS & {name.strip(' "\r\n').lower() for name in first.split(sign)}
+        ):
+            return sign
+    return ","
 
 
 def _rows(file: Path, columns: tuple[str, ...]) -> list[tuple[Path, ...]]:
     """The paths in some columns of a table; with a single column asked for, any table of one column serves."""
     head, lines = _lines(file)
+    if twice := [name for name in columns if head.count(name) > 1]:
+        raise InputError("The table has a column twice", got=f"{file} ({twice[0]})", expected="each name once")
     if all(name in head for name in columns):
         at, lines = [head.index(name) for name in columns], lines[1:]
     elif len(columns) == len(head) == 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from motionkit.errors import InputError, MediaError
-from motionkit.media.collections import FilePair, list_files, read_pairs
+from motionkit.media.collections import FilePair, list_files, read_cells, read_pairs
 
 
 @pytest.fixture
@@ -44,6 +44,40 @@ def test_tables_are_relative_to_their_own_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "\r\nsource;driving\r\na.png;10.mp4\r\n",
+        "note\tDriving\t Source\nx\t10.mp4\ta.png\n",
+        "\n  , \nSource,Driving,source of it\n , ,\na.png,10.mp4,x\n,,\n",
+        '"source";"driving"\n"a.png";"10.mp4"\n',
+    ],
+)
+def test_tables_as_spreadsheets_write_them(text: str, folder: Path) -> None:
+    table = folder / "table.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_pairs(table) == [FilePair(folder / "a.png", folder / "10.mp4")]
+
+
+def test_signs_between_cells_may_be_in_names(folder: Path) -> None:
+    table = folder / "table.csv"
+    table.write_text("file\na;b.mp4\n")
+    assert names(list_files(table), folder) == ["a;b.mp4"]
+    table.write_text("a;b.mp4\n10.mp4\n")
+    assert names(list_files(table), folder) == ["a;b.mp4", "10.mp4"], "a single column without a name"
+    table.write_text('file;label\n"a;b.mp4";x,y\n')
+    assert names(list_files(table), folder) == ["a;b.mp4"]
+    assert read_cells(table, ("label",)) == [("x,y",)]
+
+
+def test_a_table_of_files_serves_where_another_column_is_meant(folder: Path) -> None:
+    table = folder / "table.csv"
+    table.write_text("file,label\na.png,x\n")
+    assert names(list_files(table, column="source"), folder) == ["a.png"]
+    table.write_text("file,source\na.png,2.MOV\n")
+    assert names(list_files(table, column="source"), folder) == ["2.MOV"]
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("", r"lacks a column; got .*table.csv \(empty\); expected a first row that names source and driving"),
@@ -51,6 +85,8 @@ def test_tables_are_relative_to_their_own_folder(folder: Path) -> None:
         ("source,driving\n", "The table has no rows"),
         ("source,driving\na.png\n", "A row of the table has no driving; got .*, line 2"),
         ("source,driving\na.png,b\n,c\n", "has no source; got .*, line 3"),
+        ('source,driving\na.png,"b\nc"\n,c\n', "has no source; got .*, line 4"),
+        ("source,driving,source\na.png,b,c\n", r"has a column twice; got .*table.csv \(source\)"),
     ],
 )
 def test_tables_that_say_too_little(text: str, reason: str, tmp_path: Path) -> None:
@@ -72,5 +108,5 @@ def test_what_cannot_be_meant(folder: Path) -> None:
     with pytest.raises(InputError, match="an address"):
         list_files("s3://bucket/clips")
     (folder / "latin.csv").write_bytes(b"file\n\xff.mp4\n")
-    with pytest.raises(MediaError, match="The table cannot be read"):
+    with pytest.raises(MediaError, match=r"The table cannot be read.*Save it as CSV UTF-8"):
         list_files(folder / "latin.csv")
