@@ -69,6 +69,8 @@ def pick_embedder(asked: str | Path | Embed, *, device: torch.device | str = "cp
 
 
 def _facenet(file: Path | None, device: torch.device | str) -> Embedder:
+    if file is not None and not file.is_file():
+        raise InputError("There is no such file of weights", got=str(file), expected=f"facenet, or its file {FACENET}")
     try:
         from facenet_pytorch import InceptionResnetV1
     except ImportError:
@@ -97,8 +99,6 @@ def _facenet(file: Path | None, device: torch.device | str) -> Embedder:
 
 
 def _load(network: Any, file: Path) -> None:
-    if not file.is_file():
-        raise InputError("There is no such file of weights", got=str(file), expected=f"one of facenet's, {FACENET}")
     try:
         states = torch.load(file, map_location="cpu", weights_only=True)
         network.load_state_dict({name: value for name, value in states.items() if not name.startswith("logits.")})

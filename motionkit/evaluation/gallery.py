@@ -15,6 +15,9 @@ from motionkit.frames import Frame
 
 __all__ = ["Gallery", "picture_path"]
 
+# Hidden, since a folder of pictures among clips is a clip: the next evaluation of them would measure it.
+FOLDER = ".pictures"
+
 
 def picture_path(folder: Path, key: tuple[str, str, str]) -> Path:
     """Where the picture of a row is.
@@ -24,7 +27,7 @@ def picture_path(folder: Path, key: tuple[str, str, str]) -> Path:
         key: The row's.
     """
     name = hashlib.sha256("\n".join(key).encode(errors="surrogateescape")).hexdigest()[:20]
-    return folder / "pictures" / f"{name}.jpg"
+    return folder / FOLDER / f"{name}.jpg"
 
 
 class Gallery:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from motionkit.config.checks import check_path
 from motionkit.errors import InputError
-from motionkit.media.collections import Collection, FilePair, list_files, read_pairs
+from motionkit.media.collections import Collection, FilePair, list_files, read_pairs, same_place
 
 __all__ = ["Item", "Pairs", "file_hash", "list_items"]
 
@@ -93,7 +93,11 @@ def _pairs(pairs: Pairs) -> list[FilePair]:
 
 
 def _once(items: Iterable[Item]) -> list[Item]:
-    return list(dict.fromkeys(items))
+    """Each once, also where the same file is named in two ways; as it is named first."""
+    found: dict[tuple[Path | None, Path], Item] = {}
+    for item in items:
+        found.setdefault((None if item.source is None else same_place(item.source), same_place(item.driving)), item)
+    return list(found.values())
 
 
 @lru_cache(maxsize=4096)
@@ -116,7 +120,11 @@ def file_hash(path: Path) -> str:
 
 def _state(path: Path) -> str:
     try:
-        stat = os.stat(path)
+        if not os.access(path, os.R_OK):
+            return "absent"  # once it may be read, it is another
+        files = [one for one in path.iterdir() if one.is_file()] if path.is_dir() else [path]
+        stats = [os.stat(file) for file in files]
     except (OSError, ValueError):
         return "absent"
-    return f"{stat.st_size}:{stat.st_mtime_ns}"
+    last = max((stat.st_mtime_ns for stat in stats), default=0)
+    return f"{sum(stat.st_size for stat in stats)}:{last}" + (f":{len(stats)}" if path.is_dir() else "")

@@ -14,6 +14,7 @@ from motionkit.config.models import MAX_SIDE
 __all__ = ["CROPS", "EvaluateOptions"]
 
 CROPS = ("auto", "face", "centre", "none")
+LEAST_RESAMPLES = 100  # of fewer, the ends of an interval are one draw or two
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class EvaluateOptions:
         every: Use every n-th frame of a clip, from 1.
         seconds: Use so much of each clip's beginning; None is the whole clip.
         batch: Frames measured at once.
-        resamples: Of the bootstrap, by which intervals are found.
+        resamples: Of the bootstrap, by which intervals are found; from 100.
         confidence: Of those intervals, above 0 and below 1.
         seed: Of the resamples.
         pictures: Worst and best clips that the page shows, each so many.
@@ -72,7 +73,7 @@ class EvaluateOptions:
         if self.seconds is not None:
             check_number("seconds", self.seconds, 0, 10**7, above=True)
         check_whole("batch", self.batch, 1, 4096)
-        check_whole("resamples", self.resamples, 1, 1_000_000)
+        check_whole("resamples", self.resamples, LEAST_RESAMPLES, 1_000_000)
         check_number("confidence", self.confidence, 0.01, 0.999)
         check_whole("seed", self.seed, 0, 2**63 - 1)
         check_whole("pictures", self.pictures, 0, 100)

@@ -56,7 +56,8 @@ def strip_plot(title: str, lanes: Sequence[Lane]) -> str:
     marks = [f'<text x="{LEFT}" y="16" font-size="13" font-weight="600" fill="currentColor">{word}</text>']
     for i, lane in enumerate(lanes):
         y, colour = HEAD + LANE * i + LANE // 2, COLOURS[i % len(COLOURS)]
-        marks += _dots(lane, across, y, colour) + _middle(lane, across, y, colour)
+        span, middle = _middle(lane, across, y, colour)
+        marks += [*span, *_dots(lane, across, y, colour), *middle]  # no dot is hidden by the bar
         if len(lanes) > 1:
             label = f'<text x="{WIDTH - LEFT}" y="{y - 5}" text-anchor="end" font-size="11" fill="{colour}">'
             marks.append(f"{label}{html.escape(lane.name)}</text>")
@@ -73,7 +74,7 @@ def _dots(lane: Lane, across: Callable[[float], float], y: int, colour: str) -> 
     values = np.sort(lane.values[~np.isnan(lane.values)])
     if len(values) > DOTS:
         values = values[np.linspace(0, len(values) - 1, DOTS).astype(int)]
-    style = f'r="2.6" fill="{colour}" fill-opacity=".45"'
+    style = f'r="3" fill="{colour}" fill-opacity=".6"'
     # Up and down by a fixed pattern, so that dots of like value are seen apart.
     return [
         f'<circle cx="{across(value)}" cy="{y + (i * 7 % 11 - 5) * 0.9:.1f}" {style}/>'
@@ -81,14 +82,16 @@ def _dots(lane: Lane, across: Callable[[float], float], y: int, colour: str) -> 
     ]
 
 
-def _middle(lane: Lane, across: Callable[[float], float], y: int, colour: str) -> list[str]:
+def _middle(lane: Lane, across: Callable[[float], float], y: int, colour: str) -> tuple[list[str], list[str]]:
+    """The interval, which is behind the dots, and mean and median, which are before them."""
     if (spread := lane.spread) is None:
-        return []
+        return [], []
     told = f"{html.escape(lane.name)}: mean {number(spread.mean)}, {number(spread.low)} … {number(spread.high)}"
     ends = f'x1="{across(spread.low)}" x2="{across(spread.high)}" y1="{y}" y2="{y}"'
     median = across(spread.median)
-    return [
-        f'<line {ends} stroke="{colour}" stroke-width="4" stroke-linecap="round"><title>{told}</title></line>',
-        f'<circle cx="{across(spread.mean)}" cy="{y}" r="4.5" fill="{colour}" stroke="white"/>',
-        f'<line x1="{median}" x2="{median}" y1="{y - 9}" y2="{y + 9}" stroke="{colour}" stroke-width="2"/>',
+    bar = f'stroke="{colour}" stroke-opacity=".35" stroke-width="8"'
+    mean = f'x="{across(spread.mean) - 2.5:.1f}" y="{y - 7}" width="5" height="14"'
+    return [f"<line {ends} {bar}><title>{told}</title></line>"], [
+        f'<rect {mean} fill="{colour}" stroke="white"/>',
+        f'<line x1="{median}" x2="{median}" y1="{y - 9}" y2="{y + 9}" stroke="{colour}" stroke-width="1.5"/>',
     ]

@@ -56,7 +56,7 @@ def differences(*, landmarks: str, embedder: str, side: int, crop: str, every: i
     if crop not in ("none", "centre"):
         found.append(f'Squares: theirs are the clips as they are cut, these are cut anew (crop "{crop}").')
     if every > 1 or seconds is not None:
-        part = f"every {every}th frame" if every > 1 else "all frames"
+        part = f"one frame in {every}" if every > 1 else "all frames"
         found.append(
             f"Theirs is of whole clips, this of {part}" + (f" of {seconds:g} s." if seconds is not None else ".")
         )

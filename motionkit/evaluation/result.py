@@ -113,7 +113,7 @@ class Evaluation:
         lines = [f"Left out: {', '.join(names)}: {reason}." for reason, names in reasons.items()]
         if failed := self.failed:
             lines.append(f"Failed: {len(failed)} of {len(self.rows)}; the first is {failed[0][1]}: {failed[0][2]}")
-        return lines + [f"* {note}" for note in self.notes]
+        return lines + [f"* {note}" for note in self.notes if self._compared]
 
     def ranked(self, model: str) -> tuple[str, list[int]]:
         """By which quantity clips are ranked, and the numbers of the model's rows that have it, the best first.
@@ -137,7 +137,7 @@ class Evaluation:
             self.summary,
             self.differences,
             confidence=self.options.confidence,
-            published=self.reconstruction,
+            published=self._compared,
         )
 
     def to_json(self) -> str:
@@ -177,6 +177,11 @@ class Evaluation:
         titles = {quantity.name: quantity.what for quantity in self.quantities}
         said = "".join(f"<div>{html.escape(line)}</div>" for line in self.said)
         return f'<div class="mk-evaluation">{as_html(self.lines(), titles)}{said}</div>'
+
+    @property
+    def _compared(self) -> bool:
+        """Whether there is a figure beside which a published one stands."""
+        return self.reconstruction and any(PUBLISHED[0].values.keys() & own.keys() for own in self.summary.values())
 
     @property
     def _bootstrap(self) -> dict[str, object]:

@@ -13,6 +13,7 @@ import os
 import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TextIO
@@ -91,7 +92,14 @@ class Log:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Close the file; what it could not write was said by then, and it would try again."""
+        file, self._file = self._file, None
+        with suppress(OSError):
+            if file is not None:
+                file.close()
 
     def append(self, row: Row) -> None:
         """Add a row.
@@ -113,6 +121,7 @@ class Log:
                 os.fsync(self._file.fileno())
                 self._synced = time.monotonic()
         except OSError as error:
+            self._close()
             got = f"{self.path} ({error.strerror or error})"
             todo = "What was measured before is kept: free some space and run it again"
             raise MediaError("A row cannot be written", got=got, todo=todo) from error

@@ -23,7 +23,7 @@ from motionkit.evaluation.published import differences as not_comparable
 from motionkit.evaluation.result import Evaluated, Evaluation
 from motionkit.evaluation.rows import Rows
 from motionkit.evaluation.toolbox import Tools, make_tools
-from motionkit.evaluation.work import Work, place
+from motionkit.evaluation.work import TABLES, Work, place
 from motionkit.media.collections import Collection
 from motionkit.model import Model
 from motionkit.progress import ProgressLike
@@ -154,13 +154,14 @@ def _side(models: Mapping[str, Model], options: EvaluateOptions) -> int:
 
 def _write(result: Evaluation, folder: Path) -> Evaluation:
     """Write tables and report; a table that needs a missing package is left out, which is said."""
-    result.rows.write_csv(folder / "clips.csv")
+    csv, parquet, content, report = TABLES
+    result.rows.write_csv(folder / csv)
     try:
-        result.rows.write_parquet(folder / "clips.parquet")
+        result.rows.write_parquet(folder / parquet)
     except MissingPackageError as error:
-        result = replace(result, skipped={**result.skipped, "clips.parquet": str(error)})
-    write_text(folder / "report.html", page(result))
-    write_text(folder / "evaluation.json", result.to_json())
+        result = replace(result, skipped={**result.skipped, parquet: str(error)})
+    write_text(folder / report, page(result))
+    write_text(folder / content, result.to_json())
     return result
 
 

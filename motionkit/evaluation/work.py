@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from motionkit import jsontext
+from motionkit.config.checks import check_path
 from motionkit.errors import InputError, MediaError, MotionkitWarning
 from motionkit.evaluation.gallery import Gallery
 from motionkit.evaluation.items import Item
@@ -25,9 +26,10 @@ from motionkit.model import Model
 from motionkit.progress import Meter, ProgressLike
 from motionkit.wholefile import write_text
 
-__all__ = ["Work", "place"]
+__all__ = ["TABLES", "Work", "place"]
 
 SETTINGS = "settings.json"
+TABLES = ("clips.csv", "clips.parquet", "evaluation.json", "report.html")
 
 
 @contextmanager
@@ -37,9 +39,22 @@ def place(output: str | Path | None, processes: Processes) -> Iterator[Path]:
         if output is None:
             yield Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="motionkit-")))
             return
-        stack.enter_context(locked(Path(output), main=processes.main, does="evaluates"))
+        folder = check_path("output", output)
+        if not str(output):
+            raise InputError("The name of the output is empty", got="''", expected="a folder")
+        if processes.main:
+            _check_own(folder)
+        stack.enter_context(locked(folder, main=processes.main, does="evaluates"))
         processes.wait()
-        yield Path(output)
+        yield folder
+
+
+def _check_own(folder: Path) -> None:
+    """Raise where tables would replace files that no evaluation has written, such as the table of the clips."""
+    strange = [name for name in TABLES if (folder / name).exists()]
+    if strange and not (folder / SETTINGS).exists():
+        got = str(folder / strange[0])
+        raise InputError("The folder holds a file that would be replaced", got=got, expected="a new folder")
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,8 @@ class Work:
         try:
             before = jsontext.parse(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise MediaError("The evaluation's settings cannot be read", got=f"{path} ({error})") from error
+            todo = "Give another folder, or remove this file and rows-*.jsonl to measure all clips anew"
+            raise MediaError("The evaluation's settings cannot be read", got=f"{path} ({error})", todo=todo) from error
         was = before if isinstance(before, dict) else {}
         other = [name for name, value in settings.items() if was.get(name) != value]
         if other:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,7 @@ __all__ = [
     "natural_order",
     "read_cells",
     "read_pairs",
+    "same_place",
 ]
 
 Collection = str | Path | Sequence[str | Path]
@@ -137,6 +139,23 @@ def natural_order(path: Path) -> list[str | int]:
         path: Its name counts, not its folder.
     """
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path.name)]
+
+
+def same_place(path: Path) -> Path:
+    """The one name of a file that may be named in several ways: absolute or not, with ``..`` or through other folders.
+
+    Args:
+        path: The file, whether it is there or not. A link stays what it is, since it may be meant as another file.
+    """
+    return _whole_folder(path.parent) / path.name
+
+
+@lru_cache(maxsize=4096)
+def _whole_folder(folder: Path) -> Path:
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return folder.absolute()
 
 
 def _of_kind(paths: Iterable[Path], kind: Kind, also: Sequence[str]) -> list[Path]:

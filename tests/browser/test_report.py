@@ -74,11 +74,13 @@ def test_everything_is_in_one_file(page: Page) -> None:
 
 def test_a_dot_for_each_clip_and_the_mean_inside_its_interval(page: Page) -> None:
     plot = page.locator("svg[aria-label=l1]")
-    assert plot.locator("circle[r='2.6']").count() == 2 * 6 and plot.locator("circle[r='4.5']").count() == 2
-    ends = plot.locator("line[stroke-width='4']").evaluate_all(
+    assert plot.locator("circle").count() == 2 * 6 and plot.locator("rect").count() == 2
+    ends = plot.locator("line[stroke-width='8']").evaluate_all(
         "lines => lines.map(line => [+line.getAttribute('x1'), +line.getAttribute('x2')])"
     )
-    middles = plot.locator("circle[r='4.5']").evaluate_all("dots => dots.map(dot => +dot.getAttribute('cx'))")
+    middles = plot.locator("rect").evaluate_all(
+        "blocks => blocks.map(block => +block.getAttribute('x') + block.getAttribute('width') / 2)"
+    )
     for (left, right), middle in zip(ends, middles, strict=True):
         assert 12 <= left <= middle <= right <= 608
 

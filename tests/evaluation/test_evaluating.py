@@ -160,7 +160,7 @@ def test_what_cannot_be_evaluated(given: dict[str, object], reason: str, clips: 
 
 
 def test_options_out_of_range() -> None:
-    for name, value in (("every", 0), ("resamples", 0), ("confidence", 1.0), ("seconds", 0), ("crop", "tight")):
+    for name, value in (("every", 0), ("resamples", 99), ("confidence", 1.0), ("seconds", 0), ("crop", "tight")):
         with pytest.raises(InputError, match=name):
             EvaluateOptions(**{name: value})  # type: ignore[arg-type]
 
@@ -219,9 +219,9 @@ def test_what_a_folder_holds(clips: Path, tmp_path: Path, model: mk.Model) -> No
         model, clips, output=out, metrics=["pixels", "ms_ssim"], pictures=1, progress=seen.append,
     )  # fmt: skip
     tables = {"clips.csv", "clips.parquet", "evaluation.json", "report.html"}
-    assert names(out) == {".lock", "settings.json", "rows-0.jsonl", "pictures", *tables}
+    assert names(out) == {".lock", "settings.json", "rows-0.jsonl", ".pictures", *tables}
     assert [(one.done, one.total) for one in seen] == [(1, 3), (2, 3), (3, 3)]
-    assert len(names(out / "pictures")) == 2, "of the best and of the worst"
+    assert len(names(out / ".pictures")) == 2, "of the best and of the worst"
     content = json.loads((out / "evaluation.json").read_text())
     assert content["summary"]["tiny"]["l1"]["mean"] == found.summary["tiny"]["l1"].mean
     assert content["models"][0]["sha256"] == "a" * 64 and content["seed"] == 0 and content["frames"] == 12

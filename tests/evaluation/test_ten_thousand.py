@@ -55,7 +55,7 @@ def run(folder):
     table.write_parquet(folder / "clips.parquet")
     (folder / "report.html").write_text(page(result))
     (folder / "evaluation.json").write_text(result.to_json())
-    assert len(list((folder / "pictures").iterdir())) == min(8, 2 * count)
+    assert len(list((folder / ".pictures").iterdir())) == min(8, 2 * count)
     return result
 
 total, count = count, 100
