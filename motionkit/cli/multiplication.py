@@ -108,6 +108,7 @@ def options(given: argparse.Namespace) -> MultiplyOptions:
 
 
 def _multiply(given: argparse.Namespace) -> None:
+    from motionkit.data.multiplication.card import counted
     from motionkit.data.multiplication.run import estimate_multiplication, multiply
 
     wanted = options(given)  # a mistake here is an error before the model loads
@@ -119,7 +120,9 @@ def _multiply(given: argparse.Namespace) -> None:
     print(f"{made.manifest}: {made.ok} ok, {made.rejected} rejected, {made.failed} failed")
     for reason, count in sorted(made.reasons.items(), key=lambda item: -item[1])[:10]:
         print(f"{count} x {reason}")
-    print(f"{made.frames} frames; {made.made} results made now, in {made.seconds:.1f} s")
+    print(f"{counted(made.frames, 'frame')}; {counted(made.made, 'result')} made now, in {made.seconds:.1f} s")
+    if made.failed and not made.ok + made.rejected:
+        raise InputError("No result could be made", got=next(iter(made.reasons)), todo="Mend it, then --retry-failed")
 
 
 def _range(name: str, text: str) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def page(evaluation: Evaluation, *, title: str = "Evaluation") -> str:
         f'<div class="wide">{as_html(evaluation.lines(), titles)}</div>',
         *(f'<p class="note">{_text(line)}</p>' for line in evaluation.said),
         "<h2>Clip by clip</h2>",
-        '<p class="note">A dot is a clip; the bar the interval of the mean, its block the mean, the line the median.</p>',
+        '<p class="note">A dot is a clip, the block the mean, the bar its interval, the line the median.</p>',
         f'<div class="plots">{"".join(_plots(evaluation))}</div>',
         *(_gallery(evaluation, model.name) for model in evaluation.models),
         _failures(evaluation.failed),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,19 @@ def test_a_data_set_and_what_it_would_take(folder: Path, capsys: pytest.CaptureF
     assert len(check_whole(folder / "out")) == 4
     assert main([*words, "--seed", "1"]) == 1
     assert "begun with other arguments; got seed 1 (before 0)" in capsys.readouterr().err
+
+
+def test_nothing_but_failures_is_a_failure(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given_files(folder / "given", sources=1, drivings=1)
+    (folder / "torn.mp4").write_bytes((folder / "given" / "drivings" / "d0.mp4").read_bytes()[:400])
+    base = "multiply --sources given/sources --drivings torn.mp4 -o out --workers 0 --no-gate --frames 1"
+    assert main(base.split()) == 1
+    told = capsys.readouterr()
+    assert "0 ok, 0 rejected, 1 failed" in told.out and "0 frames; 1 result made now" in told.out
+    assert "motionkit: No result could be made; got" in told.err and "torn.mp4" in told.err
+    shutil.copy(folder / "given" / "drivings" / "d0.mp4", folder / "torn.mp4")
+    assert main([*base.split(), "--retry-failed"]) == 0
+    assert "1 ok, 0 rejected, 0 failed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,9 @@ def test_pairs_by_chance_follow_the_seed(given: Path) -> None:
     assert {one for pair in chosen for one in pair} == set(pairs(MultiplyOptions(), given)), "each comes up"
     with pytest.raises(InputError, match=r"not so many pairs; got random:7; expected at most random:6"):
         pairs(MultiplyOptions(pairs="random:7"), given)
-    with pytest.raises(InputError, match=r"Unknown pairs; got 'some'; expected all, random:N or the name of a .csv"):
+    with pytest.raises(
+        InputError, match=r"Unknown pairs; got 'some'; expected all, random:N with N from 1, or the name of a .csv"
+    ):
         MultiplyOptions(pairs="some")
 
 

@@ -1,4 +1,4 @@
-"""Where clips lie and where an evaluation writes: folders within one another, files named twice, disks that are full."""
+"""Where clips lie and where an evaluation writes: folders within others, two names of one, full disks."""
 
 from __future__ import annotations
 

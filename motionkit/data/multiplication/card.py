@@ -28,7 +28,7 @@ def data_card(plan: Plan, options: MultiplyOptions, model: Model, totals: Totals
     rows = sum(totals.statuses.values())
     size = next((name for most, name in SIZES if totals.statuses[OK] < most), "n>10M")
     files = f"{SHARDS}/*.tar" if options.format == "webdataset" else "manifest.parquet"
-    kind = "clips" if options.frames is None else "pictures"
+    kind = "clip" if options.frames is None else "picture"
     reasons = [f"- {count} × {reason}" for reason, count in totals.reasons.most_common(20)]
     return "\n".join([
         "---",
@@ -42,8 +42,9 @@ def data_card(plan: Plan, options: MultiplyOptions, model: Model, totals: Totals
         "",
         "# A multiplied data set",
         "",
-        f"{totals.statuses[OK]} {kind} ({totals.frames} frames), made by AI: {len(plan.sources)} sources moved by "
-        f"{len(plan.drivings)} drivings, {len(plan.pairs)} pairs, {plan.variations} of each.",
+        f"{counted(totals.statuses[OK], kind)} ({counted(totals.frames, 'frame')}), made by AI: "
+        f"{counted(len(plan.sources), 'source')} moved by {counted(len(plan.drivings), 'driving')}, "
+        f"{counted(len(plan.pairs), 'pair')}, {plan.variations} of each.",
         "",
         "| | |",
         "|---|---|",
@@ -68,9 +69,19 @@ def data_card(plan: Plan, options: MultiplyOptions, model: Model, totals: Totals
         "passes for a recording.",
         "- Labels are what the model was asked for and how it did it, not measurements: `follow_error` says how far "
         "off the gate found each result.",
-        f"- There are {len(plan.sources)} sources and no more: results of one source belong on one side of a split.",
+        f"- All is made of {counted(len(plan.sources), 'source')}: results of one belong on one side of a split.",
         "",
     ])  # fmt: skip
+
+
+def counted(number: int, what: str) -> str:
+    """A number with its word, such as "1 pair" and "2 pairs".
+
+    Args:
+        number: How many.
+        what: The word for one.
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _changes(plan: Plan, options: MultiplyOptions) -> list[str]:

@@ -16,13 +16,26 @@ from pathlib import Path
 from motionkit.data.multiplication.motions import WORK
 from motionkit.data.multiplication.rows import FAILED, Row, as_json
 from motionkit.data.multiplication.storage import Storage, writing
+from motionkit.errors import MediaError
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "has_rows"]
 
 NAME, PARTS = f"{WORK}/journal.jsonl", f"{WORK}/journal"
 _TASK = re.compile(rb'\{"(task|again)":(\d+)[,}]')
 # An object store cannot append: what is new is written as a further object so often.
 SYNC_SECONDS = 20.0
+
+
+def has_rows(storage: Storage) -> bool:
+    """Whether anything was ever made in a data set's folder.
+
+    Args:
+        storage: The data set's.
+    """
+    if storage.local is None:
+        return bool(storage.names(PARTS))
+    file = storage.local / NAME
+    return file.exists() and file.stat().st_size > 0
 
 
 class Journal:
@@ -124,7 +137,13 @@ class Journal:
     def _rows(self, place: int) -> list[Row]:
         with self._file.open("rb") as file:
             file.seek(place)
-            return [Row.unpacked(packed) for packed in json.loads(file.readline())["rows"]]
+            line = file.readline()
+        try:
+            return [Row.unpacked(packed) for packed in json.loads(line)["rows"]]
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            todo = "Remove that line to make its results anew, or give another folder"
+            got = f"{self._file}, the line from byte {place} on ({type(error).__name__})"
+            raise MediaError("The data set's journal is damaged", got=got, todo=todo) from error
 
     def _read(self) -> None:
         self._end = 0

@@ -23,6 +23,7 @@ from motionkit.data.multiplication.plan import Job
 from motionkit.data.multiplication.sources import Failure, SourceSquare
 from motionkit.data.multiplication.spool import Shapes, Spool
 from motionkit.data.multiplication.variation import MotionDraw, draw_motion
+from motionkit.errors import InputError
 from motionkit.model import EncodedSource, Model
 from motionkit.motion.mover import Mover
 from motionkit.motion.templates import MotionTemplate
@@ -115,7 +116,10 @@ class Maker:
             return template
         draw = draw_motion(self._options, job)
         options = self._options.animate.replace(strength=draw.strength, gains=draw.gains)
-        moved, missing = self._moved(source.keypoints, template, options)
+        try:
+            moved, missing = self._moved(source.keypoints, template, options)
+        except InputError as error:  # such as a reference frame that the driving does not have
+            return Failure(str(error))
         chosen = _chosen(draw, missing)[:most]
         if not len(chosen):
             return Failure(DRIVING_LOST)

@@ -112,9 +112,13 @@ class MediaWork:
             source_box=tuple(float(edge) for edge in made.source.box.edges),
             follow_error=verdict.error,
             keypoints=made.keypoints[part].reshape(len(images), -1),
-            parameters=as_json({**made.source.draw.told(), **made.motion.told()}),
+            parameters=as_json({**made.source.draw.told(), **made.motion.told(), "background": self._behind(made)}),
             note=made.note,
         )
+
+    def _behind(self, made: Made) -> str | None:
+        number = made.source.draw.background
+        return None if number is None else self.plan.backgrounds[number].name
 
     def _written(self, row: Row, made: Made, part: slice, file: Path) -> Row:
         """The row of a result whose file is there; writes its labels."""

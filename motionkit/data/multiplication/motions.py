@@ -16,10 +16,11 @@ from motionkit.motion.templates import SUFFIX, MotionTemplate, is_template, load
 from motionkit.pipeline.driving import open_driving
 from motionkit.pipeline.run import extract
 
-__all__ = ["WORK", "Motions", "is_found"]
+__all__ = ["FOUND", "WORK", "Motions", "is_found"]
 
 WORK = ".multiply"
-FOLDER = f"{WORK}/motions"
+FOUND = "motions"
+FOLDER = f"{WORK}/{FOUND}"
 FAILED = ".failed"
 KEPT_FRAMES = 200_000  # in memory, of all drivings together; one takes some 600 bytes
 
@@ -75,6 +76,7 @@ class Motions:
 
     def _found(self, driving: int) -> MotionTemplate | Failure:
         heard: list[str] = []
+        reason: str | None = None
         try:
             with noted(heard):
                 place = local_file(self._plan.drivings[driving].place, self._cache)
@@ -86,6 +88,9 @@ class Motions:
         except MotionkitError as error:
             listed = self._plan.drivings[driving]
             reason = str(error).replace(str(listed.place), listed.name)
+        except MemoryError:
+            reason = "There is not enough memory to read the driving."
+        if reason is not None:
             self._storage.write(f"{FOLDER}/{driving}{FAILED}", reason.encode())
             return Failure(reason)
         if heard:

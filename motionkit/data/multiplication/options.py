@@ -57,7 +57,7 @@ class Variations:
     replaced: float = 1.0
 
     def __post_init__(self) -> None:
-        check_whole("count", self.count, 1, MAX_COUNT)
+        check_whole("number of variations", self.count, 1, MAX_COUNT)
         _check_range("strength", self.strength, *STRENGTH_RANGE)
         for part, gain in self.gains.items():
             _check_range(f"gain of {shown(part)}", gain, *GAIN_RANGE)
@@ -132,7 +132,9 @@ class MultiplyOptions:
         if self.animate.pasted:
             raise InputError("A multiplied data set is made of squares", got="paste_back", todo="Leave it out")
         if self.pairs != "all" and self.random_pairs is None and not str(self.pairs).lower().endswith(".csv"):
-            raise InputError("Unknown pairs", got=shown(self.pairs), expected="all, random:N or the name of a .csv")
+            raise InputError(
+                "Unknown pairs", got=shown(self.pairs), expected="all, random:N with N from 1, or the name of a .csv"
+            )
 
     @property
     def random_pairs(self) -> int | None:

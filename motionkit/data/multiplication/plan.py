@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from motionkit.data.multiplication.options import MultiplyOptions
 from motionkit.errors import InputError
 from motionkit.media.addresses import fetch_file, is_address, list_addresses
-from motionkit.media.collections import Collection, Kind, list_files, read_cells, read_pairs
+from motionkit.media.collections import Collection, Kind, list_files, read_cells, read_pairs, same_place
 from motionkit.motion.templates import SUFFIX
 
 __all__ = ["Job", "Listed", "Plan", "local_file", "make_plan"]
@@ -19,7 +19,7 @@ __all__ = ["Job", "Listed", "Plan", "local_file", "make_plan"]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A source or driving.
+    """A source, driving or background.
 
     Attributes:
         name: As the manifest calls it: relative to the folder that was given, else as it was given.
@@ -63,7 +63,7 @@ class Plan:
     Attributes:
         sources: At least one.
         drivings: At least one.
-        backgrounds: Pictures that replace backgrounds; may be none.
+        backgrounds: Pictures that replace backgrounds, likewise; may be none.
         pairs: Number of the source times the number of drivings, plus the number of the driving; ascending.
         variations: Results of each pair.
         per_task: Results that are made together, and are there together.
@@ -71,7 +71,7 @@ class Plan:
 
     sources: tuple[Listed, ...]
     drivings: tuple[Listed, ...]
-    backgrounds: tuple[str | Path, ...]
+    backgrounds: tuple[Listed, ...]
     pairs: Sequence[int]
     variations: int
     per_task: int
@@ -113,7 +113,7 @@ def make_plan(sources: Collection | None, drivings: Collection | None, options: 
     table = Path(options.pairs) if options.pairs != "all" and options.random_pairs is None else None
     cells = [] if table is None else _read_table(table)
     wanted = options.variations.backgrounds
-    backgrounds = () if wanted is None else tuple(one.place for one in _listed(wanted, "pictures", "backgrounds"))
+    backgrounds = () if wanted is None else tuple(_listed(wanted, "pictures", "backgrounds"))
     if table is None:
         first, second = _listed(sources, "both", "sources"), _listed(drivings, "clips", "drivings")
         pairs = _chosen(len(first) * len(second), options)
@@ -140,6 +140,26 @@ def local_file(place: str | Path, cache: Path) -> str | Path:
 
 
 def _listed(given: Collection | None, kind: Kind, what: str) -> list[Listed]:
+    """What is given, each file once."""
+    return _once(_all_listed(given, kind, what), what)
+
+
+def _once(listed: Sequence[Listed], what: str) -> list[Listed]:
+    """Each file once, also where it is named in two ways; as it is named first."""
+    found: dict[str, Listed] = {}
+    for one in listed:
+        first = found.setdefault(_key(one.place), one)
+        if (first.label, first.licence) != (one.label, one.licence):
+            got = f"{first.name}: {first.label}, {first.licence}; then {one.label}, {one.licence}"
+            raise InputError(f"One of the {what} has two labels or licences", got=got, expected="one row for each file")
+    return list(found.values())
+
+
+def _key(place: str | Path) -> str:
+    return str(place) if is_address(place) else str(same_place(Path(place)))
+
+
+def _all_listed(given: Collection | None, kind: Kind, what: str) -> list[Listed]:
     if given is None:
         raise InputError(f"There are no {what}", expected="a folder, a glob, a table, an address or a list of files")
     also = (SUFFIX,) if what == "drivings" else ()
@@ -183,10 +203,8 @@ def _read_table(table: Path) -> list[tuple[str, str]]:
 
 def _named(cells: Sequence[tuple[str, str]], column: int, folder: Path) -> list[Listed]:
     """What a table of pairs names in one of its columns, each once."""
-    return [
-        Listed(cell, cell if is_address(cell) else folder / cell)
-        for cell in dict.fromkeys(row[column] for row in cells)
-    ]
+    cells_once = dict.fromkeys(row[column] for row in cells)
+    return _once([Listed(cell, cell if is_address(cell) else folder / cell) for cell in cells_once], "files")
 
 
 def _chosen(count: int, options: MultiplyOptions) -> Sequence[int]:
@@ -202,12 +220,16 @@ def _matched(cells: Sequence[tuple[str, str]], sources: list[Listed], drivings: 
     """The pairs of a table, by the names or paths of what is listed; each once."""
 
     def numbered(listed: list[Listed]) -> dict[str, int]:
-        return {name: at for at, one in reversed(list(enumerate(listed))) for name in (str(one.place), one.name)}
+        names = ((at, name) for at, one in enumerate(listed) for name in (one.name, str(one.place), _key(one.place)))
+        return {name: at for at, name in reversed(list(names))}
 
     known = numbered(sources), numbered(drivings)
     pairs = set()
     for row in cells:
-        found = [names.get(cell, names.get(str(table.parent / cell))) for names, cell in zip(known, row, strict=True)]
+        found = [
+            names.get(cell, names.get(_key(cell if is_address(cell) else table.parent / cell)))
+            for names, cell in zip(known, row, strict=True)
+        ]
         for number, cell, what in zip(found, row, ("source", "driving"), strict=True):
             if number is None:
                 raise InputError(f"A {what} of the table of pairs is not listed", got=f"{cell} in {table}")

@@ -14,12 +14,12 @@ from motionkit.config.checks import given_or_default
 from motionkit.data.multiplication.card import CARD, data_card
 from motionkit.data.multiplication.cluster import need_ray, run_on_ray
 from motionkit.data.multiplication.estimate import Estimate, estimate
-from motionkit.data.multiplication.identity import check_same, identity
+from motionkit.data.multiplication.identity import check_inputs, check_own, check_same, file_states, identity
 from motionkit.data.multiplication.journal import Journal
 from motionkit.data.multiplication.local import clean, run_local
 from motionkit.data.multiplication.manifest import MANIFEST, Totals, need_parquet, write_manifest
 from motionkit.data.multiplication.media_work import MediaWork
-from motionkit.data.multiplication.motions import WORK, Motions
+from motionkit.data.multiplication.motions import FOUND, WORK, Motions
 from motionkit.data.multiplication.options import MultiplyOptions
 from motionkit.data.multiplication.placing import place
 from motionkit.data.multiplication.plan import Plan, make_plan
@@ -28,11 +28,12 @@ from motionkit.data.multiplication.storage import Storage, open_storage, writing
 from motionkit.errors import AnimationCancelled, InputError, MediaError, MotionkitError
 from motionkit.media.collections import Collection
 from motionkit.model import Model, check_model
+from motionkit.motion.gains import keypoint_gains
 from motionkit.progress import Meter, ProgressLike
 
 __all__ = ["MultiplicationResult", "estimate_multiplication", "multiply"]
 
-KEPT_BETWEEN = ("spool", "fetched", "motions")  # in the folder of work, for a run that goes on
+KEPT_BETWEEN = ("spool", "fetched", FOUND)  # in the folder of work, for a run that goes on
 GO_ON = "What is whole is kept; run it again to go on"
 
 
@@ -104,7 +105,7 @@ def multiply(
     need_parquet()
     if options.engine == "ray":
         need_ray()
-    plan = make_plan(sources, drivings, options)
+    plan = _plan(sources, drivings, output, model, options)
     storage = open_storage(output)
     with ExitStack() as stack:
         if storage.local is not None:
@@ -112,7 +113,8 @@ def multiply(
         check_same(storage, identity(plan, options, model))
         scratch = stack.enter_context(_scratch(storage))
         journal = _journal(storage, scratch, plan.tasks, retry=options.retry)
-        before = journal.done
+        check_inputs(storage, file_states(plan), journal.rows())
+        made = results_left(plan, journal)
         run = _Run(plan, options, model, storage, scratch, journal)
         try:
             run.make(progress, cancel)
@@ -120,8 +122,33 @@ def multiply(
             run.keep()
             raise
         totals = run.finish()
-    made = min((plan.tasks - before) * plan.per_task, len(plan))
     return _result(str(output), totals, made, time.monotonic() - begun)
+
+
+def _plan(
+    sources: Collection | None,
+    drivings: Collection | None,
+    output: str | Path,
+    model: Model,
+    options: MultiplyOptions,
+) -> Plan:
+    """What is to be made, once it is certain that it can be; nothing is written."""
+    keypoint_gains(dict.fromkeys(options.variations.gains, 1.0), model.config)
+    plan = make_plan(sources, drivings, options)
+    check_own(Storage(output))
+    return plan
+
+
+def results_left(plan: Plan, journal: Journal) -> int:
+    """How many results there are in the tasks that are not done; the last task may have fewer than others.
+
+    Args:
+        plan: All of them.
+        journal: Which are done.
+    """
+    last = plan.tasks - 1
+    left = (plan.tasks - journal.done) * plan.per_task
+    return left if not plan.tasks or last in journal else left - plan.tasks * plan.per_task + len(plan)
 
 
 def _journal(storage: Storage, scratch: Path, tasks: int, *, retry: bool) -> Journal:
@@ -172,7 +199,8 @@ def estimate_multiplication(
     """
     options = given_or_default(options, MultiplyOptions)
     check_model(model)
-    return estimate(make_plan(sources, drivings, options), options, model, Storage(output))
+    plan = _plan(sources, drivings, output, model, options)
+    return estimate(plan, options, model, Storage(output))
 
 
 @dataclass(frozen=True)
@@ -188,11 +216,10 @@ class _Run:
 
     def make(self, progress: ProgressLike, cancel: threading.Event | None) -> None:
         """Make what is not there yet."""
-        left = self.plan.tasks - self.journal.done
-        if not left:
+        if self.journal.done == self.plan.tasks:
             return
         work = MediaWork(self.plan, self.options, self.model.config, self.scratch / "fetched")
-        total = min(left * self.plan.per_task, len(self.plan))
+        total = results_left(self.plan, self.journal)
         with Meter(total, progress, cancel, what="Multiplying", unit="result") as meter:
             try:
                 if self.options.engine == "ray":

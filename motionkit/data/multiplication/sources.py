@@ -75,7 +75,7 @@ def read_square(
             frame = changed_square(faces.crop(whole, box, size=subject.size), draw)
             background = None
             if draw.background is not None:
-                picture = media.read_image(local_file(plan.backgrounds[draw.background], cache))
+                picture = media.read_image(local_file(plan.backgrounds[draw.background].place, cache))
                 square = faces.squares.centred_square(picture.shape[1], picture.shape[0])
                 background = faces.crop(picture, square, size=subject.size)
     except MotionkitError as error:

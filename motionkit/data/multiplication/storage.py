@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from motionkit.wholefile import write_whole
 
 __all__ = ["Storage", "open_storage", "writing"]
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DISK_TODO = "What is whole is kept: free some space and run the same command again"
+TODO = "What is whole is kept: give a folder that can be written, or mend it and run the same command again"
 
 
 @contextmanager
@@ -32,7 +35,8 @@ def writing(place: object) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise MediaError("The data set cannot be written", got=f"{place} ({reason})", todo=DISK_TODO) from error
+        todo = DISK_TODO if error.errno in FULL else TODO
+        raise MediaError("The data set cannot be written", got=f"{place} ({reason})", todo=todo) from error
 
 
 class Storage:
