@@ -20,7 +20,7 @@ from motionkit.errors import InputError
 from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.expressions import Take
-from motionkit.motion.templates import MotionTemplate, check_model, is_template, load_template
+from motionkit.motion.templates import SUFFIX, MotionTemplate, check_model, is_template, load_template
 from motionkit.pipeline.clips import CroppedClip, Glimpse, crop_clip
 from motionkit.pipeline.takes import OpenTake, open_performed
 from motionkit.structures import Box, Detected
@@ -211,7 +211,8 @@ def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> O
     path = Path(driving)
     if (performed := open_performed(str(driving), **cut)) is not None:
         return performed
-    if os.path.isfile(path) and is_template(path):
+    # One that is called a template and is none is damaged, which is more than that it is no video.
+    if os.path.isfile(path) and (is_template(path) or path.suffix.lower() == SUFFIX):
         if any(value is not None for value in cut.values()):
             raise InputError("A motion template cannot be cut", got=str(path), todo="Cut the clip before extract")
         return _OpenTemplate(load_template(path))

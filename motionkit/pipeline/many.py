@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,14 +70,16 @@ def pairs_of_files(
         raise InputError("Several results need a folder", got=str(target), expected="a folder, or a new name for one")
     firsts = [path for name in sources for path in _expanded(name, "source")]
     seconds = [path for name in drivings for path in _expanded(name, "driving")]
-    taken: dict[str, int] = {}
+    named = [(source, driving, f"{source.stem}-{driving.stem}") for source in firsts for driving in seconds]
+    plain = {name for *_, name in named}
+    taken: set[str] = set()
     pairs = []
-    for source in firsts:
-        for driving in seconds:
-            name = f"{source.stem}-{driving.stem}"
-            taken[name] = taken.get(name, 0) + 1
-            number = "" if taken[name] == 1 else f"-{taken[name]}"
-            pairs.append(PairOfFiles(source, driving, target / f"{name}{number}{suffix}"))
+    for source, driving, name in named:
+        # A number must not make a name that another pair has by itself.
+        numbered = (f"{name}-{number}" for number in itertools.count(2))
+        free = name if name not in taken else next(one for one in numbered if one not in taken | plain)
+        taken.add(free)
+        pairs.append(PairOfFiles(source, driving, target / f"{free}{suffix}"))
     return pairs
 
 

@@ -19,8 +19,9 @@ from motionkit.data.multiplication.options import MultiplyOptions, Variations
 from motionkit.data.multiplication.plan import make_plan
 from motionkit.data.multiplication.run import MultiplicationResult, estimate_multiplication
 from motionkit.data.multiplication.storage import writing
-from motionkit.errors import AnimationCancelled, InputError, MediaError
+from motionkit.errors import AnimationCancelled, InputError, MediaError, MotionkitWarning
 from motionkit.model import Model
+from motionkit.structures import Progress
 from tests.support.files import names
 from tests.support.multiplied import PICTURES, check_whole, given_files, pixels, rows_of
 from tests.support.networks import tiny_model
@@ -62,6 +63,19 @@ def test_results_of_a_file_that_changed_are_not_gone_on_with(
     made(given, tmp_path / "fresh", model)
     fresh, gone_on = pixels(tmp_path / "fresh"), pixels(out)
     assert fresh.keys() == gone_on.keys() and all(np.array_equal(fresh[name], gone_on[name]) for name in fresh)
+
+
+def test_ctrl_c_says_how_to_go_on(given: Path, model: Model, tmp_path: Path) -> None:
+    def press(seen: Progress) -> None:
+        if seen.done == 2:
+            raise KeyboardInterrupt
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        pytest.warns(MotionkitWarning, match=r"Stopped after 2 of 4 results\. What is whole is kept; run it again"),
+    ):
+        made(given, tmp_path / "out", model, progress=press)
+    assert made(given, tmp_path / "out", model).made == 3 and len(check_whole(tmp_path / "out")) == 12
 
 
 @pytest.mark.parametrize("changed", ["sources/s1.png", "drivings/d1.mp4"])

@@ -80,7 +80,7 @@ class Motions:
         try:
             with noted(heard):
                 place = local_file(self._plan.drivings[driving].place, self._cache)
-                if is_template(place):
+                if is_template(place) or Path(place).suffix.lower() == SUFFIX:
                     template = load_template(place)
                     open_driving(template).seen(self._model, self._options)  # of this model
                 else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from motionkit.data.multiplication.placing import place
 from motionkit.data.multiplication.plan import Plan, make_plan
 from motionkit.data.multiplication.rows import FAILED, OK, REJECTED, Row
 from motionkit.data.multiplication.storage import Storage, open_storage, writing
-from motionkit.errors import AnimationCancelled, InputError, MediaError, MotionkitError
+from motionkit.errors import AnimationCancelled, InputError, MediaError, MotionkitError, MotionkitWarning
 from motionkit.media.collections import Collection
 from motionkit.model import Model, check_model
 from motionkit.motion.gains import keypoint_gains
@@ -228,6 +229,10 @@ class _Run:
                     self._here(work, meter)
             except AnimationCancelled:
                 raise AnimationCancelled(meter.done, total, unit="results", todo=GO_ON) from None
+            except KeyboardInterrupt:
+                left = f"Stopped after {meter.done} of {total} results. {GO_ON}"
+                warnings.warn(left, MotionkitWarning, stacklevel=2)
+                raise
             except MediaError as error:
                 raise self._told(error, meter.done) from error
 
