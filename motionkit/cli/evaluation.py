@@ -102,4 +102,4 @@ def _evaluate(given: argparse.Namespace) -> None:
         print(f"\n{given.output}: report.html, clips.csv, evaluation.json")
     failed = result.failed
     if len(failed) == len(result.rows):
-        raise InputError("No clip could be measured", got=f"{failed[0][1]} ({failed[0][2]})")
+        raise InputError("No clip could be measured", got=f"{failed[0][1]} ({failed[0][2].rstrip('.')})")

@@ -122,7 +122,8 @@ def _multiply(given: argparse.Namespace) -> None:
         print(f"{count} x {reason}")
     print(f"{counted(made.frames, 'frame')}; {counted(made.made, 'result')} made now, in {made.seconds:.1f} s")
     if made.failed and not made.ok + made.rejected:
-        raise InputError("No result could be made", got=next(iter(made.reasons)), todo="Mend it, then --retry-failed")
+        todo = "Mend what the lines above name, then run it again with --retry-failed"
+        raise InputError("No result could be made", got=f"{made.failed} failed", todo=todo)
 
 
 def _range(name: str, text: str) -> tuple[float, float]:

@@ -147,7 +147,7 @@ def same_place(path: Path) -> Path:
     Args:
         path: The file, whether it is there or not. A link stays what it is, since it may be meant as another file.
     """
-    return _whole_folder(path.parent) / path.name
+    return _whole_folder(path.parent.absolute()) / path.name  # what a relative one is changes with the folder
 
 
 @lru_cache(maxsize=4096)
@@ -155,7 +155,7 @@ def _whole_folder(folder: Path) -> Path:
     try:
         return folder.resolve()
     except (OSError, RuntimeError, ValueError):
-        return folder.absolute()
+        return folder
 
 
 def _of_kind(paths: Iterable[Path], kind: Kind, also: Sequence[str]) -> list[Path]:

@@ -67,6 +67,12 @@ def test_a_file_named_in_several_ways_counts_once(tmp_path: Path, monkeypatch: p
     ways = ["clips/clip00.mp4", tmp_path / "clips/clip00.mp4", "clips/../clips/clip00.mp4", "other/clip00.mp4"]
     assert list_items([*ways, "clips/clip01.mp4"]) == [Item(Path("clips/clip00.mp4")), Item(Path("clips/clip01.mp4"))]
     assert len(list_items(["clips/again.mp4", "clips/clip00.mp4"])) == 2, "a link is meant as another"
+    (tmp_path / "clips" / "clips").mkdir()
+    monkeypatch.chdir(tmp_path / "clips")
+    assert len(list_items(["clips/clip00.mp4", tmp_path / "clips/clip00.mp4"])) == 2, (
+        "the folder that is current counts"
+    )
+    monkeypatch.chdir(tmp_path)
     pairs = [(ways[0], ways[1]), (ways[1], ways[0]), ("clips/clip01.mp4", ways[0])]
     assert len(list_items(pairs=pairs)) == 2
 
