@@ -15,7 +15,7 @@ PACKAGE = Path(motionkit.__file__).parent
 # A module may import from rows above its own, never from its own row.
 LAYERS = [
     "errors",
-    "frames showing",
+    "frames showing versions",
     "structures",
     "config wholefile progress samples frontend jsontext lock",
     "media tensors motion drawing weights modules drive",

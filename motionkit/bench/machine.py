@@ -7,13 +7,13 @@ import platform
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from motionkit.fast.precision import native_dtype
+from motionkit.versions import installed
 
 __all__ = ["Machine", "describe", "device_peak", "native_precisions", "process_peak", "synchronise"]
 
@@ -138,12 +138,7 @@ def _gpu(device: torch.device) -> str | None:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    found = installed(PACKAGES)
     if torch.version.cuda:
         found["cuda"] = torch.version.cuda
     if torch.backends.cudnn.is_available():

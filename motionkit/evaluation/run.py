@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from motionkit.evaluation.work import Work, place
 from motionkit.media.collections import Collection
 from motionkit.model import Model
 from motionkit.progress import ProgressLike
+from motionkit.versions import installed
 from motionkit.wholefile import write_text
 
 __all__ = ["evaluate"]
@@ -121,7 +120,7 @@ def _result(loaded: dict[str, tuple[AnyModel, Model]], work: Work, rows: Rows, f
         landmarks=landmarks,
         embedder=tools.embedder,
         notes=tuple(notes) if work.reconstruction else (),
-        versions=_versions(),
+        versions=installed(PACKAGES),
         folder=folder,
     )
 
@@ -180,13 +179,3 @@ def _described(name: str, given: AnyModel, model: Model) -> Evaluated:
     return Evaluated(
         name, name if isinstance(given, Model) else str(given), model.fingerprint, model.precision, str(model.device)
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

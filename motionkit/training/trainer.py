@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from motionkit.training.learner import Learner, rate_factor
 from motionkit.training.processes import agree, last_line, make_accelerator, on_main, stopping
 from motionkit.training.report import Report, StepStatistics, TrainProgress, look
 from motionkit.training.runs import MODEL, Run
+from motionkit.versions import own_version
 from motionkit.weights import checkpoints
 
 __all__ = ["TrainResult", "train"]
@@ -172,7 +172,7 @@ class _Trainer:
     def begin(self, *, resume: bool, init: str | Path | None) -> None:
         """Make or resume the run's folder and everything that learns."""
         facts = {
-            "motionkit": version("motionkit"),
+            "motionkit": own_version() or "unknown",
             "torch": torch.__version__,
             "data": str(self.data.absolute()),
             "init": _anywhere(init),
@@ -311,7 +311,7 @@ class _Trainer:
         on_main(self.accelerator, write)
 
     def _write_model(self, path: Path) -> None:
-        model, origin = self.learner.result, f"trained with motionkit {version('motionkit')}"
+        model, origin = self.learner.result, f"trained with motionkit {own_version() or ''}".strip()
         checkpoints.save(
             path,
             generator=model.generator.state_dict(),

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,6 +15,7 @@ from motionkit.errors import InputError, MediaError, MissingPackageError, Motion
 from motionkit.trust.keys import CERTIFICATE, SigningKey, development_key, own_key
 from motionkit.trust.label import SOURCE_TYPE
 from motionkit.trust.manifests import SETTINGS, can_sign, read_manifest
+from motionkit.versions import own_version
 from motionkit.wholefile import part_path
 
 __all__ = ["SIGNED_KINDS", "Inputs", "Seal", "make_seal"]
@@ -88,7 +88,7 @@ class Seal:
             signed.unlink(missing_ok=True)
 
     def _manifest(self, kind: str) -> dict[str, Any]:
-        software = {"name": "motionkit", "version": _version()}
+        software = {"name": "motionkit", "version": own_version() or "unknown"}
         ingredients: list[dict[str, Any]] = []
         for role, path in self.inputs:
             if path is not None and path.is_file():  # a folder of pictures has no one hash
@@ -193,10 +193,3 @@ def _sha256(path: Path) -> str:
 
 def _now() -> str:
     return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _version() -> str:
-    try:
-        return version("motionkit")
-    except PackageNotFoundError:
-        return "unknown"
