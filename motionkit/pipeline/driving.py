@@ -228,7 +228,7 @@ def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> O
     except MediaError as error:
         if error.expected is None or path.suffix.lower() in media.READ_VIDEO_SUFFIXES:
             raise
-        raise MediaError("This cannot be a driving", got=error.got, expected=DRIVINGS) from error
+        raise MediaError(error.what, got=error.got, expected=DRIVINGS) from error
     except InputError:
         if (near := near_motion(str(driving))) is None:
             raise

@@ -101,5 +101,5 @@ def open_source(
     except MediaError as error:
         if error.expected is None or Path(source).suffix.lower() in media.READ_VIDEO_SUFFIXES:
             raise
-        raise MediaError("This cannot be a source", got=error.got, expected=SOURCES) from error
+        raise MediaError(error.what, got=error.got, expected=SOURCES) from error
     return Subject(steady_squares(clip, config, options, what="source"), size, clip=clip)
