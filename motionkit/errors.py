@@ -5,9 +5,11 @@ Anything else that escapes motionkit is a bug.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 __all__ = [
     "AnimationCancelled",
@@ -25,6 +27,7 @@ __all__ = [
     "TemplateError",
     "TrainingError",
     "WeightsError",
+    "heard_warnings",
     "naming",
     "on_one_line",
 ]
@@ -144,6 +147,30 @@ class MotionkitWarning(UserWarning):
 
     def __init__(self, message: str) -> None:
         super().__init__(on_one_line(message))
+
+
+@contextmanager
+def heard_warnings(heard: list[str] | None = None) -> Iterator[list[str]]:
+    """Collect what motionkit warns of inside, for those who do not see it on stderr.
+
+    What other packages warn of, perhaps from another thread, goes where it would have gone: it is no user's business.
+
+    Args:
+        heard: Where the texts go, each once; None is a list of its own, which is given.
+    """
+    texts = [] if heard is None else heard
+    with warnings.catch_warnings():
+        other = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, MotionkitWarning):
+                other(message, category, *where, **more)
+            elif str(message) not in texts:
+                texts.append(str(message))
+
+        warnings.simplefilter("always", MotionkitWarning)
+        warnings.showwarning = show
+        yield texts
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from motionkit.errors import InputError, MotionkitWarning, WeightsError, naming
+from motionkit.errors import InputError, MotionkitWarning, WeightsError, heard_warnings, naming
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,17 @@ def test_an_error_about_a_file_gets_its_name_once() -> None:
         with pytest.raises(WeightsError) as caught, naming(Path("x/a.bin")):
             raise WeightsError(what, got=3, expected="4", todo="Fetch it")
         assert str(caught.value) == expected
+
+
+def test_each_text_once_and_what_others_warn_of_as_ever() -> None:
+    with pytest.warns(UserWarning, match="of another package") as others, heard_warnings() as said:  # noqa: PT031
+        for text in ("first", "second", "first"):
+            warnings.warn(MotionkitWarning(text), stacklevel=1)
+        warnings.warn("of another package", UserWarning, stacklevel=1)
+    assert said == ["first", "second"]
+    assert [str(one.message) for one in others] == ["of another package"]
+    kept = ["first"]
+    with heard_warnings(kept) as same:
+        for text in ("first", "third"):
+            warnings.warn(MotionkitWarning(text), stacklevel=1)
+    assert same is kept == ["first", "third"]

@@ -6,7 +6,6 @@ Legend: S side of the pictures in pixels.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -16,7 +15,7 @@ import numpy as np
 from motionkit import faces, media, pipeline
 from motionkit.animation.moments import Moment, moments
 from motionkit.drawing.collage import Panel, lay_out
-from motionkit.errors import DeviceError, InputError, MotionkitError, MotionkitWarning
+from motionkit.errors import DeviceError, InputError, MotionkitError, heard_warnings
 from motionkit.evaluation.items import Item, file_hash
 from motionkit.evaluation.landmarks import LookForPoints
 from motionkit.evaluation.metrics import Batch, Tally
@@ -80,8 +79,7 @@ def measure_item(model: Model, name: str, item: Item, options: EvaluateOptions, 
     """
     source = "" if item.source is None else str(item.source)
     blank = Row(model=name, clip=item.name, source=source, driving=str(item.driving), state=item.state)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", MotionkitWarning)
+    with heard_warnings() as notes:
         try:
             clip = _measure(model, item, options, tools)
             values = {key: value for tally in clip.tallies for key, value in tally.values().items()}
@@ -93,7 +91,6 @@ def measure_item(model: Model, name: str, item: Item, options: EvaluateOptions, 
     finite = {key: float(value) for key, value in values.items() if np.isfinite(value)}
     finite["frame_rate"] = clip.frames / max(clip.making, 1e-9)
     finite["measuring"] = clip.measuring / clip.frames
-    notes = dict.fromkeys(str(one.message) for one in told if issubclass(one.category, MotionkitWarning))
     row = replace(blank, source_sha256=hashes[0], driving_sha256=hashes[1], reason="; ".join(notes))
     return Measured(replace(row, frames=clip.frames, values=finite), _sheet(clip))
 

@@ -134,6 +134,8 @@ class TrainConfig:
         batch_size: Pairs a step, over all processes.
         accumulate: Backward passes a step; each sees batch_size / accumulate pairs.
         lr_detector: Learning rate of the keypoint detector; with 0 it is frozen.
+        detector_groups: Groups of keypoints that the detector learns to find; others are found as before, to the last
+            bit. Empty is all of them, and what they share.
         lr_generator: Learning rate of the generator, above 0.
         lr_discriminator: Learning rate of the discriminator, where ``loss.gan`` asks for one.
         betas: Of Adam, for all three.
@@ -162,6 +164,7 @@ class TrainConfig:
     batch_size: int = 8
     accumulate: int = 1
     lr_detector: float = 2e-4
+    detector_groups: tuple[str, ...] = ()
     lr_generator: float = 2e-4
     lr_discriminator: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -199,8 +202,25 @@ class TrainConfig:
                 got=f"batch_size {self.batch_size}, accumulate {self.accumulate}",
                 expected="a multiple",
             )
+        self._check_groups()
         if not self.model.blend_warped:  # such models shrink what their networks see themselves
             self.model.check_size(self.size)
+
+    def _check_groups(self) -> None:
+        if not self.detector_groups:
+            return
+        if unknown := sorted({*self.detector_groups} - {*self.model.keypoint_groups}):
+            raise ConfigError(
+                "detector_groups names no group of the model's keypoints",
+                got=", ".join(unknown),
+                expected=f"some of {', '.join(self.model.keypoint_groups) or 'none: the keypoints have no names'}",
+            )
+        if self.lr_detector == 0:
+            raise ConfigError("A frozen detector learns no group", got="lr_detector 0", todo="Give it a learning rate")
+        if self.model.kp_detector.single_jacobian_map:
+            raise ConfigError(
+                "Keypoints that share one Jacobian cannot learn alone", todo="Leave detector_groups empty"
+            )
 
     @property
     def size(self) -> int:

@@ -26,6 +26,7 @@ from motionkit.training.adversarial import Shown, adversarial_terms, check_size
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
+from motionkit.training.partly import learn_only
 from motionkit.training.perceptual import features, l1, perceptual_loss
 from motionkit.training.supervision import flow_loss, hidden, visibility_loss, warped_loss
 from motionkit.training.teacher_forcing import seen_keypoints
@@ -67,7 +68,7 @@ class GeneratorObjective(nn.Module):
 
     Args:
         config: Of the training run. With ``lr_detector`` 0 the detector is frozen, batch norms included, and
-            equivariance, which concerns it alone, is left out.
+            equivariance, which concerns it alone, is left out; with ``detector_groups`` all but the maps of these.
         model: What is trained; its parameters are this module's.
         discriminator: Needed if ``LossConfig.gan`` is set. Not a sub-module: it is trained and moved on its own.
 
@@ -87,13 +88,16 @@ class GeneratorObjective(nn.Module):
         self.model = model
         self.frozen_detector = config.lr_detector == 0
         model.kp_detector.requires_grad_(not self.frozen_detector)
+        self.keeps_detector = self.frozen_detector or bool(config.detector_groups)
+        if config.detector_groups:
+            learn_only(model.kp_detector, sorted(i for group in self._groups(config.detector_groups) for i in group))
         self.perceptual = features(config.loss.network) if any(config.loss.perceptual) else None
         self._discriminator = (discriminator,)  # in a tuple, so that it does not become a sub-module
 
     def train(self, mode: bool = True) -> GeneratorObjective:
-        """Choose training (``mode``) or eval mode, as for any module; a frozen detector stays in eval mode."""
+        """Choose training (``mode``) or eval mode, as for any module; a detector that is kept stays in eval mode."""
         super().train(mode)
-        if self.frozen_detector:
+        if self.keeps_detector:
             self.model.kp_detector.eval()
         return self
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from motionkit import drive
 from motionkit.config import AnimateOptions
-from motionkit.errors import AnimationCancelled, InputError
+from motionkit.errors import AnimationCancelled, InputError, heard_warnings
 from motionkit.model import Model
 from motionkit.motion.expressions import Take
 from motionkit.pipeline.run import animate_file
 from motionkit.structures import AnimationResult, Progress
-from motionkit.widgets.failures import explain, warnings_for_the_page
+from motionkit.widgets.failures import explain
 
 __all__ = ["Job", "save_to_drive"]
 
@@ -110,7 +110,7 @@ class Job:
 
     def _run(self, make: Callable[[], AnimationResult], model: Model, call: str) -> None:
         try:
-            with warnings_for_the_page() as warned:
+            with heard_warnings() as warned:
                 made = make()
         except AnimationCancelled as stopped:
             self._report({"state": "cancelled", "done": stopped.done, "total": stopped.total})

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from motionkit import drive, samples
 from motionkit.config import AnimateOptions
-from motionkit.errors import InputError, MissingPackageError
+from motionkit.errors import InputError, MissingPackageError, heard_warnings
 from motionkit.frontend import script, style
 from motionkit.model import Model, check_model
 from motionkit.structures import AnimationResult
@@ -238,8 +237,7 @@ class SliderPanel(anywidget.AnyWidget):
         path, first = drive.find_input(given, self._output / "inputs"), role not in self._views
         # A box drawn on another picture means nothing on this one.
         options = self.options if first else self.options.replace(**{f"{role}_box": None})
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with heard_warnings() as heard:
             open_input = self._preview.open_source if role == "source" else self._preview.open_driving
             view = open_input(path, options)
         if not first:
@@ -252,7 +250,7 @@ class SliderPanel(anywidget.AnyWidget):
         self.send(self._views[role][0], [self._views[role][1]])
         self._write_call()
         if self.notice.get("about") not in {*ROLES} - {role}:
-            self._tell("note", " ".join(dict.fromkeys(str(item.message) for item in caught)))
+            self._tell("note", " ".join(heard))
 
     def _use(self, model: Model) -> None:
         """Go on with another model: what was set by hand stays, as far as it knows it."""

@@ -20,7 +20,7 @@ import numpy as np
 from motionkit import drive, faces, media, samples
 from motionkit.config import GAIN_RANGE, SMOOTHING_RANGE, STRENGTH_RANGE, AnimateOptions
 from motionkit.drawing import overlays
-from motionkit.errors import InputError, MissingPackageError, MotionkitWarning
+from motionkit.errors import InputError, MissingPackageError, MotionkitWarning, heard_warnings
 from motionkit.frames import Frame
 from motionkit.frontend import script, style
 from motionkit.live.clip import LiveClip
@@ -242,8 +242,7 @@ class Webcam(anywidget.AnyWidget):
             name = "sample portrait" if source == samples.portrait() else source.name
             picture = media.read_image(source)
         options, domain = self._base, self._model.config.domain
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", MotionkitWarning)
+        with heard_warnings() as heard:
             box = (
                 options.source_box
                 or faces.choose_square(
@@ -258,7 +257,7 @@ class Webcam(anywidget.AnyWidget):
         square = faces.crop(picture, box, size=self._model.picture_side(options.size))
         self._session.set_source(square)
         self.source_picture = encode_jpeg(square)
-        self.source = {"name": name, "note": " ".join(str(warning.message) for warning in caught)}
+        self.source = {"name": name, "note": " ".join(heard)}
 
     def _change_source(self, content: Content) -> None:
         self._use_source(content.get("path") or samples.portrait())

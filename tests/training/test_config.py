@@ -66,6 +66,7 @@ def test_what_is_not_given_is_defaulted() -> None:
         ({"clip": 0}, "clip is out of range"),
         ({"lr_generator": 0}, "lr_generator is out of range"),
         ({"lr_detector": -1}, "lr_detector is out of range"),
+        ({"detector_groups": ["mouth"]}, "names no group of the model's keypoints; got mouth"),
         ({"batch_size": 5, "accumulate": 2}, "equal parts"),
         ({"loss": {"true_keypoints": 0.6, "true_motion": 0.5}}, "true_motion 0.5; expected from 0, in all at most 1"),
         ({"loss": {"true_motion": -0.1}}, "Shares of the pairs are out of range"),

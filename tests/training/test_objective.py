@@ -146,6 +146,25 @@ def test_a_frozen_detector_stays_as_it_is() -> None:
     assert run.model.generator.final.weight.grad is not None
 
 
+def test_keypoints_that_are_not_to_learn_are_found_as_before() -> None:
+    """To the last bit, also after steps of Adam, while those of the group move."""
+    names = {"keypoint_names": ("a", "b", "c"), "keypoint_groups": {"new": ("b",), "rest": ("a", "c")}}
+    config = train_config(tiny_config(**names), keypoints=10.0, jacobians=4.0).replace(detector_groups=("new",))
+    run, batch = GeneratorObjective(config, seeded_model(config.model)).train(), some_batch()
+    detector = run.model.kp_detector
+    before = detector.eval()(batch.source)
+    optimizer = torch.optim.Adam(detector.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        run.train()(batch).total.backward()
+        optimizer.step()
+    after = detector(batch.source)
+    assert not detector.training
+    for one, other in ((before.value, after.value), (before.jacobian, after.jacobian)):
+        assert torch.equal(one[:, [0, 2]], other[:, [0, 2]])
+        assert (one[:, 1] - other[:, 1]).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("blend", [False, True])
 def test_motion_alone_leaves_the_decoder_out(blend: bool) -> None:
     """The motion is what it is with a picture, the picture is the warped source, and only the motion learns."""

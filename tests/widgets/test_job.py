@@ -1,6 +1,5 @@
 """A widget's animation: what is warned of meanwhile reaches the page with its result, not the kernel's stderr."""
 
-import warnings
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,6 @@ import pytest
 
 from motionkit import media
 from motionkit.config import AnimateOptions
-from motionkit.errors import MotionkitWarning
-from motionkit.widgets.failures import warnings_for_the_page
 from motionkit.widgets.job import Job
 from tests.support.networks import tiny_model
 
@@ -31,12 +28,3 @@ def test_warnings_belong_to_the_result(tmp_path: Path, capsys: pytest.CaptureFix
     assert "No face was found in the source grey.png" in source
     assert "No face was found in the driving grey.mp4" in driving
     assert "No face" not in capsys.readouterr().err
-
-
-def test_each_text_once_and_what_others_warn_of_as_ever() -> None:
-    with pytest.warns(UserWarning, match="of another package") as others, warnings_for_the_page() as said:  # noqa: PT031
-        for text in ("first", "second", "first"):
-            warnings.warn(MotionkitWarning(text), stacklevel=1)
-        warnings.warn("of another package", UserWarning, stacklevel=1)
-    assert said == ["first", "second"]
-    assert [str(one.message) for one in others] == ["of another package"]

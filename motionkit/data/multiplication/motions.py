@@ -8,9 +8,9 @@ from pathlib import Path
 
 from motionkit.config import AnimateOptions
 from motionkit.data.multiplication.plan import Plan, local_file
-from motionkit.data.multiplication.sources import Failure, noted
+from motionkit.data.multiplication.sources import Failure
 from motionkit.data.multiplication.storage import Storage
-from motionkit.errors import MotionkitError
+from motionkit.errors import MotionkitError, heard_warnings
 from motionkit.model import Model
 from motionkit.motion.templates import SUFFIX, MotionTemplate, is_template, load_template, save_template
 from motionkit.pipeline.driving import open_driving
@@ -76,7 +76,7 @@ class Motions:
     def _found(self, driving: int) -> MotionTemplate | Failure:
         heard: list[str] = []
         try:
-            with noted(heard):
+            with heard_warnings(heard):
                 place = local_file(self._plan.drivings[driving].place, self._cache)
                 if is_template(place):
                     template = load_template(place)

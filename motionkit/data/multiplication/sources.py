@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +10,12 @@ from motionkit.config import ModelConfig
 from motionkit.data.multiplication.options import MultiplyOptions
 from motionkit.data.multiplication.plan import Plan, local_file
 from motionkit.data.multiplication.variation import SourceDraw, changed_square, draw_source, moved_box
-from motionkit.errors import MotionkitError, MotionkitWarning
+from motionkit.errors import MotionkitError, heard_warnings
 from motionkit.frames import Frame
 from motionkit.pipeline.subject import open_source
 from motionkit.structures import Box
 
-__all__ = ["Failure", "SourceSquare", "noted", "read_square"]
+__all__ = ["Failure", "SourceSquare", "read_square"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ def read_square(
     source, variation = of
     heard: list[str] = []
     try:
-        with noted(heard):
+        with heard_warnings(heard):
             place = local_file(plan.sources[source].place, cache)
             draw = draw_source(options, source, variation, len(plan.backgrounds))
             subject = open_source(place, config, options.animate)
@@ -84,19 +81,3 @@ def read_square(
     except MemoryError:
         return Failure("There is not enough memory to read the source.")
     return SourceSquare(frame, box, draw, background, " ".join(heard) or None)
-
-
-@contextmanager
-def noted(heard: list[str]) -> Iterator[None]:
-    """Collect what is warned of inside.
-
-    Args:
-        heard: Where the texts go, each once.
-    """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", MotionkitWarning)
-        try:
-            yield
-        finally:
-            texts = [str(one.message) for one in caught if issubclass(one.category, MotionkitWarning)]
-            heard += [text for text in dict.fromkeys(texts) if text not in heard]
