@@ -161,7 +161,7 @@ def test_damaged_speech_is_used_up_to_there(folder: Path, speech: Path) -> None:
 
 def test_what_can_be_given_is_said(folder: Path, named: Model) -> None:
     (folder / "notes.txt").write_text("time,jawOpen\n0,1\n")
-    with pytest.raises(MediaError, match=r"not a video .*; got .*notes\.txt.*; expected a clip .* a take \(\.csv, \.json\)"):
+    with pytest.raises(MediaError, match=r"not a video .*notes\.txt.*; expected a clip .* a take \(\.csv, \.json\)"):
         open_driving(folder / "notes.txt")
     with pytest.raises(MediaError, match=r"not a video .*; got .*notes\.txt.*; expected a picture \(jpg"):
         pose_file(folder / "notes.txt", Expression(), folder / "a.png", model=named)
