@@ -127,7 +127,8 @@ INSIDE = {
         "__init__",
     ],
     "motion": [
-        "affine templates smoothing presence rig",
+        "affine templates smoothing presence rig timecodes",
+        "placed",
         "expressions",
         "ready takes speech solving",
         "gains carrying",

@@ -20,9 +20,9 @@ def add_commands(command: AddCommand) -> None:
         "--set", action="append", default=[], metavar="ACTION=SHARE",
         help="a facial action by ARKit's name, 0 to 1: jawOpen=0.6; can be repeated",
     )  # fmt: skip
-    parser.add_argument("--yaw", type=float, default=0.0, help="degrees that the head turns to its own left")
-    parser.add_argument("--pitch", type=float, default=0.0, help="degrees that it looks up")
-    parser.add_argument("--roll", type=float, default=0.0, help="degrees that it tilts to its own left")
+    parser.add_argument("--yaw", type=float, help="degrees that the head turns to its own left")
+    parser.add_argument("--pitch", type=float, help="degrees that it looks up")
+    parser.add_argument("--roll", type=float, help="degrees that it tilts to its own left")
     parser.add_argument("--paste-back", action="store_true", help="blend the result into the whole source picture")
     parser.add_argument("--size", type=int, help="side of the result in pixels")
     add_model_options(parser)
@@ -33,8 +33,13 @@ def _pose(given: argparse.Namespace) -> None:
     from motionkit.motion.expressions import Expression
     from motionkit.pipeline.posing import pose_file
 
-    turn = {name: getattr(given, name) for name in ("yaw", "pitch", "roll")}
-    expression = Expression.named({**turn, **dict(_action(text) for text in given.set)})
+    turn = [(name, value) for name in ("yaw", "pitch", "roll") if (value := getattr(given, name)) is not None]
+    values: dict[str, float] = {}
+    for name, value in [*turn, *map(_action, given.set)]:
+        if name in values:
+            raise InputError("An action is given twice", got=name, expected="one value of it")
+        values[name] = value
+    expression = Expression.named(values)
     options = AnimateOptions(paste_back=given.paste_back, size=given.size)
     print(pose_file(given.source, expression, given.output, model=load_model(given), options=options).path)
 
@@ -42,7 +47,7 @@ def _pose(given: argparse.Namespace) -> None:
 def _action(text: str) -> tuple[str, float]:
     name, _, value = text.partition("=")
     try:
-        return name, float(value)
+        return name.strip(), float(value)
     except ValueError:
         raise InputError("This sets no action", got=repr(text), expected="ACTION=SHARE, such as jawOpen=0.6") from None
 

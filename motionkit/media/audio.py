@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 
 from motionkit.errors import MotionkitWarning
-from motionkit.media.sound import Sound
+from motionkit.media.sound import Sound, check_samples
 from motionkit.media.streams import audio_stream, clock_of, is_damage, open_container
 from motionkit.media.targets import explain
 
@@ -143,7 +143,9 @@ class AudioFeed:
             begin = (decoded.pts or 0) * (decoded.time_base or clock_of(self.stream)) - self.zero
             at = round(begin * RATE)
             for part in resampler.resample(decoded):
-                yield at, cast("npt.NDArray[np.float32]", part.to_ndarray())
+                samples = cast("npt.NDArray[np.float32]", part.to_ndarray())
+                check_samples(samples, self.name)
+                yield at, samples
                 at += part.samples
 
 

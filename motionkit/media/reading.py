@@ -16,7 +16,7 @@ from motionkit.media.files import check_file, check_no_address
 from motionkit.media.images import picture_kind
 from motionkit.media.pictures import AnimatedClip, PictureClip
 from motionkit.media.suffixes import READ_IMAGE_SUFFIXES
-from motionkit.media.timing import as_rate, as_seconds, shown
+from motionkit.media.timing import as_cut, as_rate, shown
 from motionkit.media.video import VideoClip
 
 __all__ = ["Clip", "open_clip"]
@@ -47,10 +47,7 @@ def open_clip(
         InputError: No such file, an address, no pictures in the folder, an impossible cut, rate or size.
         MediaError: Not a video, no video stream, empty, damaged from the start, or beyond ``motionkit.config.bounds``.
     """
-    first, last = as_seconds(start) or Fraction(0), as_seconds(end)
-    if last is not None and last <= first:
-        got = f"start {shown(start)}, end {shown(end)}"
-        raise InputError("The cut is impossible", got=got, expected="0 <= start < end")
+    first, last = as_cut(start, end)
     if size is not None and not (
         isinstance(size, (list, tuple)) and len(size) == 2 and all(isinstance(s, int) and 0 < s <= SIDE for s in size)
     ):

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motionkit.errors import InputError, MediaError, MotionkitError
+from motionkit.errors import InputError, MediaError, MotionkitError, MotionkitWarning
 from motionkit.media.clip import Clip
 from motionkit.media.files import check_file
-from motionkit.media.streams import audio_stream, clock_of, damage, first_video, has_audio, open_container
+from motionkit.media.streams import audio_stream, clock_of, damage, first_video, has_audio, is_damage, open_container
+from motionkit.media.targets import explain
 
 if TYPE_CHECKING:
     import numpy as np
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-__all__ = ["Sound", "is_sound", "open_sound", "read_samples", "sound_of"]
+__all__ = ["Sound", "check_samples", "is_sound", "open_sound", "read_samples", "sound_of"]
 
 LONGEST = 3600  # seconds that are held in memory at once
+LOUDEST = 1e6  # of samples, of which 1 is full scale: what is louder is a damaged file of floats
+
+
+def check_samples(samples: np.ndarray, name: str) -> None:
+    """Raise for samples that are no sound, as float formats can hold them.
+
+    Args:
+        samples: Any shape, float.
+        name: The file's, for the error.
+
+    Raises:
+        MediaError: One is not finite, or a million times too loud.
+    """
+    import numpy as np
+
+    if not np.abs(samples).max(initial=0) < LOUDEST:  # false for NaN
+        raise MediaError(
+            "The sound holds samples that are no sound",
+            got=f"{name}, with NaN, infinite or huge ones",
+            expected="from -1 to 1",
+            todo="Save it anew as 16 bit",
+        )
 
 
 @dataclass(frozen=True)
@@ -101,7 +125,7 @@ def is_sound(path: str | Path) -> bool:
 
 
 def read_samples(sound: Sound, rate: int) -> np.ndarray:
-    """The whole of a sound, S float32 in [-1, 1], mono.
+    """The whole of a sound, S float32 in [-1, 1], mono; of a damaged one what is before the damage, with a warning.
 
     Args:
         sound: Which; read from its start.
@@ -109,7 +133,7 @@ def read_samples(sound: Sound, rate: int) -> np.ndarray:
 
     Raises:
         InputError: It is longer than an hour.
-        MediaError: The file is damaged.
+        MediaError: The file is damaged from the start, or holds samples that are no sound.
     """
     import av
     import numpy as np
@@ -119,12 +143,22 @@ def read_samples(sound: Sound, rate: int) -> np.ndarray:
     with open_container(sound.path, "a file with sound") as container, damage(sound.path, "sound"):
         stream = audio_stream(container, sound.path, sound.track)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-        for frame in container.decode(stream):
-            for part in resampler.resample(frame):
-                parts.append(part.to_ndarray().reshape(-1))
-                count += len(parts[-1])
-            if count > LONGEST * rate:
-                raise InputError("The sound is too long", got=str(sound.path), expected="at most an hour")
-        parts += [part.to_ndarray().reshape(-1) for part in resampler.resample(None)]
+        try:
+            for frame in container.decode(stream):
+                new = [part.to_ndarray().reshape(-1) for part in resampler.resample(frame)]
+                parts += new
+                count += sum(map(len, new))
+                if count > LONGEST * rate:
+                    break
+        except Exception as error:
+            if not parts or not is_damage(error):
+                raise
+            message = f"The sound of {sound.path} is damaged ({explain(error)}); it is used up to there"
+            warnings.warn(message, MotionkitWarning, 2)
+        else:
+            parts += [part.to_ndarray().reshape(-1) for part in resampler.resample(None)]
+    if count > LONGEST * rate:
+        raise InputError("The sound is too long", got=str(sound.path), expected="at most an hour")
     samples: np.ndarray = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    check_samples(samples, str(sound.path))
     return samples[int(sound.start * rate) :]

@@ -12,7 +12,17 @@ from typing import Any, TypeVar
 from motionkit.config.bounds import FRAMES, GAP, RATES, SECONDS
 from motionkit.errors import InputError, MediaError
 
-__all__ = ["JITTER", "MAX_DENOMINATOR", "as_rate", "as_seconds", "at_constant_rate", "check_count", "in_order", "shown"]
+__all__ = [
+    "JITTER",
+    "MAX_DENOMINATOR",
+    "as_cut",
+    "as_rate",
+    "as_seconds",
+    "at_constant_rate",
+    "check_count",
+    "in_order",
+    "shown",
+]
 
 # 30000/1001 and its like stay exact; the averages of variable rates, and floats, become what containers can hold.
 MAX_DENOMINATOR = 1001
@@ -142,6 +152,23 @@ def as_seconds(given: Any) -> Fraction | None:
     if exact is None or not 0 <= exact <= SECONDS:
         raise InputError("The cut is impossible", got=f"{shown(given)} s", expected=f"0 <= start < end <= {SECONDS}")
     return exact
+
+
+def as_cut(start: Any, end: Any) -> tuple[Fraction, Fraction | None]:
+    """Where a cut begins and ends, from what was given; without an end, None.
+
+    Args:
+        start: First second, or None.
+        end: Second at which it ends, or None.
+
+    Raises:
+        InputError: One is no time, or nothing lies between them.
+    """
+    first, last = as_seconds(start) or Fraction(0), as_seconds(end)
+    if last is not None and last <= first:
+        got = f"start {shown(start)}, end {shown(end)}"
+        raise InputError("The cut is impossible", got=got, expected="0 <= start < end")
+    return first, last
 
 
 def shown(number: Any) -> str:

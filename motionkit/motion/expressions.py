@@ -6,9 +6,11 @@ Legend: T frames, A actions, C curves (the actions, then yaw, pitch, roll).
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,13 +20,16 @@ from motionkit.config import ModelConfig
 from motionkit.config.bounds import FRAMES, RATES
 from motionkit.config.checks import check_number, shown
 from motionkit.errors import InputError
-from motionkit.motion.rig import Head, Rig
+from motionkit.motion.placed import PlacedTake
+from motionkit.motion.rig import Rig
 from motionkit.motion.templates import MotionTemplate
 from motionkit.showing import described, some
 from motionkit.structures import Detected, Keypoints
 
-__all__ = ["ACTIONS", "CURVES", "TURNS", "Expression", "PlacedTake", "Take", "curve_name"]
+__all__ = ["ACTIONS", "CURVES", "TURNS", "Expression", "Take", "curve_name", "find_curve"]
 
+LOWEST, HIGHEST = RATES
+LONGEST = 80  # characters of a name that others are compared with
 TURN_RANGE = {"yaw": 60.0, "pitch": 45.0, "roll": 60.0}
 
 
@@ -103,7 +108,9 @@ class Expression:
     def __post_init__(self) -> None:
         for one in fields(self):
             most = TURN_RANGE.get(one.name)
-            check_number(one.name, getattr(self, one.name), *((0, 1) if most is None else (-most, most)))
+            value = _plain(getattr(self, one.name))
+            check_number(one.name, value, *((0, 1) if most is None else (-most, most)))
+            object.__setattr__(self, one.name, value)
 
     def __repr__(self) -> str:
         return described("Expression", **{one.name: getattr(self, one.name) or None for one in fields(self)})
@@ -131,9 +138,22 @@ class Expression:
             values: Name to value; "yaw", "pitch" and "roll" are degrees.
 
         Raises:
-            InputError: A name is unknown, or a value is out of its range.
+            InputError: A name is unknown or there in two spellings, or a value is out of its range.
         """
-        return cls(**{_FIELDS[CURVES.index(curve_name(name))]: value for name, value in values.items()})
+        if not isinstance(values, Mapping):
+            raise InputError("These are no values by name", got=shown(values), expected='{"jawOpen": 0.5, …}')
+        given: dict[str, float] = {}
+        for name, value in values.items():
+            known = _FIELDS[CURVES.index(curve_name(name))]
+            if known in given:
+                raise InputError("An action is given twice", got=shown(name), expected=f"one value of {known}")
+            given[known] = value
+        return cls(**given)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and fractions as Python's floats, all else as it is."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, (int, float)) else value
 
 
 def _camel(name: str) -> str:
@@ -147,21 +167,31 @@ CURVES = tuple(_camel(name) for name in _FIELDS)
 TURNS = CURVES[-3:]
 ACTIONS = CURVES[:-3]
 _BY_LETTERS = {name.lower(): name for name in CURVES}
+_SIDE = {"l": "left", "r": "right"}
+
+
+def find_curve(name: str) -> str | None:
+    """The name in ``CURVES`` that is meant by one in any spelling, or None.
+
+    Args:
+        name: Such as jawOpen, JawOpen, jaw_open, or eyeBlink_L, as ARKit itself prints it.
+    """
+    *words, last = re.split(r"[\s_-]+", name.strip().lower())
+    return _BY_LETTERS.get("".join([*words, _SIDE.get(last, last) if words else last]))
 
 
 def curve_name(name: str) -> str:
-    """The name in ``CURVES`` that is meant by a name in any spelling.
+    """As ``find_curve``, where there has to be one.
 
     Args:
-        name: Such as jawOpen, JawOpen, jaw_open.
+        name: In any spelling.
 
     Raises:
         InputError: There is none.
     """
-    letters = str(name).replace("_", "").lower()
-    if letters in _BY_LETTERS:
-        return _BY_LETTERS[letters]
-    close = difflib.get_close_matches(letters, _BY_LETTERS, n=1)
+    if (found := find_curve(text := str(name))) is not None:
+        return found
+    close = difflib.get_close_matches(text.lower()[:LONGEST], _BY_LETTERS, n=1)
     raise InputError(
         "This is no facial action",
         got=shown(name),
@@ -207,17 +237,12 @@ class Take:
     once: bool = field(default=False, init=False)
 
     def __init__(
-        self, expressions: Sequence[Expression] | np.ndarray, fps: Fraction | float = 30, *, path: Path | None = None
+        self, expressions: Iterable[Expression] | np.ndarray, fps: Fraction | float = 30, *, path: Path | None = None
     ) -> None:
-        if isinstance(expressions, np.ndarray):
-            curves = expressions.astype(np.float64)
-        else:
-            if wrong := [one for one in expressions if not isinstance(one, Expression)]:
-                raise InputError("A take is made of expressions", got=shown(wrong[0]), expected="mk.Expression(…)")
-            curves = np.stack([one.curves() for one in expressions]) if expressions else np.zeros((0, len(CURVES)))
-        if isinstance(fps, bool) or not isinstance(fps, int | float | Fraction) or not RATES[0] <= fps <= RATES[1]:
-            raise InputError("fps is out of range", got=shown(fps), expected=f"{RATES[0]} to {RATES[1]}")
-        rate = Fraction(fps).limit_denominator(1_000_000)
+        curves, given = _curves(expressions), fps if isinstance(fps, Fraction) else _plain(fps)
+        if isinstance(given, bool) or not isinstance(given, (int, float, Fraction)) or not LOWEST <= given <= HIGHEST:
+            raise InputError("fps is out of range", got=shown(fps), expected=f"{LOWEST} to {HIGHEST}")
+        rate = Fraction(given).limit_denominator(1_000_000)
         _check_curves(curves)
         for name, value in (("curves", curves), ("fps", rate), ("path", path), ("once", False)):
             object.__setattr__(self, name, value)
@@ -233,7 +258,7 @@ class Take:
     @property
     def length(self) -> int:
         """Number of frames."""
-        return len(self)
+        return len(self.curves)
 
     @property
     def expressions(self) -> list[Expression]:
@@ -263,7 +288,9 @@ class Take:
         Raises:
             InputError: Expressions do not know the model's keypoints.
         """
-        return PlacedTake(self, model.rig.average() if source is None else model.rig.fit(source))
+        head = model.rig.average() if source is None else model.rig.fit(source)
+        order = [ACTIONS.index(name) for name in head.rig.actions]
+        return PlacedTake(self.curves, self.fps, head, order=order, path=self.path)
 
     def batches(self, model: _OfModel, batch_size: int) -> Iterator[Detected]:
         """The frames' keypoints on an average head, as a driving gives them; ``placed`` has them on the source's.
@@ -292,51 +319,26 @@ class Take:
         return MotionTemplate(keypoints, self.fps, model.config.name, model.fingerprint, (side, side))
 
 
-class PlacedTake:
-    """A take on a source's head, as a driving.
-
-    Args:
-        take: The take.
-        head: The rig on the source.
-
-    Attributes:
-        references: The neutral pose of relative motion, by scene.
-    """
-
-    once = False
-
-    def __init__(self, take: Take, head: Head) -> None:
-        self._take, self._head = take, head
-        self.fps, self.length, self.path = take.fps, len(take), take.path
-        self.references = {0: self._shown(np.zeros((1, len(CURVES))))}
-
-    def keypoints(self, frames: slice) -> Keypoints:
-        """The source's keypoints in some of the frames.
-
-        Args:
-            frames: Which.
-        """
-        return self._shown(self._take.curves[frames])
-
-    def batches(self, model: Any, batch_size: int) -> Iterator[Detected]:
-        """As ``Driving.batches``."""
-        for start in range(0, self.length, batch_size):
-            yield Detected(self.keypoints(slice(start, start + batch_size)))
-
-    def _shown(self, curves: np.ndarray) -> Keypoints:
-        order = [ACTIONS.index(name) for name in self._head.rig.actions]
-        return self._head.show(curves[:, order], curves[:, -3:])
+def _curves(expressions: Iterable[Expression] | np.ndarray) -> np.ndarray:
+    """T C float64 of what a take was given."""
+    if isinstance(expressions, np.ndarray):
+        if expressions.dtype.kind not in "fiu":
+            raise InputError("A take is made of numbers", got=f"an array of {expressions.dtype}", expected="float64")
+        return expressions.astype(np.float64)
+    if not isinstance(expressions, Iterable):
+        raise InputError("A take is made of expressions", got=shown(expressions), expected="[mk.Expression(…), …]")
+    listed = list(expressions)
+    if wrong := [one for one in listed if not isinstance(one, Expression)]:
+        raise InputError("A take is made of expressions", got=shown(wrong[0]), expected="mk.Expression(…)")
+    return np.stack([one.curves() for one in listed]) if listed else np.zeros((0, len(CURVES)))
 
 
 def _check_curves(curves: np.ndarray) -> None:
     if curves.ndim != 2 or curves.shape[1] != len(CURVES) or not 1 <= len(curves) <= FRAMES.value:
-        raise InputError(
-            "A take has the wrong shape",
-            got="x".join(map(str, curves.shape)),
-            expected=f"1 to {FRAMES.value} frames of {len(CURVES)} values",
-        )
+        got, expected = "x".join(map(str, curves.shape)), f"1 to {FRAMES.value} frames of {len(CURVES)} values"
+        raise InputError("A take has the wrong shape", got=got, expected=expected)
     most = np.array([TURN_RANGE.get(name, 1.0) for name in CURVES])
-    least = np.array([-TURN_RANGE.get(name, 0.0) for name in CURVES])
+    least = np.array([-TURN_RANGE[name] if name in TURN_RANGE else 0.0 for name in CURVES])
     fine = (curves >= least - 1e-9) & (curves <= most + 1e-9)  # false for NaN
     if not fine.all():
         frame, column = np.argwhere(~fine)[0]

@@ -7,6 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from motionkit.config.bounds import FRAMES, RATES, SECONDS
+from motionkit.config.checks import shown
 from motionkit.errors import InputError
 from motionkit.motion.expressions import CURVES, Take, curve_name
 
@@ -102,7 +104,7 @@ def motion(name: str, fps: float = FPS) -> Take:
         InputError: There is none of this name.
     """
     if name not in MOTIONS:
-        raise InputError("There is no motion of this name", got=repr(name), expected=", ".join(MOTIONS))
+        raise InputError("There is no motion of this name", got=shown(name), expected=", ".join(MOTIONS))
     return keyed(MOTIONS[name][1], fps)
 
 
@@ -115,9 +117,17 @@ def keyed(keys: Keys, fps: float = FPS) -> Take:
         fps: Frames a second.
 
     Raises:
-        InputError: A name is unknown, or a value is out of its range.
+        InputError: There are no two keys, their times do not rise, a name is unknown, or a value or the rate is
+            out of its range.
     """
-    times = np.array([second for second, _ in keys])
+    times = np.array([second for second, _ in keys], np.float64)
+    if len(times) < 2 or times[0] < 0 or not np.all(np.diff(times) > 0) or not times[-1] <= SECONDS:
+        got = ", ".join(f"{second:g}" for second in times[:8])
+        raise InputError("The times of keys do not rise", got=got or "no keys", expected="two or more seconds")
+    if not RATES[0] <= fps <= RATES[1]:
+        raise InputError("fps is out of range", got=shown(fps), expected=f"{RATES[0]} to {RATES[1]}")
+    if times[-1] * fps > FRAMES.value:
+        raise InputError("The keys reach too far", got=f"{times[-1]:g} s at {fps:g} fps", expected=FRAMES.expected)
     values = np.zeros((len(keys), len(CURVES)))
     for row, (_, named) in zip(values, keys, strict=True):
         for name, value in sided(named).items():
@@ -135,13 +145,16 @@ def sided(values: Mapping[str, float]) -> dict[str, float]:
         values: By ARKit's names, or those without their sides.
 
     Raises:
-        InputError: A name is unknown.
+        InputError: A name is unknown, or an action has two values.
     """
-    return {
-        curve_name(name + side): value
-        for name, value in values.items()
-        for side in (("",) if name in CURVES else ("Left", "Right"))
-    }
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        for side in ("",) if name in CURVES else ("Left", "Right"):
+            known = curve_name(name + side)
+            if known in found:
+                raise InputError("An action is given twice", got=shown(name), expected=f"one value of {known}")
+            found[known] = value
+    return found
 
 
 def eased(share: np.ndarray) -> np.ndarray:

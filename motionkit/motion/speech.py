@@ -19,7 +19,8 @@ __all__ = ["RATE", "openness", "speak"]
 
 RATE = 16_000  # samples a second that everything here is for
 WINDOW = 0.032  # seconds that a frame listens to
-SPEECH = 100.0, 4000.0  # Hz
+BANDS = (100.0, 4000.0), (3500.0, 8000.0), (100.0, 8000.0), (500.0, 1400.0), (100.0, 450.0)  # Hz
+BATCH = 1000  # frames that are listened to at once
 QUIET = 32.0  # decibels below loud speech at which a mouth is shut
 FLOOR = 1e-8
 FIRST = 250.0, 750.0  # Hz of the first formant: from the closest vowels to the widest
@@ -73,25 +74,28 @@ def openness(samples: np.ndarray, fps: Fraction | float) -> tuple[np.ndarray, np
     half = round(WINDOW * RATE / 2)
     padded = np.pad(np.asarray(samples, np.float64), half + 1)
     centres = np.minimum((np.arange(frames) / float(fps) * RATE).astype(int), len(samples)) + half
-    windows = padded[centres[:, None] + np.arange(-half, half)] * np.hanning(2 * half)  # T W
-    power = np.abs(np.fft.rfft(windows)) ** 2
-    hertz = np.fft.rfftfreq(2 * half, 1 / RATE)
-
-    def band(low: float, high: float) -> np.ndarray:
-        summed: np.ndarray = power[:, (hertz >= low) & (hertz < high)].sum(1)
-        return summed
-
-    speech = band(*SPEECH)
+    parts = [  # so that memory does not grow by the windows of an hour
+        _listened(padded[some[:, None] + np.arange(-half, half)] * np.hanning(2 * half))
+        for some in np.split(centres, range(BATCH, frames, BATCH))
+    ]
+    speech, sharp, full, open_, closed, first, second = np.concatenate(parts, 1)
     decibels = _decibels(speech)
     loud = np.quantile(decibels, 0.9)
     level = np.clip((decibels - loud + QUIET) / QUIET, 0, 1) * (speech > 100 * FLOOR)
-    hiss = np.clip(2 * band(3500, 8000) / (band(100, 8000) + FLOOR) - 0.3, 0, 1) * level
-    first, second = _formants(windows)
+    hiss = np.clip(2 * sharp / (full + FLOOR) - 0.3, 0, 1) * level
     tall = _tallness(first, level) / 2
-    tall += np.clip((_decibels(band(500, 1400)) - _decibels(band(100, 450)) + 10) / 20, 0, 1) / 2
+    tall += np.clip((_decibels(open_) - _decibels(closed) + 10) / 20, 0, 1) / 2
     spread = np.clip(2 * (second - SECOND[0]) / (SECOND[1] - SECOND[0]) - 1, -1, 1)
     wide = level**2 * (0.15 + 0.85 * tall) * (1 - hiss)
     return _followed(wide, float(fps)), _smoothed(spread, float(fps)), hiss
+
+
+def _listened(windows: np.ndarray) -> np.ndarray:
+    """7 T, of T W windows the power in each of ``BANDS`` and the first two formants in Hz."""
+    power = np.abs(np.fft.rfft(windows)) ** 2
+    hertz = np.fft.rfftfreq(windows.shape[1], 1 / RATE)
+    bands = [power[:, (hertz >= low) & (hertz < high)].sum(1) for low, high in BANDS]
+    return np.stack([*bands, *_formants(windows)])
 
 
 def _decibels(power: np.ndarray) -> np.ndarray:

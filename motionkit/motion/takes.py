@@ -2,8 +2,8 @@
 
 Live Link Face writes a row a frame: its timecode HH:MM:SS:FF.sss, how many values follow, 52 actions by ARKit's names
 with a capital, and rotations of head and eyes in radians. A plain CSV has a column ``time`` in seconds and columns by
-ARKit's names, the head's turn as ``yaw``, ``pitch`` and ``roll`` in degrees. JSON is {"fps": "30", "frames":
-[{"jawOpen": 0.5}, …]}, or a list of frames that each have a "time".
+ARKit's names, the head's turn as ``yaw``, ``pitch`` and ``roll`` in degrees; commas, semicolons or tabs part them.
+JSON is {"fps": "30", "frames": [{"jawOpen": 0.5}, …]}, or a list of frames that each have a "time".
 
 Legend: T frames, C curves.
 """
@@ -15,16 +15,20 @@ import io
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from motionkit import jsontext
-from motionkit.config.bounds import FRAMES
+from motionkit.config.bounds import FRAMES, RATES, SECONDS
+from motionkit.config.checks import check_path, shown
 from motionkit.errors import InputError, MotionkitWarning
-from motionkit.motion.expressions import ACTIONS, CURVES, TURN_RANGE, TURNS, Take, curve_name
+from motionkit.motion.expressions import ACTIONS, CURVES, TURN_RANGE, TURNS, Take, find_curve
+from motionkit.motion.timecodes import rate_of, read_timecodes, shown_rate, timecode
 from motionkit.wholefile import write_text
 
 __all__ = ["SUFFIXES", "load_take", "save_take"]
@@ -32,12 +36,12 @@ __all__ = ["SUFFIXES", "load_take", "save_take"]
 SUFFIXES = (".csv", ".json")
 """Of files of takes."""
 LARGEST = 256 << 20  # bytes of a file
-LATEST = 100, 60, 60, 1000  # hours, minutes, seconds, frames that are too many
 LENGTH = 40  # characters of a rate
-RATE = Fraction(60)  # Live Link Face's own, where a take is too short to show it
-RATES = (24, 25, 30, 48, 50, 60)
+LOWEST, HIGHEST = RATES
 HEAD = {"HeadYaw": "yaw", "HeadPitch": "pitch", "HeadRoll": "roll"}
 EYES = tuple(f"{side}Eye{turn}" for side in ("Left", "Right") for turn in ("Yaw", "Pitch", "Roll"))
+_HEAD = {name.lower(): turn for name, turn in HEAD.items()}  # other programs write its columns in other cases
+_SKIPPED = {"blendshapecount", *(name.lower() for name in EYES)}
 # The order of Live Link Face's columns.
 _SIDED = ("eyeBlink", "eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide")
 _ORDER = (
@@ -55,36 +59,38 @@ _ORDER = (
 def load_take(path: str | Path) -> Take:
     """Read a take. Unknown columns are named in a warning, and so are values beyond their range, which are held there.
 
+    Frames that are missing between others are filled in.
+
     Args:
         path: .csv or .json.
 
     Raises:
         InputError: It cannot be read, or is no take.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path} is too large for a take", expected=f"at most {LARGEST >> 20} MiB")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"Cannot read the take {path}", got=error.strerror or str(error)) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is no text", expected="CSV or JSON in UTF-8") from error
+    path = check_path("take", path)
     reader = _from_json if path.suffix.lower() == ".json" else _from_csv
-    times, rate, columns = reader(text, path)
-    if not len(times):
-        raise InputError(f"{path} has no frames", expected="at least one")
-    if np.any(np.diff(times) < 0) or not np.isfinite(times).all():
-        raise InputError(f"The times of {path} do not rise", todo="Sort its rows by time")
+    read = reader(_text(path), path)
+    _warn_unknown(read.unknown, path)
+    times, rate, columns = read.times, read.rate, read.columns
+    _check_times(read, path)
     if rate is None:
-        steps = np.diff(times)
-        step = float(np.median(steps)) if len(steps) else 1 / 30
-        rate = Fraction(1 / step).limit_denominator(1001) if step > 0 else Fraction(30)
-    count = round(min((times[-1] - times[0]) * float(rate), FRAMES.value)) + 1
+        rate = rate_of(times) if len(times) > 1 else Fraction(30)
+        if len(times) > 1 and rate < 1:
+            message = f"A frame of {path} lasts {float(1 / rate):.4g} s: times are seconds"
+            warnings.warn(message, MotionkitWarning, 2)
+    if not LOWEST <= rate <= HIGHEST:
+        got = f"{float(rate):.4g} frames a second"
+        raise InputError(f"The rate of {path} is impossible", got=got, expected=f"{LOWEST} to {HIGHEST}")
+    seconds = float(times[-1] - times[0])
+    count = round(seconds * float(rate)) + 1
+    if count > FRAMES.value:
+        got = f"{seconds:.4g} seconds at {float(rate):.4g} frames a second"
+        raise InputError(f"{path} is too long for a take", got=got, expected=FRAMES.expected, todo=FRAMES.todo)
+    later = np.append(np.diff(times) > 0, True)  # of frames at the same time the last one counts
     at = times[0] + np.arange(count) / float(rate)
     curves = np.zeros((count, len(CURVES)))
     for name, values in columns.items():
-        curves[:, CURVES.index(name)] = np.interp(at, times, values)
+        curves[:, CURVES.index(name)] = np.interp(at, times[later], values[later])
     return Take(_held(curves, path), rate, path=path)
 
 
@@ -92,14 +98,16 @@ def save_take(path: str | Path, take: Take) -> None:
     """Write a take, whole or not at all.
 
     Args:
-        path: .csv is as Live Link Face writes it, at the nearest whole rate, which is all that a timecode holds; .json
-            keeps the exact rate.
+        path: .csv is as Live Link Face writes it, at a whole rate that its timecodes show, no lower than the take's;
+            .json keeps the exact rate.
         take: The take.
 
     Raises:
-        InputError: The path has another suffix, or cannot be written.
+        InputError: This is no take, or the path has another suffix, or cannot be written.
     """
-    path = Path(path)
+    path = check_path("take", path)
+    if not isinstance(take, Take):
+        raise InputError("This is no take", got=shown(take), expected="mk.Take([mk.Expression(…), …])")
     if path.suffix.lower() not in SUFFIXES:
         raise InputError("A take is written as CSV or JSON", got=path.name, expected=" or ".join(SUFFIXES))
     text = _live_link(take) if path.suffix.lower() == ".csv" else _as_json(take)
@@ -107,7 +115,7 @@ def save_take(path: str | Path, take: Take) -> None:
 
 
 def _live_link(take: Take) -> str:
-    rate = max(round(take.fps), 1)
+    rate = shown_rate(take.fps, len(take))
     take = take.timed(Fraction(rate), int((len(take) - 1) * rate / take.fps) + 1)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -115,10 +123,8 @@ def _live_link(take: Take) -> str:
     writer.writerow(["Timecode", "BlendShapeCount", *names, *HEAD, *EYES])
     order = [CURVES.index(name) for name in _ORDER]
     for frame, row in enumerate(take.curves):
-        second = frame // rate
-        stamp = f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}:{frame % rate:02d}.000"
         values = [*row[order], *np.radians(row[-3:]), *np.zeros(len(EYES))]
-        writer.writerow([stamp, len(values), *(f"{value:.8f}" for value in values)])
+        writer.writerow([timecode(frame, rate), len(values), *(f"{value:.8f}" for value in values)])
     return out.getvalue()
 
 
@@ -130,39 +136,86 @@ def _as_json(take: Take) -> str:
     return json.dumps({"fps": "{}/{}".format(*take.fps.as_integer_ratio()), "frames": frames}, indent=1)
 
 
-_Read = tuple[np.ndarray, Fraction | None, dict[str, np.ndarray]]
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """What a file says: T seconds, the rate or None, T values by curve, what is unknown, and what a frame is called."""
+
+    times: np.ndarray
+    rate: Fraction | None
+    columns: Mapping[str, np.ndarray]
+    unknown: Sequence[str]
+    places: Sequence[str]
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"{path} is too large for a take", expected=f"at most {LARGEST >> 20} MiB")
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise InputError(f"{path} is no text in UTF-8", expected="CSV or JSON", todo="Save it as UTF-8") from error
+        raise InputError(f"Cannot read the take {path}", got=getattr(error, "strerror", None) or str(error)) from error
+    if "\0" in text:
+        raise InputError(f"{path} is no text in UTF-8", expected="CSV or JSON", todo="Save it as UTF-8")
+    return text
 
 
 def _from_csv(text: str, path: Path) -> _Read:
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text)) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise InputError(f"{path} is no CSV", got=str(error)) from error
-    if len(rows) < 2:
-        raise InputError(f"{path} has no frames", expected="a row of names, and a row a frame")
-    header, body = [name.strip() for name in rows[0]], rows[1:]
+    header, body = _rows(text, path)
     letters = [name.lower() for name in header]
     stamp = next((letters.index(name) for name in ("timecode", "time", "seconds") if name in letters), None)
     if stamp is None:
-        raise InputError(
-            f"{path} is no take", got=f"columns {', '.join(header)[:200]}", expected="a column Timecode or time"
-        )
-    live = letters[stamp] == "timecode"
-    stamps = [row[stamp] if stamp < len(row) else "" for row in body]
-    times, rate = _timecodes(stamps, path) if live else (_numbers(stamps, path), None)
-    skipped = {stamp, *(at for at, name in enumerate(letters) if name == "blendshapecount")}
-    columns, unknown = {}, []
+        got = f"columns {', '.join(header)[:200]}"
+        raise InputError(f"{path} is no take", got=got, expected="a column Timecode or time")
+    places = [f"Row {number}" for number, _ in body]
+    cells = list(zip_longest(*(row for _, row in body), fillvalue=""))
+    cells += [("",) * len(body)] * (len(header) - len(cells))
+    rate: Fraction | None = None
+    if letters[stamp] == "timecode":
+        times, rate = read_timecodes(cells[stamp], str(path))
+    else:
+        times = _numbers(cells[stamp], header[stamp], places, path)
+    columns: dict[str, np.ndarray] = {}
+    unknown = []
     for at, name in enumerate(header):
-        if at in skipped or name in EYES:  # eyes: the actions of looking say the same
+        # The rotations of the eyes: the actions of looking say the same.
+        if at == stamp or letters[at] in _SKIPPED or not (name or any(cells[at])):
             continue
-        known = _known(HEAD.get(name, name))
+        known = find_curve(_HEAD.get(letters[at], name))
         if known is None:
-            unknown.append(name)
+            unknown.append(name or f"column {at + 1}, which has no name")
             continue
-        values = _numbers([row[at] if at < len(row) else "" for row in body], path, hold=True)
-        columns[known] = np.degrees(values) if name in HEAD else values
-    _warn_unknown(unknown, path)
-    return times, rate, columns
+        if known in columns:
+            got = f"columns {', '.join(header)[:200]}"
+            raise InputError(f"{path} has {known} in two columns", got=got, expected="one for each action")
+        values = _numbers(cells[at], name, places, path, hold=True)
+        columns[known] = np.degrees(values) if letters[at] in _HEAD else values
+    if not columns:
+        got = f"columns {', '.join(header)[:200]}"
+        raise InputError(f"{path} has no facial actions", got=got, expected="columns such as jawOpen or yaw")
+    return _Read(times, rate, columns, unknown, places)
+
+
+def _rows(text: str, path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The names, and the rows, each with its number in the file."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
+    try:
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{path} is no CSV", got=str(error)) from error
+    (_, header), *body = [(number, row) for number, row in rows if any(row)] or [(0, [])]
+    if not body:
+        raise InputError(f"{path} has no frames", expected="a row of names, and a row a frame")
+    for number, row in body:
+        if any(row[len(header) :]):
+            raise InputError(
+                f"Row {number} of {path} has more values than there are names",
+                got=f"{len(row)} values, {len(header)} names",
+                todo="Where commas are decimal, semicolons belong between the columns",
+            )
+    return header, body
 
 
 def _from_json(text: str, path: Path) -> _Read:
@@ -174,74 +227,95 @@ def _from_json(text: str, path: Path) -> _Read:
     frames: Any = given
     if isinstance(given, Mapping):
         frames = given.get("frames")
-        try:
-            # Fraction would write out all the digits of 1e999999999.
-            rate = Fraction(str(given["fps"])[:LENGTH].replace("e", "?")) if "fps" in given else None
-        except (ValueError, ZeroDivisionError) as error:
-            raise InputError(f"The rate of {path} is none", got=str(given["fps"])[:80]) from error
-    if not isinstance(frames, Sequence) or not all(isinstance(frame, Mapping) for frame in frames):
+        rate = _rate(given["fps"], path) if "fps" in given else None
+    if not isinstance(frames, list) or not all(isinstance(frame, Mapping) for frame in frames):
         raise InputError(f"{path} is no take", expected='{"fps": "30", "frames": [{"jawOpen": 0.5}, …]}')
-    if rate is not None and rate <= 0:
-        raise InputError(f"The rate of {path} is none", got=str(rate))
+    if not frames:
+        raise InputError(f"{path} has no frames", expected="at least one")
     if rate is None and not all("time" in frame for frame in frames):
         raise InputError(f"{path} says no times", expected='"fps", or a "time" in every frame')
+    places = [f"Frame {number}" for number in range(len(frames))]
     stamps = [frame.get("time", number / rate if rate else 0) for number, frame in enumerate(frames)]
-    names = sorted({str(name) for frame in frames for name in frame} - {"time"})
-    columns = {
-        known: _numbers([frame.get(name, 0.0) for frame in frames], path)
-        for name in names
-        if (known := _known(name)) is not None
-    }
-    _warn_unknown([name for name in names if _known(name) is None], path)
-    return _numbers(stamps, path), rate, columns
+    names = sorted({name for frame in frames for name in frame} - {"time"})
+    known = {name: find_curve(name) for name in names}
+    columns = {}
+    for curve in sorted({curve for curve in known.values() if curve}):
+        spelled = [name for name in names if known[name] == curve]
+        if twice := [number for number, frame in enumerate(frames) if sum(name in frame for name in spelled) > 1]:
+            got = " and ".join(spelled)
+            raise InputError(f"Frame {twice[0]} of {path} says {curve} in two ways", got=got, expected="one of them")
+        cells = [next((frame[name] for name in spelled if name in frame), 0.0) for frame in frames]
+        columns[curve] = _numbers(cells, spelled[0], places, path)
+    unknown = [name or '""' for name in names if known[name] is None]
+    if unknown and not columns:
+        got = ", ".join(unknown)[:200]
+        raise InputError(f"{path} has no facial actions", got=got, expected="names such as jawOpen or yaw")
+    return _Read(_numbers(stamps, "time", places, path), rate, columns, unknown, places)
 
 
-def _known(name: str) -> str | None:
+def _rate(given: Any, path: Path) -> Fraction:
+    text = "" if isinstance(given, bool) else str(given)
     try:
-        return curve_name(name)
-    except InputError:
-        return None
+        # Fraction would write out all the digits of 1e999999999.
+        rate = Fraction(text if len(text) <= LENGTH and "e" not in text.lower() else "")
+        if rate > 0:
+            return rate
+    except (ValueError, ZeroDivisionError):
+        pass
+    expected = "a number above 0, such as 30 or 30000/1001"
+    raise InputError(f"The rate of {path} is none", got=shown(given), expected=expected)
 
 
 def _warn_unknown(names: Sequence[str], path: Path) -> None:
     if names:
         listed = ", ".join(names)[:200]
-        warnings.warn(f"{path} has columns that are no facial actions, left out: {listed}", MotionkitWarning, 4)
+        warnings.warn(f"{path} has columns that are no facial actions, left out: {listed}", MotionkitWarning, 3)
 
 
-def _numbers(cells: Sequence[Any], path: Path, *, hold: bool = False) -> np.ndarray:
+def _numbers(cells: Sequence[Any], name: str, places: Sequence[str], path: Path, *, hold: bool = False) -> np.ndarray:
     """T float64; with ``hold`` an empty cell, where a camera saw no face, is as the one before."""
     values = np.zeros(len(cells))
     for at, cell in enumerate(cells):
-        if hold and isinstance(cell, str) and not cell.strip():
+        if hold and cell == "":
             values[at] = values[at - 1] if at else 0.0
             continue
         try:
-            values[at] = float(cell)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"Frame {at} of {path} holds no number", got=repr(cell)[:80]) from error
+            values[at] = _number(cell)
+        except (TypeError, ValueError, OverflowError):
+            what = f"{places[at]} of {path} holds no number in {name or 'a column without a name'}"
+            raise InputError(what, got=shown(cell), expected="one such as 0.5") from None
     if not np.isfinite(values).all():
-        raise InputError(f"Frame {int(np.argmin(np.isfinite(values)))} of {path} is not finite")
+        at = int(np.argmin(np.isfinite(values)))
+        what = f"{places[at]} of {path} is not finite in {name}"
+        raise InputError(what, got=shown(cells[at]), expected="a number such as 0.5")
     return values
 
 
-def _timecodes(stamps: Sequence[str], path: Path) -> tuple[np.ndarray, Fraction]:
-    """Seconds of T timecodes, and their rate: a second's last frame is one less."""
-    try:
-        parts = np.array([[float(part) for part in stamp.replace(";", ":").split(":")] for stamp in stamps])
-        hours, minutes, seconds, frames = parts.T
-    except ValueError:
-        parts = np.full((1, 4), np.nan)
-    if not ((parts >= 0) & (parts < LATEST)).all():  # false for NaN
-        raise InputError(f"{path} has a timecode that is none", expected="HH:MM:SS:FF.sss")
-    whole = hours * 3600 + minutes * 60 + seconds
-    most = int(np.floor(frames.max())) + 1
-    if whole[-1] > whole[0]:
-        rate = Fraction(next((rate for rate in RATES if rate >= most), most))
-    else:
-        rate = max(RATE, Fraction(most))
-        warnings.warn(f"{path} is too short to show its rate; {rate} frames a second are assumed", MotionkitWarning, 4)
-    return whole + frames / float(rate), rate
+def _number(cell: Any) -> float:
+    """A number as programs in many languages write it: 0.5 or 0,5."""
+    if isinstance(cell, str):
+        if "_" in cell:
+            raise ValueError(cell)
+        cell = cell.replace(",", ".", 1)
+    return float(cell)
+
+
+def _check_times(read: _Read, path: Path) -> None:
+    """Raise unless times rise; where a few are those of the frame before, warn."""
+    times = read.times
+    if np.any(falls := times[1:] < times[:-1]):
+        at = int(np.argmax(falls)) + 1
+        got = f"{times[at]:.10g} s after {times[at - 1]:.10g} s"
+        raise InputError(f"The times of {path} do not rise: {read.places[at]}", got=got, todo="Sort its rows by time")
+    if not float(times[-1] - times[0]) <= SECONDS:
+        raise InputError(f"The times of {path} reach too far", got=f"{times[-1] - times[0]:.4g} s", expected="seconds")
+    same = int(np.sum(times[1:] == times[:-1]))
+    if same and 2 * same >= len(times) - 1:
+        got = f"{times[0]:.10g} s again and again" if same == len(times) - 1 else f"{same} of {len(times)} as before"
+        raise InputError(f"The times of {path} repeat", got=got, expected="seconds such as 0.033, a time a frame")
+    if same:
+        message = f"{path} has {same} frames at the time of the one before; of them the last counts"
+        warnings.warn(message, MotionkitWarning, 3)
 
 
 def _held(curves: np.ndarray, path: Path) -> np.ndarray:
@@ -249,7 +323,9 @@ def _held(curves: np.ndarray, path: Path) -> np.ndarray:
     most = np.array([TURN_RANGE.get(name, 1.0) for name in CURVES])
     least = np.where(np.isin(CURVES, TURNS), -most, 0.0)
     held: np.ndarray = np.clip(curves, least, most)
-    beyond = [name for name, off in zip(CURVES, np.abs(held - curves).max(0), strict=True) if off > 1e-3]
+    off = np.abs(held - curves)
+    worst = curves[off.argmax(0), np.arange(len(CURVES))]
+    beyond = [f"{name} ({value:.4g})" for name, value, by in zip(CURVES, worst, off.max(0), strict=True) if by > 1e-3]
     if beyond:
         warnings.warn(f"{path} goes beyond the range of {', '.join(beyond)[:200]}; held there", MotionkitWarning, 3)
     return held

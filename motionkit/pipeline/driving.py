@@ -16,16 +16,18 @@ from motionkit import media
 from motionkit.animation.driving import Driving
 from motionkit.config import AnimateOptions
 from motionkit.config.checks import shown
-from motionkit.errors import InputError
+from motionkit.errors import InputError, MediaError
 from motionkit.frames import Frame
 from motionkit.model import Model
 from motionkit.motion.expressions import Take
 from motionkit.motion.templates import SUFFIX, MotionTemplate, check_model, is_template, load_template
 from motionkit.pipeline.clips import CroppedClip, Glimpse, crop_clip
-from motionkit.pipeline.takes import OpenTake, open_performed
+from motionkit.pipeline.takes import OpenTake, near_motion, open_performed
 from motionkit.structures import Box, Detected
 
 __all__ = ["OpenDriving", "SeenDriving", "open_driving"]
+
+DRIVINGS = "a clip (mp4, mov, webm …), a template (.motion), a take (.csv, .json), sound, or a ready motion"
 
 
 class SeenDriving(Driving, Protocol):
@@ -222,4 +224,14 @@ def _(driving: str | Path, *, beside: str | Path | None = None, **cut: Any) -> O
             got=f"a picture as the driving ({path.name}) and a clip as the source ({Path(beside).name})",
             expected="source first, then driving",
         )
-    return _OpenClip(media.open_clip(path, **cut))
+    try:
+        return _OpenClip(media.open_clip(path, **cut))
+    except MediaError as error:
+        if error.expected is None or path.suffix.lower() in media.READ_VIDEO_SUFFIXES:
+            raise
+        raise MediaError(error.what, got=error.got, expected=DRIVINGS) from error
+    except InputError:
+        if (near := near_motion(str(driving))) is None:
+            raise
+        what = "There is neither such a file nor a ready motion of this name"
+        raise InputError(what, got=shown(str(driving)), todo=f"Did you mean {near}?") from None

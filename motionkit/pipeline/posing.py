@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from motionkit import media, trust
 from motionkit.animation.moments import moments
 from motionkit.config import AnimateOptions
 from motionkit.config.checks import check_path, shown
-from motionkit.errors import InputError
+from motionkit.errors import InputError, MotionkitWarning
 from motionkit.model import Model, check_model
-from motionkit.motion.expressions import Expression, Take
+from motionkit.motion.expressions import CURVES, Expression, Take
 from motionkit.pipeline.outputs import finish
 from motionkit.pipeline.subject import open_source
 from motionkit.structures import PoseResult
@@ -52,6 +53,9 @@ def pose_file(
     media.check_target(target, path)
     seal = trust.make_seal([("source", path)], model=(model.config.name, model.fingerprint))
     subject, take = open_source(path, model.config, options), Take([expression])
+    still = [name for name in model.rig.still() if take.curves[0, CURVES.index(name)]]
+    if still:
+        warnings.warn(f"{', '.join(still)[:200]}: none of the model's keypoints shows it", MotionkitWarning, 2)
     options = options.replace(smoothing=0.0)
     group = [next(moments(subject.squares(box), take, model=model, options=options)) for box in subject.boxes]
     picture = finish(subject, subject.first_picture() if options.pasted else None, group, options)

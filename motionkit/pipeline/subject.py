@@ -10,13 +10,15 @@ from pathlib import Path
 
 from motionkit import faces, media
 from motionkit.config import AnimateOptions, ModelConfig
-from motionkit.errors import InputError
+from motionkit.errors import InputError, MediaError
 from motionkit.frames import Frame
 from motionkit.pipeline.clips import CroppedClip
 from motionkit.pipeline.squares import SceneSquares, steady_squares
 from motionkit.structures import Box
 
 __all__ = ["Subject", "open_source"]
+
+SOURCES = "a picture (jpg, png, webp …) or a clip (mp4, mov, webm …)"
 
 
 @dataclass(frozen=True)
@@ -94,5 +96,10 @@ def open_source(
             name=name,
         )
         return Subject(boxes, size, picture=picture)
-    clip = media.open_clip(source, fps=fps)
+    try:
+        clip = media.open_clip(source, fps=fps)
+    except MediaError as error:
+        if error.expected is None or Path(source).suffix.lower() in media.READ_VIDEO_SUFFIXES:
+            raise
+        raise MediaError(error.what, got=error.got, expected=SOURCES) from error
     return Subject(steady_squares(clip, config, options, what="source"), size, clip=clip)

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 
 from motionkit import media
 from motionkit.config import AnimateOptions
-from motionkit.errors import InputError
+from motionkit.config.bounds import FRAMES
+from motionkit.errors import InputError, MotionkitWarning
+from motionkit.media.timing import as_cut, as_rate
 from motionkit.model import Model
 from motionkit.motion import speech
-from motionkit.motion.expressions import PlacedTake, Take
+from motionkit.motion.expressions import CURVES, Take
+from motionkit.motion.placed import PlacedTake
 from motionkit.motion.ready import MOTIONS, motion
 from motionkit.motion.takes import SUFFIXES, load_take
 from motionkit.pipeline.clips import Glimpse
 from motionkit.structures import Detected, Keypoints
 
-__all__ = ["OpenTake", "open_performed"]
+__all__ = ["OpenTake", "near_motion", "open_performed"]
 
 SPEECH_RATE = Fraction(30)
+HEARD = 0.02  # of jawOpen, which is never reached where nothing is said
 
 
 @dataclass(frozen=True)
@@ -100,27 +106,57 @@ def open_performed(
     path = Path(name)
     if not os.path.exists(path):
         return OpenTake(_cut(motion(name), start, end, fps)) if name in MOTIONS else None
+    if name in MOTIONS:
+        message = f"{name} is here by name, and drives; rename it, or work elsewhere, for the ready motion {name}"
+        warnings.warn(message, MotionkitWarning, 3)
     if not os.path.isfile(path):
         return None
     if path.suffix.lower() in SUFFIXES:
         return OpenTake(_cut(load_take(path), start, end, fps))
-    known = (*media.READ_VIDEO_SUFFIXES, *media.READ_IMAGE_SUFFIXES, ".motion")
-    if path.suffix.lower() in known or not media.is_sound(path):
+    if path.suffix.lower() in (*media.READ_IMAGE_SUFFIXES, ".motion") or not media.is_sound(path):
         return None
-    sound = replace(media.open_sound(path), start=Fraction(start or 0))
+    first, last = as_cut(start, end)
+    sound = replace(media.open_sound(path), start=first)
     samples = media.read_samples(sound, speech.RATE)
     if not len(samples):
-        raise InputError("There is no sound in this cut", got=f"{path} from {start} s")
-    take = speech.speak(samples, fps or SPEECH_RATE, path=path)
-    return OpenTake(_cut(take, None, None if end is None else end - sound.start, None), sound)
+        raise InputError("There is no sound in this cut", got=f"{path} from {float(first):g} s")
+    rate = as_rate(fps) or SPEECH_RATE
+    _check_count(len(samples) * rate / speech.RATE, str(path))
+    take = _cut(speech.speak(samples, rate, path=path), None, None if last is None else last - first, None)
+    if take.curves[:, CURVES.index("jawOpen")].max() < HEARD:
+        warnings.warn(f"Nothing is heard in {path}: the mouth stays shut", MotionkitWarning, 3)
+    return OpenTake(take, sound)
+
+
+def near_motion(name: str) -> str | None:
+    """The ready motion whose name is meant by one that is nearly its own; None where there is none, or such a file.
+
+    Args:
+        name: As for ``open_performed``.
+    """
+    words = "-".join(name.lower().replace("_", " ").split())
+    near = get_close_matches(words, MOTIONS, n=1, cutoff=0.7)
+    return near[0] if near and not os.path.exists(name) else None
 
 
 def _cut(take: Take, start: Fraction | None, end: Fraction | None, fps: Fraction | None) -> Take:
     """A part of a take, at a rate."""
-    first = round((start or 0) * take.fps)
-    last = len(take) if end is None else round(end * take.fps)
-    if not 0 <= first < min(last, len(take)):
+    (begin, stop), rate = as_cut(start, end), as_rate(fps)
+    first = round(begin * take.fps)
+    last = len(take) if stop is None else min(round(stop * take.fps), len(take))
+    if first >= last:
+        got = f"from {float(begin):g} s" + ("" if stop is None else f" to {float(stop):g} s")
         length = float(len(take) / take.fps)
-        raise InputError("Nothing is left of this cut", got=f"from {start} to {end} s", expected=f"0 to {length:g} s")
+        raise InputError("Nothing is left of this cut", got=got, expected=f"a frame or more of {length:.4g} s")
     take = Take(take.curves[first:last], take.fps, path=take.path)
-    return take if fps is None else take.timed(fps, max(round(len(take) / take.fps * fps), 1))
+    if rate is None:
+        return take
+    count = max(round(len(take) / take.fps * rate), 1)
+    _check_count(count, str(take.path or "the motion"))
+    return take.timed(rate, count)
+
+
+def _check_count(frames: Fraction | int, name: str) -> None:
+    if frames > FRAMES.value:
+        got = f"{round(frames)} of {name}"
+        raise InputError("There would be too many frames", got=got, expected=FRAMES.expected, todo=FRAMES.todo)

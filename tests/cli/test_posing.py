@@ -33,6 +33,10 @@ def test_pose(named: Path) -> None:
         (["--set", "jawOpne=1"], "Did you mean jawOpen?"),
         (["--set", "jawOpen=2"], "jaw_open is out of range"),
         (["--yaw", "90"], "yaw is out of range"),
+        (["--yaw", "nan"], "yaw is out of range"),
+        (["--set", "jawOpen=0.5", "--set", "jaw_open=0.2"], "An action is given twice"),
+        (["--set", "jawOpen=0.5", "--set", "jawOpen=0.2"], "An action is given twice"),
+        (["--set", "yaw=3", "--yaw", "0"], "An action is given twice"),
         (["-o", "still.mp4"], "A pose is a picture"),
     ],
 )
@@ -42,6 +46,21 @@ def test_mistakes_are_said_in_a_line(
     assert main(["pose", "photo.png", *given]) == 1
     said = capsys.readouterr().err
     assert says in said and "Traceback" not in said
+
+
+def test_an_action_that_nothing_shows_is_said(named: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pose", "photo.png", "--set", "eyeBlink_L = 1", "--set", "jawOpen=1", "-o", "still.png"]) == 0
+    said = capsys.readouterr().err
+    assert "eyeBlinkLeft: none of the model's keypoints shows it" in said and "jawOpen" not in said
+
+
+@pytest.mark.parametrize(("given", "near"), [("smlie", "smile"), ("Smile", "smile"), ("look around", "look-around")])
+def test_a_motions_name_that_is_nearly_right_is_named(
+    named: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str, near: str
+) -> None:
+    monkeypatch.chdir(named)
+    assert main(["animate", "photo.png", given, "-o", "result.mp4"]) == 1
+    assert f"Did you mean {near}?" in capsys.readouterr().err and not (named / "result.mp4").exists()
 
 
 def test_a_model_without_a_map_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,3 +106,52 @@ def test_keys_are_met_and_names_checked() -> None:
         keyed([(0, {}), (1, {"smirk": 1})])
     with pytest.raises(InputError, match="breathe"):
         motion("juggle")
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ([], "got no keys"),
+        ([(0, {})], "got 0;"),
+        ([(0, {}), (2, {}), (1, {})], "got 0, 2, 1"),
+        ([(0, {}), (0, {"jawOpen": 1}), (1, {})], "got 0, 0, 1"),
+        ([(-1, {}), (1, {})], "got -1, 1"),
+        ([(0, {}), (float("nan"), {})], "got 0, nan"),
+        ([(0, {}), (1, {"mouthSmile": 0.5, "mouthSmileLeft": 0.9})], "given twice"),
+    ],
+)
+def test_keys_that_are_no_take_are_refused(keys: list[tuple[float, dict[str, float]]], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        keyed(keys)
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), 1e6])
+def test_a_motions_rate_is_held_to_bounds(fps: float) -> None:
+    with pytest.raises(InputError, match="fps is out of range"):
+        motion("smile", fps)
+
+
+def test_an_action_has_one_value_whatever_its_spelling() -> None:
+    assert Expression.named({"eyeBlink_L": 1, "Jaw-Open": 0.5}) == Expression(eye_blink_left=1, jaw_open=0.5)
+    for given in ({"jawOpen": 0.5, "jaw_open": 0.2}, {"yaw": 1, "Yaw": 2}):
+        with pytest.raises(InputError, match="given twice"):
+            Expression.named(given)
+    for wrong in (None, [("jawOpen", 0.5)], "jawOpen"):
+        with pytest.raises(InputError, match="no values by name"):
+            Expression.named(wrong)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    half = Expression(jaw_open=np.float32(0.5), yaw=np.int64(3))  # type: ignore[arg-type]
+    assert half == Expression(jaw_open=0.5, yaw=3) and type(half.jaw_open) is float
+    assert Take([half], np.float32(12.5)).fps == Fraction(25, 2)  # type: ignore[arg-type]
+    assert Take([half], np.int64(30)).fps == 30  # type: ignore[arg-type]
+
+
+def test_a_take_is_made_of_any_expressions_and_nothing_else() -> None:
+    assert len(Take(Expression(yaw=at) for at in range(3))) == 3
+    assert Take(np.zeros((2, len(CURVES)), int)).curves.dtype == np.float64
+    wrong = (Expression(), None, 5, "smile", [{"jawOpen": 0.5}], np.array([["a"]]), np.zeros((1, 55)) + 1j)
+    for given in wrong:
+        with pytest.raises(InputError, match="A take is made of"):
+            Take(given)  # type: ignore[arg-type]

@@ -59,6 +59,13 @@ def test_loudness_of_the_recording_does_not_count_and_silence_is_shut() -> None:
     assert wide[45:].max() < 0.01 and openness(np.zeros(RATE), 30)[0].max() == 0
 
 
+def test_it_is_listened_to_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = np.concatenate([vowel(800, 1300), vowel(300, 2300)])
+    whole = openness(samples, 30)
+    monkeypatch.setattr("motionkit.motion.speech.BATCH", 7)
+    assert all(np.array_equal(one, other) for one, other in zip(whole, openness(samples, 30), strict=True))
+
+
 def test_the_seed_decides_blinks_and_sway_and_nothing_else() -> None:
     samples = np.tile(vowel(700, 1200), 6)
     first, again, other = speak(samples, seed=1), speak(samples, seed=1), speak(samples, seed=2)
