@@ -151,7 +151,7 @@ INSIDE = {
     ],
     "training": [
         "config",
-        "equivariance perceptual supervision teacher_forcing close_ups presets processes runs widening",
+        "equivariance perceptual supervision teacher_forcing close_ups partly presets processes runs widening",
         "adversarial report",
         "objective view",
         "learner held_out",
