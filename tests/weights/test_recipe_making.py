@@ -56,8 +56,8 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Making]:
         datasets.with_truth(tmp_path / "data" / "train" / f"{number}", names=names)
     datasets.with_truth(tmp_path / "data" / "test" / "0", names=names)
     model = tiny_config(
-        keypoint_names=names, keypoint_groups={"mouth": names[:1], "eyes": names[1:], "gaze": names[1:]},
-        blend_warped=True, size=32,
+        keypoint_names=names, blend_warped=True, size=32,
+        keypoint_groups={"mouth": names[:1], "eyes": names[1:], "gaze": names[1:], "body": names[:1]},
     )  # fmt: skip
     stages = tuple(replace(stage, minutes=1.0, steps=None) for stage in FULL.stages[1:3])
     plan = replace(QUICK, stages=stages, start=None, workers=0, cache=False)
