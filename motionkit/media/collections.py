@@ -91,7 +91,8 @@ def list_files(
         raise MediaError("The folder cannot be read", got=f"{place} ({error.strerror or error})") from error
     file = check_file(path)
     if file.suffix.lower() == ".csv":
-        wanted = FILE if FILE in _lines(file)[0] and column not in _lines(file)[0] else column
+        names, _ = _lines(file)
+        wanted = FILE if FILE in names and column not in names else column
         return [path for (path,) in _rows(file, (wanted,))]
     return [file]
 

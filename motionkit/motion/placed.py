@@ -1,4 +1,4 @@
-"""A take on a source's head, as a driving.
+"""Expressions over time, moving one source's keypoints.
 
 Legend: T frames, A actions.
 """
