@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 START_SECONDS, CELL_SECONDS = 120, 240  # the machine may be busy; a quiet one needs a tenth
-RUN_ATTEMPTS = 3
+BEGIN_SECONDS, RUN_ATTEMPTS = 20, 3
 ARTEFACTS = Path(os.environ.get("MOTIONKIT_ARTEFACTS", "output/browser"))  # where screenshots are kept
 
 
@@ -37,9 +37,7 @@ class Lab:
         """Open a notebook of the root folder alone on the page."""
         self._choose_theme(dark)
         page.set_default_timeout(START_SECONDS * 1000)  # waits that are not timed must not end on a busy machine
-        # On a busy machine JupyterLab may ask for the kernel that the notebook names already.
-        asks = page.locator(".jp-Dialog", has_text="Select Kernel")
-        page.add_locator_handler(asks, lambda dialog: dialog.locator("button.jp-mod-accept").click())
+        self._start_kernel(name)
         page.goto(f"{self.url}/lab/tree/{name}?reset")
         page.get_by_role("tab", name=name.rsplit("/", maxsplit=1)[-1]).wait_for(timeout=START_SECONDS * 1000)
         page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=START_SECONDS * 1000)
@@ -54,6 +52,14 @@ class Lab:
         metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells], metadata=metadata)
         nbformat.write(node, self.root / name)
+
+    def _start_kernel(self, name: str) -> None:
+        """Start a notebook's kernel, unless it runs: where the machine is busy, a page that finds none asks for it."""
+        wanted = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+        request = urllib.request.Request(  # noqa: S310  # JupyterLab's own address
+            f"{self.url}/api/sessions", json.dumps(wanted).encode(), {"Content-Type": "application/json"}
+        )
+        urllib.request.urlopen(request, timeout=START_SECONDS).close()  # noqa: S310
 
     def _choose_theme(self, dark: bool) -> None:
         folder = self.settings / "@jupyterlab" / "apputils-extension"
@@ -85,10 +91,17 @@ class Notebook:
         self.wait_idle(seconds=seconds)
 
     def _has_begun(self) -> bool:
-        """Whether any cell waits, runs or has run, three seconds after it was asked for."""
-        self.page.wait_for_timeout(3000)
-        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
-        return any(prompt.strip(" []:") for prompt in prompts)
+        """Whether any cell waits, runs or has run soon after it was asked for.
+
+        Asking again too early would run the cells twice, and the second time take away what the test looks at.
+        """
+        deadline = time.monotonic() + BEGIN_SECONDS
+        while time.monotonic() < deadline:
+            prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+            if any(prompt.strip(" []:") for prompt in prompts):
+                return True
+            self.page.wait_for_timeout(200)
+        return False
 
     def wait_idle(self, *, seconds: float = CELL_SECONDS) -> None:
         """Wait until no cell is waiting or running, and check that none failed."""

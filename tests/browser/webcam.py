@@ -38,9 +38,13 @@ class Live:
 
     def wait(self, condition: str) -> None:
         """Until a condition on the widget's root, `w`, holds in the page."""
-        self.page.wait_for_function(
-            f"() => {{ const w = document.querySelector('.mk-live'); return {condition}; }}", timeout=PATIENCE
-        )
+        try:
+            self.page.wait_for_function(
+                f"() => {{ const w = document.querySelector('.mk-live'); return {condition}; }}", timeout=PATIENCE
+            )
+        except Exception as error:
+            state = f"{self.root.evaluate('w => ({...w.dataset})')}: {self.root.inner_text()!r}"
+            raise AssertionError(f"Not within {PATIENCE / 1000:.0f} s: {condition}; the widget is {state}") from error
 
     def more(self, count: int) -> None:
         """Until so many more results are shown."""
