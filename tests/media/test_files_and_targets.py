@@ -161,11 +161,11 @@ def test_targets_are_checked_before_any_work(tmp_path: Path, capsys: pytest.Capt
         (["animate", clip, clip, "-o", f"{tmp_path}/taken"], "a file where a folder belongs"),
         (["animate", clip, clip, "-o", ""], "The target has no name"),
     ):
-        begun = time.monotonic()
+        begun = time.process_time()
         assert main(arguments) == 1
         err = capsys.readouterr().err
         assert said in err and err.count("\n") == 1, err
-        assert time.monotonic() - begun < 10
+        assert time.process_time() - begun < 10
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "folder", "taken"]
 
 

