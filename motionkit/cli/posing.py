@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from motionkit.cli.shared import AddCommand, add_model_options, load_model
+from motionkit.cli.shared import AddCommand, add_model_options, check_expressive, load_model
 from motionkit.config import AnimateOptions
 from motionkit.errors import InputError
 
@@ -41,6 +41,7 @@ def _pose(given: argparse.Namespace) -> None:
         values[name] = value
     expression = Expression.named(values)
     options = AnimateOptions(paste_back=given.paste_back, size=given.size)
+    check_expressive(given.model)
     print(pose_file(given.source, expression, given.output, model=load_model(given), options=options).path)
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "add_device_options",
     "add_driving_face",
     "add_model_options",
+    "check_expressive",
     "index",
     "load_model",
     "number",
@@ -98,4 +99,21 @@ def open_driving(given: argparse.Namespace, path: str, beside: str | None = None
     """A driving, cut as the options say; ``beside`` is the source."""
     from motionkit import pipeline
 
-    return pipeline.open_driving(path, beside=beside, start=given.start, end=given.end, fps=given.fps)
+    opened = pipeline.open_driving(path, beside=beside, start=given.start, end=given.end, fps=given.fps)
+    if hasattr(opened, "take"):
+        check_expressive(given.model)
+    return opened
+
+
+def check_expressive(name: str) -> None:
+    """Find out whether expressions know a published model's keypoints, before it is downloaded.
+
+    Raises:
+        InputError: They do not.
+    """
+    from motionkit import weights
+    from motionkit.config import PUBLISHED
+    from motionkit.motion.rig import load_rig
+
+    if name in PUBLISHED:
+        load_rig(weights.embedded_file("rig.safetensors"), PUBLISHED[name].keypoint_names)

@@ -69,6 +69,23 @@ def test_a_model_without_a_map_says_so(folder: Path, capsys: pytest.CaptureFixtu
     assert not (folder / "still.png").exists()
 
 
+@pytest.mark.parametrize(
+    "given",
+    [["pose", "photo.png", "-o", "out.png"], ["animate", "photo.png", "smile", "-o", "out.mp4"],
+     ["extract", "smile", "-o", "out.motion"]],
+)  # fmt: skip
+def test_a_published_model_is_not_downloaded_for_what_it_cannot_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(model, "load_model", lambda *_, **__: pytest.fail("it was downloaded"))
+    there = sorted(folder.iterdir())
+    assert main([*given, "--model", "vox"]) == 1
+    said = capsys.readouterr().err
+    assert "Expressions do not know this model's keypoints" in said and "drive with a clip" in said
+    assert sorted(folder.iterdir()) == there
+
+
 def test_motions_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["motions"]) == 0
     lines = capsys.readouterr().out.splitlines()
