@@ -101,7 +101,8 @@ class DenseMotion(nn.Module):
         self.warp = partial(warp, align_corners=config.align_corners, padding=config.padding)
         if part.scale_factor != 1:
             self.down = AntiAliasDown(config.num_channels, part.scale_factor)
-        inputs = (config.num_kp + 1) * (config.num_channels + 1)
+        self.planes = config.num_channels + 1  # that are seen of each motion: the picture moved by it, and its heatmap
+        inputs = (config.num_kp + 1) * self.planes
         self.hourglass = Hourglass(part.block_expansion, inputs, part.num_blocks, part.max_features)
         self.mask = nn.Conv2d(self.hourglass.out_channels, config.num_kp + 1, 7, padding=3)
         self.occlusion: nn.Conv2d | None = None

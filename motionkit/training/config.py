@@ -137,6 +137,8 @@ class TrainConfig:
         detector_groups: Groups of keypoints that the detector learns to find; others are found as before, to the last
             bit. Empty is all of them, and what they share.
         lr_generator: Learning rate of the generator, above 0.
+        generator_groups: Groups of keypoints that the generator learns to follow; how it moves the others, and paints,
+            stays as it is. Empty is all that it does.
         lr_discriminator: Learning rate of the discriminator, where ``loss.gan`` asks for one.
         betas: Of Adam, for all three.
         milestones: Epochs after which the learning rates are divided by ten.
@@ -166,6 +168,7 @@ class TrainConfig:
     lr_detector: float = 2e-4
     detector_groups: tuple[str, ...] = ()
     lr_generator: float = 2e-4
+    generator_groups: tuple[str, ...] = ()
     lr_discriminator: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     milestones: tuple[int, ...] = ()
@@ -207,14 +210,15 @@ class TrainConfig:
             self.model.check_size(self.size)
 
     def _check_groups(self) -> None:
+        for name in ("detector_groups", "generator_groups"):
+            if unknown := sorted({*getattr(self, name)} - {*self.model.keypoint_groups}):
+                raise ConfigError(
+                    f"{name} names no group of the model's keypoints",
+                    got=", ".join(unknown),
+                    expected=f"some of {', '.join(self.model.keypoint_groups) or 'none: the keypoints have no names'}",
+                )
         if not self.detector_groups:
             return
-        if unknown := sorted({*self.detector_groups} - {*self.model.keypoint_groups}):
-            raise ConfigError(
-                "detector_groups names no group of the model's keypoints",
-                got=", ".join(unknown),
-                expected=f"some of {', '.join(self.model.keypoint_groups) or 'none: the keypoints have no names'}",
-            )
         if self.lr_detector == 0:
             raise ConfigError("A frozen detector learns no group", got="lr_detector 0", todo="Give it a learning rate")
         if self.model.kp_detector.single_jacobian_map:

@@ -26,7 +26,7 @@ from motionkit.training.adversarial import Shown, adversarial_terms, check_size
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
-from motionkit.training.partly import learn_only
+from motionkit.training.partly import learn_to_find, learn_to_follow
 from motionkit.training.perceptual import features, l1, perceptual_loss
 from motionkit.training.supervision import flow_loss, hidden, visibility_loss, warped_loss
 from motionkit.training.teacher_forcing import seen_keypoints
@@ -69,6 +69,7 @@ class GeneratorObjective(nn.Module):
     Args:
         config: Of the training run. With ``lr_detector`` 0 the detector is frozen, batch norms included, and
             equivariance, which concerns it alone, is left out; with ``detector_groups`` all but the maps of these.
+            With ``generator_groups`` the generator is frozen likewise, but for what concerns these.
         model: What is trained; its parameters are this module's.
         discriminator: Needed if ``LossConfig.gan`` is set. Not a sub-module: it is trained and moved on its own.
 
@@ -90,15 +91,20 @@ class GeneratorObjective(nn.Module):
         model.kp_detector.requires_grad_(not self.frozen_detector)
         self.keeps_detector = self.frozen_detector or bool(config.detector_groups)
         if config.detector_groups:
-            learn_only(model.kp_detector, sorted(i for group in self._groups(config.detector_groups) for i in group))
+            learn_to_find(model.kp_detector, self._keypoints(config.detector_groups))
+        self.keeps_generator = bool(config.generator_groups)
+        if config.generator_groups:
+            learn_to_follow(model.generator, self._keypoints(config.generator_groups))
         self.perceptual = features(config.loss.network) if any(config.loss.perceptual) else None
         self._discriminator = (discriminator,)  # in a tuple, so that it does not become a sub-module
 
     def train(self, mode: bool = True) -> GeneratorObjective:
-        """Choose training (``mode``) or eval mode, as for any module; a detector that is kept stays in eval mode."""
+        """Choose training (``mode``) or eval mode, as for any module; a network that is kept stays in eval mode."""
         super().train(mode)
         if self.keeps_detector:
             self.model.kp_detector.eval()
+        if self.keeps_generator:
+            self.model.generator.eval()
         return self
 
     def forward(self, batch: Batch) -> Losses:
@@ -170,12 +176,12 @@ class GeneratorObjective(nn.Module):
         if not self.loss.focus or batch.truth is None:
             return None
         grid = identity_grid(*batch.driving.shape[2:], like=batch.driving)
-        near = gaussian(batch.truth.driving.value[:, self._focused()], grid, FOCUS_VARIANCE)
+        near = gaussian(batch.truth.driving.value[:, self._keypoints(self.loss.focus_groups)], grid, FOCUS_VARIANCE)
         return 1 + self.loss.focus * near.amax(1, keepdim=True)
 
-    def _focused(self) -> list[int]:
-        """Indices of the keypoints of ``LossConfig.focus_groups``."""
-        return sorted({i for group in self._groups(self.loss.focus_groups) for i in group})
+    def _keypoints(self, groups: Sequence[str]) -> list[int]:
+        """Indices of the keypoints of the groups that are named, together."""
+        return sorted({i for group in self._groups(groups) for i in group})
 
     def _groups(self, names: Sequence[str]) -> list[list[int]]:
         """Indices of the keypoints of each of the model's groups that are named."""
@@ -239,7 +245,7 @@ class GeneratorObjective(nn.Module):
         if not self.loss.focus_keypoints:
             return error
         shares = torch.ones(error.shape[1], device=error.device, dtype=error.dtype)
-        shares[self._focused()] += self.loss.focus_keypoints
+        shares[self._keypoints(self.loss.focus_groups)] += self.loss.focus_keypoints
         return error * (shares / shares.mean())[:, None]
 
     def _motion_terms(

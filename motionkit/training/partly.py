@@ -1,7 +1,7 @@
-"""A detector that learns to find some of its keypoints, and finds the others as before.
+"""Networks that learn some of their keypoints, and do with the others as before.
 
-What it has learned of photographs it forgets when it is trained on: it finds points in rendered heads ever better, and
-in real ones worse.
+What they have learned of photographs they forget when they are trained on: they do ever better with rendered heads, and
+worse with real ones.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from motionkit.modules.dense_motion import DenseMotion
+from motionkit.modules.generator import Generator
 from motionkit.modules.keypoint_detector import KeypointDetector
 
-__all__ = ["learn_only"]
+__all__ = ["learn_to_find", "learn_to_follow"]
 
 
-def learn_only(detector: KeypointDetector, keypoints: Sequence[int]) -> None:
+def learn_to_find(detector: KeypointDetector, keypoints: Sequence[int]) -> None:
     """Let nothing learn but the maps by which some keypoints are found, probabilities and Jacobians.
 
     Args:
@@ -34,11 +36,45 @@ def learn_only(detector: KeypointDetector, keypoints: Sequence[int]) -> None:
             weights.register_hook(_only(learning))
 
 
-def _only(rows: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A hook that takes a gradient away where a row is not to learn; Adam moves nothing that never had one."""
+def learn_to_follow(generator: Generator, keypoints: Sequence[int]) -> None:
+    """Let nothing learn but what is seen of some keypoints, where they move the picture, and the upsampling.
+
+    Where these keypoints stay as they are, relative to the others, the motion is nearly what it was.
+
+    Args:
+        generator: Its batch norms must be kept in eval mode.
+        keypoints: Their indices.
+    """
+    generator.requires_grad_(False)
+    network = generator.dense_motion_network
+    _learn_to_see(network, keypoints)
+    if network.upsampling is not None:
+        network.upsampling.requires_grad_(True)
+
+
+def _learn_to_see(network: DenseMotion, keypoints: Sequence[int]) -> None:
+    masks = torch.zeros(network.mask.out_channels, dtype=torch.bool)  # K+1, the background's first
+    masks[[1 + keypoint for keypoint in keypoints]] = True
+    seen = masks.repeat_interleave(network.planes)
+    # The hourglass hands its input on to these, behind its own maps.
+    behind = torch.zeros(network.mask.in_channels, dtype=torch.bool)
+    behind[-len(seen) :] = seen
+    learning = {
+        "hourglass.encoder.down_blocks.0.conv.weight": seen[None],
+        "mask.weight": masks[:, None] | behind,
+        "mask.bias": masks,
+        "occlusion.weight": behind[None],
+    }
+    for name, weights in network.named_parameters():
+        if name in learning:
+            weights.requires_grad_(True)
+            weights.register_hook(_only(learning[name]))
+
+
+def _only(those: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A hook that takes a gradient away where nothing is to learn; Adam moves nothing that never had one."""
 
     def keep(gradient: torch.Tensor) -> torch.Tensor:
-        shape = (-1, *[1] * (gradient.ndim - 1))
-        return gradient * rows.to(gradient).view(shape)
+        return gradient * those.to(gradient).view(*those.shape, *[1] * (gradient.ndim - those.ndim))
 
     return keep

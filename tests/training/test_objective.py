@@ -165,6 +165,44 @@ def test_keypoints_that_are_not_to_learn_are_found_as_before() -> None:
         assert (one[:, 1] - other[:, 1]).abs().max() > 1e-3
 
 
+def test_what_the_generator_is_not_to_learn_stays_as_it_is() -> None:
+    """To the last bit, also after steps of Adam: all but what is seen of the group's keypoints, and the upsampling."""
+    names = {"keypoint_names": ("a", "b", "c"), "keypoint_groups": {"new": ("b",), "rest": ("a", "c")}}
+    terms = {"flow": 100.0, "visibility": 1.0, "warped": 1.0, "pixel": 1.0, "lr_detector": 0.0}
+    wide = {"upsampling": "convex", "blend_warped": True, "align_corners": True}
+    config = train_config(tiny_config(**names, **wide), **terms).replace(generator_groups=("new",))
+    run, batch = GeneratorObjective(config, seeded_model(config.model)).train(), some_batch()
+    generator = run.model.generator
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    optimizer = torch.optim.Adam(generator.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        run.train()(batch).total.backward()
+        optimizer.step()
+    assert not any(part.training for part in generator.modules())
+    changed = {
+        n: before[n] != value for n, value in generator.state_dict().items() if not torch.equal(before[n], value)
+    }
+    network = "dense_motion_network."
+    learned = {name.removeprefix(network): where for name, where in changed.items() if ".upsampling." not in name}
+    assert network + "upsampling.logits.weight" in changed
+    assert set(learned) == {
+        "hourglass.encoder.down_blocks.0.conv.weight", "mask.weight", "mask.bias", "occlusion.weight"
+    }  # fmt: skip
+    # Of background, a, b, c it is b: four planes of each are seen, the picture's three and the heatmap.
+    assert torch.arange(4)[learned["mask.bias"]].tolist() == [2]
+    for name in ("hourglass.encoder.down_blocks.0.conv.weight", "occlusion.weight"):
+        planes = learned[name].flatten(2).any(2).any(0)
+        assert torch.arange(len(planes))[planes].tolist() == [len(planes) - 8 + n for n in range(4)]
+    seen = learned["mask.weight"].flatten(2).any(2)  # rows are masks
+    assert (
+        seen[2, :-8].any()
+        and not seen[[0, 1, 3], :-8].any()
+        and not seen[[0, 1, 3], -4:].any()
+        and seen[:, -8:-4].all()
+    )
+
+
 @pytest.mark.parametrize("blend", [False, True])
 def test_motion_alone_leaves_the_decoder_out(blend: bool) -> None:
     """The motion is what it is with a picture, the picture is the warped source, and only the motion learns."""

@@ -60,6 +60,7 @@ class Stage:
         lr_detector: Learning rate of the detector; 0 leaves it as it is.
         lr_generator: Learning rate of the generator.
         detector_groups: Groups of keypoints that the detector learns to find; empty is all.
+        generator_groups: Groups of keypoints that the generator learns to follow; empty is all.
         loss: What differs in the preset's ``LossConfig``.
         augmentation: What differs in the preset's ``AugmentationConfig``.
         seed: Of every draw.
@@ -72,6 +73,7 @@ class Stage:
     lr_detector: float = 0.0
     lr_generator: float = 2e-4
     detector_groups: tuple[str, ...] = ()
+    generator_groups: tuple[str, ...] = ()
     loss: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Mapping[str, Any] = field(default_factory=dict)
     seed: int
@@ -94,6 +96,7 @@ class Stage:
             lr_detector=self.lr_detector,
             lr_generator=self.lr_generator,
             detector_groups=self.detector_groups,
+            generator_groups=self.generator_groups,
             warmup=plan.warmup,
             checkpoint_minutes=plan.checkpoint_minutes,
             precision=precision,
