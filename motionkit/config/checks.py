@@ -20,6 +20,7 @@ __all__ = [
     "check_flag",
     "check_number",
     "check_path",
+    "check_same",
     "check_whole",
     "given_or_default",
     "shown",
@@ -28,6 +29,7 @@ __all__ = [
 
 Options = TypeVar("Options")
 SHOWN = 80  # characters of a value in an error
+NAMED = 6  # of the values that are wrong
 MAX_INDEX = 10**9
 BOX_RANGE, MAX_BOX = (-(1 << 16), 1 << 16), 1 << 14  # pixels: where a box may lie, and its longest side
 
@@ -83,6 +85,28 @@ def shown(value: Any) -> str:
         return f"a number of some {value.bit_length() * 3 // 10} digits"
     text = " ".join(repr(value).split())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def check_same(
+    what: str, now: Mapping[str, Any], before: Mapping[str, Any], *, todo: str, error: type[MotionkitError] = InputError
+) -> None:
+    """Raise unless settings are what they were.
+
+    Args:
+        what: What is said where they are not.
+        now: Each one's name and value.
+        before: The same, as a file may have it.
+        todo: What to do then.
+        error: What is raised; it names those that differ, or the first of them.
+    """
+    other = [name for name in {**now, **before} if now.get(name) != before.get(name)]
+    if other:
+        more = [f"{len(other) - NAMED} more"] if len(other) > NAMED else []
+        got, expected = (
+            ", ".join([f"{name[:SHOWN]} {shown(values.get(name))}" for name in other[:NAMED]] + more)
+            for values in (now, before)
+        )
+        raise error(what, got=got, expected=expected, todo=todo)
 
 
 def check_box(name: str, box: Box | None) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from motionkit import jsontext
-from motionkit.config.checks import check_choice, check_number, check_path, check_whole
+from motionkit.config.checks import check_choice, check_number, check_path, check_same, check_whole
 from motionkit.data.clips import list_clips
 from motionkit.data.tracks import FaceClip, Track, holds, nearest, within
 from motionkit.errors import FaceNotFoundError, InputError, MediaError, MotionkitError, MotionkitWarning
@@ -318,13 +318,12 @@ class _Job:
                 got=f"{self._state_file} ({error})",
                 todo="Delete that file to look through the video again; its clips that are there are kept",
             ) from error
-        if state.settings != settings:
-            raise InputError(
-                f"{self._path.name} was prepared in this folder before, differently or from another video",
-                got=f"{settings}",
-                expected=f"{state.settings}",
-                todo="Choose another folder, or the same settings",
-            )
+        check_same(
+            f"{self._path.name} was prepared in this folder before, differently or from another video",
+            settings,
+            state.settings if isinstance(state.settings, dict) else {},
+            todo="Choose another folder, or the same settings",
+        )
         return state
 
     def _save(self) -> None:

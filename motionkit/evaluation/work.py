@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from motionkit import jsontext
-from motionkit.config.checks import check_path
+from motionkit.config.checks import check_path, check_same
 from motionkit.errors import InputError, MediaError, MotionkitWarning
 from motionkit.evaluation.gallery import Gallery
 from motionkit.evaluation.items import Item
@@ -110,14 +110,12 @@ class Work:
             todo = "Give another folder, or remove this file and rows-*.jsonl to measure all clips anew"
             raise MediaError("The evaluation's settings cannot be read", got=f"{path} ({error})", todo=todo) from error
         was = before if isinstance(before, dict) else {}
-        other = [name for name, value in settings.items() if was.get(name) != value]
-        if other:
-            raise InputError(
-                "The folder holds an evaluation with other settings",
-                got=", ".join(f"{name} {settings[name]!r}" for name in other),
-                expected=", ".join(f"{name} {was.get(name)!r}" for name in other),
-                todo="Give the same again to go on, or another folder",
-            )
+        check_same(
+            "The folder holds an evaluation with other settings",
+            settings,
+            {name: was.get(name) for name in settings},
+            todo="Give the same again to go on, or another folder",
+        )
 
     def measure(self, folder: Path, processes: Processes, progress: ProgressLike, *, pictures: bool) -> Rows:
         """Measure what is not measured yet.

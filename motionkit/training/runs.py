@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from motionkit import jsontext
+from motionkit.config import checks
 from motionkit.errors import ConfigError, InputError, MediaError, MotionkitWarning, TrainingError, WeightsError
 from motionkit.training.config import TrainConfig
 from motionkit.wholefile import leftovers, write_whole
@@ -235,15 +236,17 @@ def check_same(config: TrainConfig, before: TrainConfig) -> None:
     Raises:
         ConfigError: They differ in fields, which it names, other than those that change no step's numbers.
     """
-    now, then = _flat(config.to_dict()), _flat(before.to_dict())
-    changed = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
-    if wrong := [name for name in changed if name not in MAY_CHANGE]:
-        raise ConfigError(
-            "The run was begun with another configuration",
-            got=", ".join(f"{name} {now.get(name)!r}" for name in wrong),
-            expected=", ".join(f"{then.get(name)!r}" for name in wrong),
-            todo="Resume it as it was, or begin another run in another folder",
-        )
+    now, then = (
+        {name: value for name, value in sorted(_flat(given.to_dict()).items()) if name not in MAY_CHANGE}
+        for given in (config, before)
+    )
+    checks.check_same(
+        "The run was begun with another configuration",
+        now,
+        then,
+        todo="Resume it as it was, or begin another run in another folder",
+        error=ConfigError,
+    )
 
 
 def _is_file(path: Path) -> bool:
@@ -268,7 +271,7 @@ def _with_start(facts: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[s
         raise ConfigError(
             "The run was begun with other weights",
             got=given,
-            expected=str(known["init"] or "none, it began with random ones"),
+            expected=str(known["init"] or "none, it began with random ones")[:1000],  # a file's text, of any length
             todo="Resume it without init (--from), or begin another run in another folder",
         )
     return {**facts, "init": known["init"]}

@@ -119,7 +119,7 @@ def test_a_run_is_resumed_with_its_own_configuration(
     assert written(tmp_path / "run")["step"] == 4
     wrong = said(capsys, "train", "-o", run, "--resume", "--set", "loss.pixel=1", *common)
     assert "The run was begun with another configuration; got loss.pixel 1.0, steps" not in wrong
-    assert "got loss.pixel 1.0; expected 10.0" in wrong
+    assert "got loss.pixel 1.0; expected loss.pixel 10.0" in wrong
 
 
 def test_fine_tuning_from_a_file(clips: Path, wanted: Path, tmp_path: Path) -> None:

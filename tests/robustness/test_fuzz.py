@@ -12,11 +12,16 @@ from tests.media.damage import mutate
 from tests.robustness import fuzz
 from tests.robustness.fuzz_targets import TARGETS
 
+# A record whose settings are another film's, with texts and names of any length.
+LONG = [b's{"settings": %s, "frame": 0, "clips": 0, "done": true}' % settings for settings in (
+    b'{"size": "%s"}' % (b"x" * 20_000), b'{"%s": 1}' % (b"x" * 20_000),
+    b"{%s}" % b", ".join(b'"%d": 1' % n for n in range(3000)), b'"%s"' % (b"x" * 20_000),
+)]  # fmt: skip
 # Inputs that were faults once.
 KEPT = {
     "templates": [b"mversion=\x19ver2", b"h" + b"[" * 20_000],
     "checkpoints": [b"c{}", b"c" + b"[" * 20_000, b"h" + b"[" * 20_000],
-    "records": [b"c" + b"[" * 20_000, b"s" + b'{"a":' * 20_000],
+    "records": [b"c" + b"[" * 20_000, b"s" + b'{"a":' * 20_000, *LONG],
     "texts": [b"sloss.gan=" + b"[" * 20_000],
     "notes": [b"p" + b"[" * 20_000],
 }

@@ -289,7 +289,7 @@ def test_a_resumed_run_keeps_its_configuration(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         check_same(small_run(batch_size=8, betas=(0.9, 0.99)), before)
     assert "batch_size 8, betas [0.9, 0.99]" in str(caught.value)
-    assert "4, [0.5, 0.999]" in str(caught.value)
+    assert "batch_size 4, betas [0.5, 0.999]" in str(caught.value)
     changed = small_run(model=before.model.replace(num_kp=4))
     with pytest.raises(ConfigError, match=r"model\.common_params\.num_kp 4"):
         check_same(changed, before)

@@ -30,6 +30,7 @@ ENDS = 4096  # bytes of a file's beginning and end by which it is known again
 # Where something is done does not change what comes of it.
 FREE = {"engine", "workers", "pairs", "retry"}
 SHOWN = 60  # characters of a value in the error
+NAMED = 6  # of the values that differ
 
 
 def identity(plan: Plan, options: MultiplyOptions, model: Model) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def check_same(storage: Storage, told: dict[str, Any]) -> None:
             storage.remove(name)
         storage.write(FILE, as_json(told).encode())
     elif differing:
-        what = "; ".join(_difference(name, before.get(name), told.get(name)) for name in differing)
+        what = "; ".join(_difference(name, before.get(name), told.get(name)) for name in differing[:NAMED])
         raise InputError(
             "This data set was begun with other arguments",
             got=what,
