@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from motionkit.modules.dense_motion import DenseMotion
 from motionkit.modules.generator import Generator
 from motionkit.modules.keypoint_detector import KeypointDetector
 
@@ -37,7 +36,7 @@ def learn_to_find(detector: KeypointDetector, keypoints: Sequence[int]) -> None:
 
 
 def learn_to_follow(generator: Generator, keypoints: Sequence[int]) -> None:
-    """Let nothing learn but what is seen of some keypoints, where they move the picture, and the upsampling.
+    """Let nothing learn but what is seen of some keypoints, and where they move the picture.
 
     Where these keypoints stay as they are, relative to the others, the motion is nearly what it was.
 
@@ -47,12 +46,6 @@ def learn_to_follow(generator: Generator, keypoints: Sequence[int]) -> None:
     """
     generator.requires_grad_(False)
     network = generator.dense_motion_network
-    _learn_to_see(network, keypoints)
-    if network.upsampling is not None:
-        network.upsampling.requires_grad_(True)
-
-
-def _learn_to_see(network: DenseMotion, keypoints: Sequence[int]) -> None:
     masks = torch.zeros(network.mask.out_channels, dtype=torch.bool)  # K+1, the background's first
     masks[[1 + keypoint for keypoint in keypoints]] = True
     seen = masks.repeat_interleave(network.planes)

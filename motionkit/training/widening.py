@@ -17,7 +17,7 @@ from motionkit.errors import ConfigError
 from motionkit.modules.dense_motion import DenseMotion
 from motionkit.weights.checkpoints import Checkpoint
 
-__all__ = ["BEGINNINGS", "is_wider", "widened"]
+__all__ = ["AT_FIRST", "BEGINNINGS", "is_wider", "widened"]
 
 BEGINNINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {f"iris_{side}": (f"lid_upper_{side}", f"lid_lower_{side}") for side in ("left", "right")}
@@ -28,9 +28,11 @@ BEGINNINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 # Too far from there: a map that is sharp in the wrong place hardly learns the right one. These are looked for evenly.
 FAR = frozenset({"shoulder_left", "shoulder_right"})
 
-# How much less than its beginnings' motion a new keypoint's counts at first: e^-8 is 0.03%, which nobody sees in a flow
-# and from which gradients still lead out.
-AT_FIRST = 8.0
+# How much less than its beginnings' motion a new keypoint's counts at first: e^-1.5 is 22%. It moves nearly as they do,
+# so little changes. With e^-8, 0.03%, hardly a gradient came through: after a thousand steps it counted less still.
+AT_FIRST = 1.5
+# One that begins as nothing would move the picture anyhow.
+UNKNOWN = 8.0
 
 
 def is_wider(config: ModelConfig, start: ModelConfig) -> bool:
@@ -51,7 +53,7 @@ def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
     How the known keypoints are found stays exactly as it was.
 
     A new keypoint's logits, Jacobians and motion are the mean of those that it begins as (``BEGINNINGS``); its motion
-    counts ``AT_FIRST`` less, so that flows and pictures hardly change; what networks see of it has weights of zero. A
+    counts ``AT_FIRST`` less, so that flows and pictures change little; what networks see of it has weights of zero. A
     discriminator, which sees keypoints too, begins anew. Convex upsampling begins as the bilinear one, or nearly.
 
     Args:
@@ -123,11 +125,11 @@ def _generator(state: Mapping[str, Tensor], mixture: Tensor, is_new: Tensor, pla
         if (name := f"{network}{head}.weight") in state:
             own = state[name].shape[1] - planes * (1 + mixture.shape[1])
             wide[name] = torch.cat([state[name][:, :own], _looking(state[name][:, own:], seen, planes)], 1)
-    for part, less in (("weight", 0.0), ("bias", AT_FIRST)):
+    for part in ("weight", "bias"):
         value = wide[name := f"{network}mask.{part}"]
-        rows = _mixed(value[1:], mixture)
-        rows[is_new] -= less
-        wide[name] = torch.cat([value[:1], rows])
+        wide[name] = torch.cat([value[:1], _mixed(value[1:], mixture)])
+    less = torch.where(mixture.sum(1) > 0, AT_FIRST, UNKNOWN)
+    wide[f"{network}mask.bias"][1:] -= torch.where(is_new, less, 0)
     return wide
 
 
