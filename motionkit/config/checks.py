@@ -102,11 +102,24 @@ def check_same(
     other = [name for name in {**now, **before} if now.get(name) != before.get(name)]
     if other:
         more = [f"{len(other) - NAMED} more"] if len(other) > NAMED else []
+        pairs = [_apart(now.get(name), before.get(name)) for name in other[:NAMED]]
         got, expected = (
-            ", ".join([f"{name[:SHOWN]} {shown(values.get(name))}" for name in other[:NAMED]] + more)
-            for values in (now, before)
+            ", ".join([f"{name[:SHOWN]} {text}" for name, text in zip(other, texts, strict=False)] + more)
+            for texts in zip(*pairs, strict=True)
         )
         raise error(what, got=got, expected=expected, todo=todo)
+
+
+def _apart(one: Any, other: Any) -> tuple[str, str]:
+    """Two values that differ as ``shown`` has them; long ones that begin alike, from a little before they differ."""
+    short = shown(one), shown(other)
+    if short[0] != short[1] or not short[0].endswith("…"):
+        return short
+    texts = [" ".join(repr(value).split()) for value in (one, other)]
+    alike = next((at for at, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), SHOWN)
+    begin = max(alike - SHOWN // 2, 0)
+    first, second = (f"…{text[begin : begin + SHOWN]}{'…' if len(text) > begin + SHOWN else ''}" for text in texts)
+    return first, second
 
 
 def check_box(name: str, box: Box | None) -> None:

@@ -31,7 +31,7 @@ FAR = frozenset({"shoulder_left", "shoulder_right"})
 # How much less than its beginnings' motion a new keypoint's counts at first: e^-1.5 is 22%. It moves nearly as they do,
 # so little changes. With e^-8, 0.03%, hardly a gradient came through: after a thousand steps it counted less still.
 AT_FIRST = 1.5
-# One that begins as nothing would move the picture anyhow.
+# One that begins as nothing knows no motion yet, and would tear the picture.
 UNKNOWN = 8.0
 
 

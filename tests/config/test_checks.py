@@ -18,6 +18,14 @@ def test_settings_that_differ_are_named_on_both_sides() -> None:
     assert str(told.value) == "They differ; got b 2, c 3, d None; expected b 'x', c None, d 4. Look."
 
 
+def test_long_values_that_begin_alike_are_shown_where_they_differ() -> None:
+    names = [f"keypoint {n}" for n in range(40)]
+    with pytest.raises(InputError) as told:
+        check_same("They differ", {"names": [*names, "iris"]}, {"names": [*names, "collar", "elbow"]}, todo="Look")
+    got, _, expected = str(told.value).partition("; expected ")
+    assert "'keypoint 39', 'iris']" in got and "'keypoint 39', 'collar', 'elbow']" in expected and len(got) < 200
+
+
 def test_whatever_a_file_holds_the_line_is_short() -> None:
     before = {"size": "x" * 10_000, "n" * 10_000: 1, **{f"more{n}": n for n in range(1000)}}
     with pytest.raises(InputError) as told:

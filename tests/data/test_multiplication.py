@@ -250,6 +250,11 @@ def test_what_is_done_stays_and_other_arguments_are_an_error(given: Path, model:
         again(MultiplyOptions(gate=False))
     with pytest.raises(InputError, match=r"1 drivings \(before 2\), without d1.mp4; pairs 3, all"):
         again(PICTURES, given / "drivings" / "d0.mp4")
+    noted = tmp_path / ".multiply" / "arguments.json"
+    noted.write_text(json.dumps(json.loads(noted.read_text()) | {"n" * 9000: "v" * 9000}))
+    with pytest.raises(InputError, match=r"begun with other arguments; got n+… None") as told:
+        again(PICTURES)
+    assert len(str(told.value)) < 500
     with pytest.raises(InputError, match=r"animate smoothing 0.5 \(before 0.0\)"):
         again(PICTURES.__class__(frames=3, gate=False, animate=AnimateOptions(smoothing=0.5)))
     (tmp_path / "other").mkdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from motionkit import jsontext
+from motionkit.config.checks import NAMED
 from motionkit.data.multiplication.journal import has_rows
 from motionkit.data.multiplication.motions import FOUND, WORK
 from motionkit.data.multiplication.options import MultiplyOptions
@@ -30,7 +31,6 @@ ENDS = 4096  # bytes of a file's beginning and end by which it is known again
 # Where something is done does not change what comes of it.
 FREE = {"engine", "workers", "pairs", "retry"}
 SHOWN = 60  # characters of a value in the error
-NAMED = 6  # of the values that differ
 
 
 def identity(plan: Plan, options: MultiplyOptions, model: Model) -> dict[str, Any]:
@@ -223,11 +223,11 @@ def _difference(name: str, before: Any, now: Any) -> str:
     if isinstance(before, list) and isinstance(now, list):
         new = [value for value in now if value not in set(map(str, before))]
         gone = [value for value in before if value not in set(map(str, now))]
-        parts = [f"{len(now)} {name} (before {len(before)})"]
+        parts = [f"{len(now)} {_short(name)} (before {len(before)})"]
         parts += [f"new {_short(new[0])}"] if new else []
         parts += [f"without {_short(gone[0])}"] if gone else []
         return ", ".join(parts)
-    return f"{name} {_short(now)} (before {_short(before)})"
+    return f"{_short(name)} {_short(now)} (before {_short(before)})"
 
 
 def _short(value: Any) -> str:
