@@ -144,7 +144,8 @@ INSIDE = {
     ],
     "modules": [
         "grid blocks",
-        "upsampling",
+        "expectation upsampling",
+        "eyes",
         "keypoint_detector dense_motion discriminator",
         "generator",
         "first_order",

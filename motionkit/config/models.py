@@ -19,6 +19,7 @@ from motionkit.config.checks import (
     take_group,
 )
 from motionkit.config.networks import (
+    EYES,
     DenseMotionConfig,
     DiscriminatorConfig,
     GeneratorConfig,
@@ -49,6 +50,7 @@ _CHOICES = {
     "padding": ("zeros", "border"),
     "interpolation": ("bilinear", "bicubic"),
     "upsampling": ("bilinear", "convex"),
+    "eyes": ("plain", "close"),
 }
 _PARTS = {
     "kp_detector": KpDetectorConfig,
@@ -84,6 +86,8 @@ class ModelConfig:
             "bicubic", which keeps more of the source's sharpness. Features are always sampled bilinearly.
         upsampling: How flow and occlusion grow to the picture: "bilinear" as in published models, or "convex", by
             learned weights that keep edges sharp (``modules.upsampling``); it needs ``blend_warped``.
+        eyes: How irises and lids are found: "plain", as any keypoint, or "close", in close-ups, and irises are followed
+            inside the lids (``modules.eyes``); it needs the keypoints that are named in ``EYES``.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
             others ride, see ``AnimateOptions.gains``.
@@ -108,6 +112,7 @@ class ModelConfig:
     padding: Literal["zeros", "border"] = "zeros"
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     upsampling: Literal["bilinear", "convex"] = "bilinear"
+    eyes: Literal["plain", "close"] = "plain"
     keypoint_names: tuple[str, ...] = ()
     keypoint_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -139,6 +144,7 @@ class ModelConfig:
         if self.blend_warped and not self.generator.estimate_occlusion_map:
             raise ConfigError("blend_warped needs an occlusion map", todo="Set estimate_occlusion_map")
         self._check_upsampling()
+        self._check_eyes()
         self.check_size(self.size)
 
     def _check_upsampling(self) -> None:
@@ -151,6 +157,12 @@ class ModelConfig:
                 "Convex upsampling needs whole steps",
                 got=f"dense_motion scale_factor {self.dense_motion.scale_factor:g}",
                 expected="1/2, 1/3, 1/4 …",
+            )
+
+    def _check_eyes(self) -> None:
+        if self.eyes == "close" and (lacking := {*chain(*EYES)} - {*self.keypoint_names}):
+            raise ConfigError(
+                "Eyes cannot be seen closely without their keypoints", got=f"none named {', '.join(sorted(lacking))}"
             )
 
     @property

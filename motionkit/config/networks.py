@@ -8,6 +8,8 @@ from motionkit.config.checks import check_number, check_whole, shown
 from motionkit.errors import ConfigError
 
 __all__ = [
+    "EYES",
+    "EYE_NETWORK",
     "UPSAMPLING_CHANNELS",
     "DenseMotionConfig",
     "DiscriminatorConfig",
@@ -126,6 +128,9 @@ class DiscriminatorConfig:
         check_switches("discriminator", self, "sn", "use_kp")
 
 
+EYES = tuple((f"iris_{side}", f"lid_upper_{side}", f"lid_lower_{side}") for side in ("left", "right"))
+"""The keypoints of either eye that it needs, by their names."""
+
 _Network = KpDetectorConfig | DenseMotionConfig | GeneratorConfig | DiscriminatorConfig
 
 
@@ -154,3 +159,7 @@ def check_switches(where: str, part: object, *names: str) -> None:
     for name in names:
         if not isinstance(value := getattr(part, name), bool):
             raise ConfigError(f"{where} {name} is out of range".strip(), got=shown(value), expected="true or false")
+
+
+EYE_NETWORK = KpDetectorConfig(block_expansion=12, max_features=48, num_blocks=3, scale_factor=1)
+"""What looks at eyes closely."""

@@ -27,11 +27,13 @@ from motionkit.fast.expected import ExpectedConv, pays
 from motionkit.fast.int8 import Int8Bottleneck, Steps
 from motionkit.fast.packed import pack
 from motionkit.modules.blocks import DownBlock, Hourglass, ResBlock
-from motionkit.modules.dense_motion import DenseMotion, Motion, affine_motions
+from motionkit.modules.dense_motion import DenseMotion, Motion, affine_motions, gazing
+from motionkit.modules.expectation import expectation, expected_places
+from motionkit.modules.eyes import SIDE, EyeFinder
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.generator import compose, hide, move
 from motionkit.modules.grid import LEAST_EXPONENT, identity_grid, softmax
-from motionkit.modules.keypoint_detector import KeypointDetector, expectation, expected_places
+from motionkit.modules.keypoint_detector import KeypointDetector
 from motionkit.structures import Generated, Keypoints
 
 __all__ = ["EncodedSource", "FastModel"]
@@ -166,8 +168,15 @@ class _FastDetector(nn.Module):
         if jacobian is not None and pays(jacobian, detector.num_kp):
             self.jacobian, jacobian = ExpectedConv(jacobian, detector.num_kp), None
         self.maps = join(detector.kp, jacobian)
+        self.eyes: EyeFinder | None = detector.eyes
+        if self.eyes is not None:
+            self.eyes.predictor = _FastHourglass(cast(Hourglass, self.eyes.predictor), SIDE)
 
     def forward(self, images: Tensor) -> Keypoints:
+        keypoints = self._find(images)
+        return keypoints if self.eyes is None else self.eyes(images, keypoints)
+
+    def _find(self, images: Tensor) -> Keypoints:
         features = self.hourglass(self.down(images))
         maps = self.maps(features)
         if self.jacobian is not None:
@@ -181,6 +190,8 @@ class _FastDetector(nn.Module):
 
 class _FastMotion(nn.Module):
     """Dense motion from the source as the motion sees it; mask and occlusion from one convolution."""
+
+    eyes: Tensor | None
 
     def __init__(self, dense: DenseMotion, side: int) -> None:
         super().__init__()
@@ -196,6 +207,7 @@ class _FastMotion(nn.Module):
         self.maps, self.seen = picked(maps, torch.arange(above)), picked(maps, above + order, bias=False)
         self.kp_variance, self.warp = dense.kp_variance, dense.warp
         self.upsampling = dense.upsampling
+        self.register_buffer("eyes", dense.eyes, persistent=False)
 
     def forward(self, encoded: EncodedSource, source: Keypoints, driving: Keypoints) -> Motion:
         small = encoded.small
@@ -222,7 +234,8 @@ class _FastMotion(nn.Module):
         fine = None
         if self.upsampling is not None and encoded.seen is not None and occlusion is not None:
             fine = self.upsampling(features, encoded.seen, flow, occlusion)
-        return Motion(flow, mask, occlusion, fine)
+        motion = Motion(flow, mask, occlusion, fine)
+        return motion if self.eyes is None else gazing(motion, source, driving, self.eyes)
 
     def _heatmaps(self, keypoints: Keypoints, grid: Tensor) -> Tensor:
         """B K h w, as ``gaussian``: the product of a row and a column, with nothing so small that it is denormal."""

@@ -5,7 +5,7 @@ Legend: B batch, C channels, K keypoints, H W picture size, h w size of the moti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import Hourglass
+from motionkit.modules.eyes import eye_indices, follow_irises
 from motionkit.modules.grid import AntiAliasDown, at_least_float32, gaussian, identity_grid, softmax, warp
 from motionkit.modules.upsampling import ConvexUpsampling, FineMotion
 from motionkit.structures import Keypoints
 
-__all__ = ["DenseMotion", "Motion", "affine_motions", "heatmap_difference", "inverse"]
+__all__ = ["DenseMotion", "Motion", "affine_motions", "gazing", "heatmap_difference", "inverse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Motion:
 
     Attributes:
         flow: B h w 2, (x, y) in absolute source coordinates in [-1, 1].
-        mask: B K+1 h w, which motion moves each place; the first is the background; sums to 1.
+        mask: B K+1 h w, which motion moves each place; the first is the background; sums to 1. What irises do beyond
+            it, in models that see eyes closely, is in the flow alone.
         occlusion: B 1 h w in [0, 1] (1 visible in the source), or None for models without an occlusion map.
         fine: Flow and occlusion for the picture itself; None is this flow and occlusion, resized.
     """
@@ -94,6 +96,8 @@ class DenseMotion(nn.Module):
         config: The whole model's configuration.
     """
 
+    eyes: Tensor | None
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         part = config.dense_motion
@@ -112,6 +116,7 @@ class DenseMotion(nn.Module):
         if config.upsampling == "convex":
             own, factor = self.hourglass.out_channels - inputs, round(1 / part.scale_factor)
             self.upsampling = ConvexUpsampling(own, config.num_channels, factor, config.padding)
+        self.register_buffer("eyes", eye_indices(config) if config.eyes == "close" else None, persistent=False)
 
     def forward(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Motion:
         """Estimate how the source must move to be in the driving pose.
@@ -151,4 +156,22 @@ class DenseMotion(nn.Module):
         if self.upsampling is not None and occlusion is not None:
             own = features[:, : -k1 * (c + 1)]  # the hourglass's, which stand before the input that it hands on
             fine = self.upsampling(own, source, flow, occlusion)
-        return Motion(flow, mask, occlusion, fine)
+        motion = Motion(flow, mask, occlusion, fine)
+        return motion if self.eyes is None else gazing(motion, source_keypoints, driving_keypoints, self.eyes)
+
+
+def gazing(motion: Motion, source: Keypoints, driving: Keypoints, eyes: Tensor) -> Motion:
+    """The motion with its flows corrected for the irises; see ``eyes.follow_irises``.
+
+    Args:
+        motion: Batch B.
+        source: Batch B.
+        driving: Batch B.
+        eyes: Indices, as ``eyes.eye_indices`` gives them.
+    """
+    with torch.autocast(motion.flow.device.type, enabled=False):
+        flow = follow_irises(motion.flow, source, driving, eyes)
+        fine = motion.fine
+        if fine is not None:
+            fine = fine._replace(flow=follow_irises(fine.flow, source, driving, eyes))
+    return replace(motion, flow=flow, fine=fine)

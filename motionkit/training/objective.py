@@ -102,7 +102,9 @@ class GeneratorObjective(nn.Module):
         """Choose training (``mode``) or eval mode, as for any module; a network that is kept stays in eval mode."""
         super().train(mode)
         if self.keeps_detector:
-            self.model.kp_detector.eval()
+            detector = self.model.kp_detector.eval()
+            if detector.eyes is not None:
+                detector.eyes.train(mode and detector.eyes.kp.weight.requires_grad)
         if self.keeps_generator:
             self.model.generator.eval()
         return self

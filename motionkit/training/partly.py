@@ -19,20 +19,26 @@ __all__ = ["learn_to_find", "learn_to_follow"]
 def learn_to_find(detector: KeypointDetector, keypoints: Sequence[int]) -> None:
     """Let nothing learn but the maps by which some keypoints are found, probabilities and Jacobians.
 
+    Those that are found in close-ups of the eyes learn there alone, and all of them or none.
+
     Args:
-        detector: Has a Jacobian map for each keypoint, or none. Its batch norms must be kept in eval mode.
+        detector: Has a Jacobian map for each keypoint, or none. Its batch norms must be kept in eval mode, but for
+            those of what looks at eyes.
         keypoints: Their indices.
     """
     detector.requires_grad_(False)
+    closely = set() if detector.eyes is None else set(detector.eyes.indices.flatten().tolist())
     rows = torch.zeros(detector.num_kp, dtype=torch.bool)
-    rows[list(keypoints)] = True
+    rows[[keypoint for keypoint in keypoints if keypoint not in closely]] = True
     for head, maps in ((detector.kp, 1), (detector.jacobian, 4)):
-        if head is None:
+        if head is None or not rows.any():
             continue
         learning = rows.repeat_interleave(maps)
         for weights in head.parameters():
             weights.requires_grad_(True)
             weights.register_hook(_only(learning))
+    if detector.eyes is not None:
+        detector.eyes.requires_grad_(not closely.isdisjoint(keypoints))
 
 
 def learn_to_follow(generator: Generator, keypoints: Sequence[int]) -> None:

@@ -95,6 +95,7 @@ HEADS_MODEL = ModelConfig(
     padding="border",
     interpolation="bicubic",
     upsampling="convex",
+    eyes="close",
     keypoint_names=(
         "nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck",
         "brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right",

@@ -5,19 +5,21 @@ Legend: K keypoints before, N after; C colours of a picture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
+from motionkit.config.networks import EYES
 from motionkit.errors import ConfigError
 from motionkit.modules.dense_motion import DenseMotion
+from motionkit.modules.eyes import EyeFinder
 from motionkit.weights.checkpoints import Checkpoint
 
-__all__ = ["AT_FIRST", "BEGINNINGS", "is_wider", "widened"]
+__all__ = ["AT_FIRST", "BEGINNINGS", "UNKNOWN", "is_wider", "widened"]
 
 BEGINNINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {f"iris_{side}": (f"lid_upper_{side}", f"lid_lower_{side}") for side in ("left", "right")}
@@ -31,12 +33,12 @@ FAR = frozenset({"shoulder_left", "shoulder_right"})
 # How much less than its beginnings' motion a new keypoint's counts at first: e^-1.5 is 22%. It moves nearly as they do,
 # so little changes. With e^-8, 0.03%, hardly a gradient came through: after a thousand steps it counted less still.
 AT_FIRST = 1.5
-# One that begins as nothing knows no motion yet, and would tear the picture.
+# One that begins as nothing knows no motion yet, and would tear the picture; irises followed closely need no share.
 UNKNOWN = 8.0
 
 
 def is_wider(config: ModelConfig, start: ModelConfig) -> bool:
-    """Whether a model differs from another by further named keypoints, or by convex upsampling.
+    """Whether a model has more than another: further named keypoints, convex upsampling, eyes seen closely.
 
     Args:
         config: The model's.
@@ -44,17 +46,20 @@ def is_wider(config: ModelConfig, start: ModelConfig) -> bool:
     """
     if not start.keypoint_names or not set(start.keypoint_names) <= set(config.keypoint_names):
         return False
-    return len(start.keypoint_names) < len(config.keypoint_names) or config.upsampling != start.upsampling == "bilinear"
+    if config.upsampling != start.upsampling == "bilinear" or config.eyes != start.eyes == "plain":
+        return True
+    return len(start.keypoint_names) < len(config.keypoint_names)
 
 
 def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
-    """Make weights for a model with further keypoints or convex upsampling.
+    """Make weights for a model with further keypoints, convex upsampling or eyes that are seen closely.
 
-    How the known keypoints are found stays exactly as it was.
+    How the known keypoints are found stays exactly as it was, but for lids where eyes are seen closely.
 
     A new keypoint's logits, Jacobians and motion are the mean of those that it begins as (``BEGINNINGS``); its motion
-    counts ``AT_FIRST`` less, so that flows and pictures change little; what networks see of it has weights of zero. A
-    discriminator, which sees keypoints too, begins anew. Convex upsampling begins as the bilinear one, or nearly.
+    counts ``AT_FIRST`` less, so that flows and pictures change little; what networks see of it has weights of zero. An
+    iris that is followed closely counts ``UNKNOWN`` less. A discriminator, which sees keypoints too, begins anew.
+    Convex upsampling begins as the bilinear one, or nearly; what looks at eyes begins by chance, alike every time.
 
     Args:
         start: Weights of a model with named keypoints; its ``config`` is not None.
@@ -66,7 +71,7 @@ def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
     assert start.config is not None, "weights.load finds it"
     if not is_wider(config, start.config):
         raise ConfigError(
-            "Weights can be widened for further keypoints or convex upsampling only",
+            "Weights can be widened for further keypoints, convex upsampling or eyes seen closely only",
             got=f"weights that know {', '.join(start.config.keypoint_names) or 'no names'}",
             expected=f"some of {', '.join(config.keypoint_names) or 'none'}",
         )
@@ -78,14 +83,23 @@ def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
         for other in known:
             row[before.index(other)] = 1 / len(known)
     found = mixture * torch.tensor([name not in FAR for name in config.keypoint_names])[:, None]
+    # By how much their motion counts less: nothing where they are known.
+    begins = (mixture.sum(1) > 0) & torch.tensor([not _follows_closely(name, config) for name in config.keypoint_names])
     is_new = torch.tensor([name not in before for name in config.keypoint_names])
+    less = torch.where(begins, AT_FIRST, UNKNOWN) * is_new
     return replace(
         start,
-        kp_detector=_detector(start.kp_detector, found, mixture, shared=config.kp_detector.single_jacobian_map),
-        generator=_generator(start.generator, mixture, is_new, config.num_channels + 1) | _upsampling(start, config),
+        kp_detector=_detector(start.kp_detector, found, mixture, shared=config.kp_detector.single_jacobian_map)
+        | _eyes(start, config),
+        generator=_generator(start.generator, mixture, less, config.num_channels + 1) | _upsampling(start, config),
         discriminator=None,
         config=config,
     )
+
+
+def _follows_closely(name: str, config: ModelConfig) -> bool:
+    """Whether a keypoint is an iris that moves the picture by itself, beside the motion that a mask blends."""
+    return config.eyes == "close" and name in {eye[0] for eye in EYES}
 
 
 def _upsampling(start: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
@@ -93,11 +107,21 @@ def _upsampling(start: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
     assert start.config is not None
     if config.upsampling == start.config.upsampling:
         return {}
+    return _made("dense_motion_network.upsampling", lambda: DenseMotion(config).upsampling)
+
+
+def _eyes(start: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
+    """The same of what looks at eyes."""
+    assert start.config is not None
+    return {} if config.eyes == start.config.eyes else _made("eyes", lambda: EyeFinder(config))
+
+
+def _made(name: str, make: Callable[[], nn.Module | None]) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = DenseMotion(config).upsampling
+        network = make()
     assert network is not None, "the configuration asks for it"
-    return {f"dense_motion_network.upsampling.{name}": value for name, value in network.state_dict().items()}
+    return {f"{name}.{part}": value for part, value in network.state_dict().items()}
 
 
 def _detector(state: Mapping[str, Tensor], found: Tensor, mixture: Tensor, *, shared: bool) -> dict[str, Tensor]:
@@ -115,10 +139,10 @@ def _detector(state: Mapping[str, Tensor], found: Tensor, mixture: Tensor, *, sh
     return wide
 
 
-def _generator(state: Mapping[str, Tensor], mixture: Tensor, is_new: Tensor, planes: int) -> dict[str, Tensor]:
+def _generator(state: Mapping[str, Tensor], mixture: Tensor, less: Tensor, planes: int) -> dict[str, Tensor]:
     """The dense-motion network sees (K+1)·``planes`` maps, the background's first, and gives K+1 masks."""
     wide, network = dict(state), "dense_motion_network."
-    seen = torch.where(is_new[:, None], 0, mixture)
+    seen = torch.where(less[:, None] > 0, 0, mixture)
     first = network + "hourglass.encoder.down_blocks.0.conv.weight"
     wide[first] = _looking(state[first], seen, planes)
     for head in ("mask", "occlusion"):  # the hourglass hands its input on to them, behind its own maps
@@ -128,8 +152,7 @@ def _generator(state: Mapping[str, Tensor], mixture: Tensor, is_new: Tensor, pla
     for part in ("weight", "bias"):
         value = wide[name := f"{network}mask.{part}"]
         wide[name] = torch.cat([value[:1], _mixed(value[1:], mixture)])
-    less = torch.where(mixture.sum(1) > 0, AT_FIRST, UNKNOWN)
-    wide[f"{network}mask.bias"][1:] -= torch.where(is_new, less, 0)
+    wide[f"{network}mask.bias"][1:] -= less
     return wide
 
 

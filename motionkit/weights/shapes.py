@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from motionkit.config import DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
-from motionkit.config.networks import UPSAMPLING_CHANNELS
+from motionkit.config.networks import EYE_NETWORK, EYES, UPSAMPLING_CHANNELS
 from motionkit.errors import WeightsError
 
 __all__ = ["Shapes", "expected_shapes", "recognise_shapes"]
@@ -79,6 +79,9 @@ def _kp_detector(config: ModelConfig) -> Shapes:
     if config.estimate_jacobian:
         maps = 1 if part.single_jacobian_map else config.num_kp
         shapes |= _conv(f"{name}.jacobian", 4 * maps, features, 7)
+    if config.eyes == "close":
+        shapes |= _hourglass(f"{name}.eyes.predictor", EYE_NETWORK, config.num_channels)
+        shapes |= _conv(f"{name}.eyes.kp", len(EYES[0]), EYE_NETWORK.block_expansion + config.num_channels, 7)
     return shapes
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 import torch
 
 from motionkit import weights
 from motionkit.config import KpDetectorConfig, ModelConfig
+from motionkit.config.networks import EYES
 from motionkit.errors import ConfigError, WeightsError
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import identity_grid
@@ -16,7 +20,7 @@ from motionkit.structures import Keypoints
 from motionkit.training.learner import Learner
 from motionkit.training.presets import HEADS_MODEL
 from motionkit.training.processes import make_accelerator
-from motionkit.training.widening import AT_FIRST, BEGINNINGS, is_wider, widened
+from motionkit.training.widening import AT_FIRST, BEGINNINGS, UNKNOWN, is_wider, widened
 from motionkit.weights.checkpoints import Checkpoint
 from tests.support.networks import seeded_model, tiny_config
 from tests.support.training_runs import small_run
@@ -106,6 +110,37 @@ def test_convex_upsampling_begins_as_the_bilinear_one() -> None:
     torch.testing.assert_close(found.image, wanted.image, rtol=0, atol=2e-2)
 
 
+@torch.no_grad()
+def test_eyes_seen_closely_begin_alike_and_irises_without_a_share() -> None:
+    names = tuple(chain(*EYES))
+    lids = tuple(name for name in names if name.startswith("lid"))
+    narrow = tiny_config(num_kp=4, keypoint_names=lids)
+    model = seeded_model(narrow)
+    start = Checkpoint(model.generator.state_dict(), model.kp_detector.state_dict(), None, narrow, {}, "")
+    config = narrow.replace(num_kp=6, keypoint_names=names, eyes="close")
+    assert is_wider(config, narrow) and not is_wider(config, config)
+    first, again = widened(start, config), widened(start, config)
+    after = FirstOrderModel(config).eval()
+    after.generator.load_state_dict(first.generator)
+    after.kp_detector.load_state_dict(first.kp_detector)
+    assert all(torch.equal(again.kp_detector[name], value) for name, value in first.kp_detector.items())
+    points = Keypoints(torch.rand(1, 6, 2, generator=torch.Generator().manual_seed(0)) - 0.5)
+    points = Keypoints(points.value, torch.eye(2).expand(1, 6, 2, 2))
+    mask = after.generate(torch.rand(1, 3, 32, 32), points, points).mask
+    irises = [1 + names.index(eye[0]) for eye in EYES]
+    assert mask[:, irises].max() < math.exp(-UNKNOWN) and mask[:, [1 + names.index(name) for name in lids]].max() > 0.1
+    # A model that has the keypoints already gets the eyes alone.
+    plain = replace(start, config=config.replace(eyes="plain"), kp_detector=_without_eyes(first.kp_detector))
+    plain = replace(plain, generator=first.generator)
+    more = widened(plain, config)
+    assert all(torch.equal(more.generator[name], value) for name, value in first.generator.items())
+    assert more.kp_detector.keys() == first.kp_detector.keys()
+
+
+def _without_eyes(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in state.items() if not name.startswith("eyes.")}
+
+
 def test_the_embedded_weights_fit_the_recipe_s_model() -> None:
     start = weights.load("heads")
     assert start.config is not None
@@ -136,7 +171,7 @@ def test_other_weights_are_refused() -> None:
     start = narrow()
     other = start.config.replace(keypoint_names=("a", "b", "c"))
     assert not is_wider(other, start.config) and not is_wider(start.config, start.config)
-    with pytest.raises(ConfigError, match=r"further keypoints or convex upsampling only; got weights that know neck"):
+    with pytest.raises(ConfigError, match=r"further keypoints, convex .* only; got weights that know neck"):
         widened(start, other)
     config = small_run(model=tiny_config(num_kp=4, kp_detector=KpDetectorConfig(block_expansion=8, num_blocks=2)))
     with pytest.raises(WeightsError, match="do not fit"):

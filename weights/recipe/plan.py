@@ -22,7 +22,8 @@ MOTION: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-NEW = ("gaze", "body")  # groups that the embedded weights do not have
+# Groups that the first edition does not have, and lids, which are found in the same close-ups as irises.
+NEW = ("eyes", "gaze", "body")
 
 
 @dataclass(frozen=True, kw_only=True)

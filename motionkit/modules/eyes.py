@@ -1,0 +1,170 @@
+"""Eyes seen closely: where irises and lids are, and what irises do beyond the motion around them.
+
+To the detector an iris is one or two cells, and to the dense motion an eye is three: gaze is lost in both, and blinks
+are halved. So a small network of its own looks at a close-up of each eye, and the flow is corrected in open eyes.
+
+Legend: B batch, C channels, K keypoints, E = 2 eyes, h w size of a flow, s side of a close-up.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from motionkit.config import ModelConfig
+from motionkit.config.networks import EYE_NETWORK, EYES
+from motionkit.modules.blocks import Hourglass
+from motionkit.modules.expectation import expectation
+from motionkit.modules.grid import at_least_float32, identity_grid, warp
+from motionkit.structures import Keypoints
+
+__all__ = ["EyeFinder", "Eyes", "eye_indices", "follow_irises"]
+
+SIDE = 32  # of a close-up in pixels
+# All lengths are shares of the distance between the eyes' middles, some 63 mm.
+REACH = 0.42  # from a close-up's middle to its edge: the lids and a little around them
+IRIS = 0.13  # how far around its centre an iris moves the picture; its own radius is 0.09
+WIDTH = 0.25  # half of an open eye's width
+HEIGHT = 0.55  # of the distance between the lids: half of an open eye's height, and a little
+NARROW = 0.05  # lids nearer than this begin to hide the iris
+FURTHEST = 0.2  # an iris moves against its lids by at most this
+LEAST = 1e-3  # keeps eyes that coincide, or are closed, from dividing by nothing
+
+
+class Eyes(NamedTuple):
+    """Where the eyes of a set of keypoints are.
+
+    Attributes:
+        iris: B E 2.
+        middle: B E 2, between the lids.
+        opening: B E, from the upper lid down to the lower one.
+        distance: B 1, between the middles.
+        across: B 2, a unit vector from the left eye to the right one.
+        down: B 2, a unit vector.
+    """
+
+    iris: Tensor
+    middle: Tensor
+    opening: Tensor
+    distance: Tensor
+    across: Tensor
+    down: Tensor
+
+    @classmethod
+    def of(cls, points: Tensor, indices: Tensor) -> Eyes:
+        """Find the eyes among keypoints.
+
+        Args:
+            points: B K 2.
+            indices: E 3, as ``eye_indices`` gives them.
+        """
+        iris, upper, lower = points[:, indices].unbind(2)  # B E 2 each
+        middle = (upper + lower) / 2
+        apart = middle[:, 1] - middle[:, 0]
+        distance = apart.norm(dim=-1, keepdim=True).clamp(min=LEAST)
+        across = apart / distance
+        # The left eye is on the picture's right: a quarter turn from there to the right eye points down.
+        down = torch.stack([across[:, 1], -across[:, 0]], -1)
+        return cls(iris, middle, ((lower - upper) * down[:, None]).sum(-1), distance, across, down)
+
+
+def eye_indices(config: ModelConfig) -> Tensor:
+    """Indices of iris, upper and lower lid: E 3 int64, the left eye first.
+
+    Args:
+        config: A model's whose keypoints have those names.
+    """
+    # A device of its own: on the meta device, where load_model builds, it would have no values.
+    return torch.tensor([[config.keypoint_names.index(name) for name in eye] for eye in EYES], device="cpu")
+
+
+class EyeFinder(nn.Module):
+    """Replaces irises and lids among keypoints by what a close-up of each eye shows; the right eye is seen mirrored.
+
+    Args:
+        config: The whole model's configuration.
+    """
+
+    indices: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        part = EYE_NETWORK
+        self.predictor: nn.Module = Hourglass(
+            part.block_expansion, config.num_channels, part.num_blocks, part.max_features
+        )
+        self.kp = nn.Conv2d(part.block_expansion + config.num_channels, len(EYES[0]), 7, padding=3)
+        self.temperature = part.temperature
+        self.register_buffer("indices", eye_indices(config), persistent=False)
+
+    def forward(self, image: Tensor, keypoints: Keypoints) -> Keypoints:
+        """Look for irises and lids around where the lids were found.
+
+        Args:
+            image: B C H W in [0, 1].
+            keypoints: Batch B; nothing changes but where their irises and lids are.
+        """
+        close_ups, middle, axes = look(image, keypoints.value.detach(), self.indices)
+        logits = self.kp(self.predictor(close_ups))
+        with torch.autocast(image.device.type, enabled=False):
+            places = expectation(at_least_float32(logits), None, self.temperature).value
+            found = places.view(-1, 2, len(EYES[0]), 2) @ axes.transpose(-1, -2) + middle[:, :, None]  # B E 3 2
+        value = keypoints.value.index_copy(1, self.indices.flatten(), found.flatten(1, 2).to(keypoints.value.dtype))
+        return Keypoints(value, keypoints.jacobian, keypoints.confidence)
+
+
+def look(image: Tensor, points: Tensor, indices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut out a close-up of each eye, upright, with the nose to the right.
+
+    Args:
+        image: B C H W.
+        points: B K 2, keypoints.
+        indices: E 3, as ``eye_indices`` gives them.
+
+    Returns:
+        Close-ups, B·E C s s, and how their coordinates z lie in the picture, at c + A·z: c, B E 2, and A, B E 2 2.
+    """
+    eyes = Eyes.of(points, indices)
+    nose = torch.stack([eyes.across, -eyes.across], 1)  # B E 2
+    axes = torch.stack([nose, eyes.down[:, None].expand_as(nose)], -1) * (REACH * eyes.distance)[..., None, None]
+    grid = identity_grid(SIDE, SIDE, like=points).view(1, 1, SIDE**2, 2)
+    places = grid @ axes.transpose(-1, -2) + eyes.middle[:, :, None]  # B E s² 2
+    b, channels = image.shape[:2]
+    seen = warp(image, places.view(b, 2 * SIDE, SIDE, 2), align_corners=True, padding="border")
+    return seen.view(b, channels, 2, SIDE, SIDE).transpose(1, 2).reshape(-1, channels, SIDE, SIDE), eyes.middle, axes
+
+
+def follow_irises(flow: Tensor, source: Keypoints, driving: Keypoints, indices: Tensor) -> Tensor:
+    """Correct a flow so that each iris comes from where the source's is, where the eye is open.
+
+    With r the iris's place in the driving pose and p in the source, the flow f becomes f(z) + w(z)·(p - f(r)): what the
+    iris does beyond the motion around it, which stays as it was elsewhere. The weight w falls from 1 at the iris to 0
+    beyond it, and to 0 at the lids and beyond: nothing of it is left where they are closed.
+
+    Args:
+        flow: B h w 2, (x, y) in absolute source coordinates in [-1, 1].
+        source: Batch B.
+        driving: Batch B.
+        indices: E 3, as ``eye_indices`` gives them.
+
+    Returns:
+        B h w 2.
+    """
+    eyes = Eyes.of(driving.value, indices)
+    around = warp(flow.permute(0, 3, 1, 2), eyes.iris[:, None], align_corners=True, padding="border")  # B 2 1 E
+    missing = source.value[:, indices[:, 0]] - around[:, :, 0].transpose(1, 2)  # B E 2
+    length = missing.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    missing = missing * (FURTHEST * eyes.distance[:, None] / length).clamp(max=1)
+
+    size = eyes.distance[..., None, None]  # B 1 1 1
+    grid = identity_grid(*flow.shape[1:3], like=flow)[:, None]  # 1 1 h w 2
+    from_iris = (grid - eyes.iris[:, :, None, None]).square().sum(-1) / (IRIS * size).square()  # B E h w
+    from_middle = grid - eyes.middle[:, :, None, None]
+    aside, below = ((from_middle * axis[:, None, None, None]).sum(-1) for axis in (eyes.across, eyes.down))
+    height = torch.maximum(HEIGHT * eyes.opening[..., None, None], LEAST * size)
+    from_middle = (aside / (WIDTH * size)).square() + (below / height).square()
+    shown = (eyes.opening[..., None, None] / (NARROW * size)).clamp(0, 1)
+    weight = shown * torch.exp(-(from_iris.square() + from_middle.square()))
+    return flow + torch.einsum("behw,bec->bhwc", weight, missing)
