@@ -146,6 +146,7 @@ INSIDE = {
         "grid blocks",
         "expectation upsampling",
         "eyes",
+        "landing",
         "keypoint_detector dense_motion discriminator",
         "generator",
         "first_order",

@@ -20,6 +20,7 @@ from motionkit.config.checks import (
 )
 from motionkit.config.networks import (
     EYES,
+    LANDING,
     DenseMotionConfig,
     DiscriminatorConfig,
     GeneratorConfig,
@@ -51,6 +52,7 @@ _CHOICES = {
     "interpolation": ("bilinear", "bicubic"),
     "upsampling": ("bilinear", "convex"),
     "eyes": ("plain", "close"),
+    "landing": ("free", "exact"),
 }
 _PARTS = {
     "kp_detector": KpDetectorConfig,
@@ -86,8 +88,10 @@ class ModelConfig:
             "bicubic", which keeps more of the source's sharpness. Features are always sampled bilinearly.
         upsampling: How flow and occlusion grow to the picture: "bilinear" as in published models, or "convex", by
             learned weights that keep edges sharp (``modules.upsampling``); it needs ``blend_warped``.
-        eyes: How irises and lids are found: "plain", as any keypoint, or "close", in close-ups, and irises are followed
-            inside the lids (``modules.eyes``); it needs the keypoints that are named in ``EYES``.
+        eyes: How irises and lids are found: "plain", as any keypoint, or "close", in close-ups, and how they move the
+            picture: they come out where they should (``modules.eyes``). It needs the keypoints named in ``EYES``.
+        landing: Whether the flow leaves brows, mouth, chin and shoulders where the networks have them, "free", or takes
+            them to where their keypoints are, "exact" (``modules.landing``). It needs these keypoints, and the eyes'.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
             others ride, see ``AnimateOptions.gains``.
@@ -113,6 +117,7 @@ class ModelConfig:
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     upsampling: Literal["bilinear", "convex"] = "bilinear"
     eyes: Literal["plain", "close"] = "plain"
+    landing: Literal["free", "exact"] = "free"
     keypoint_names: tuple[str, ...] = ()
     keypoint_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -144,7 +149,7 @@ class ModelConfig:
         if self.blend_warped and not self.generator.estimate_occlusion_map:
             raise ConfigError("blend_warped needs an occlusion map", todo="Set estimate_occlusion_map")
         self._check_upsampling()
-        self._check_eyes()
+        self._check_parts()
         self.check_size(self.size)
 
     def _check_upsampling(self) -> None:
@@ -159,11 +164,12 @@ class ModelConfig:
                 expected="1/2, 1/3, 1/4 …",
             )
 
-    def _check_eyes(self) -> None:
-        if self.eyes == "close" and (lacking := {*chain(*EYES)} - {*self.keypoint_names}):
-            raise ConfigError(
-                "Eyes cannot be seen closely without their keypoints", got=f"none named {', '.join(sorted(lacking))}"
-            )
+    def _check_parts(self) -> None:
+        needed = {"Eyes cannot be seen closely": {*chain(*EYES)}} if self.eyes == "close" else {}
+        needed |= {"Nothing can land": {*chain(*EYES, *LANDING)}} if self.landing == "exact" else {}
+        for what, names in needed.items():
+            if lacking := sorted(names - {*self.keypoint_names}):
+                raise ConfigError(f"{what} without its keypoints", got=f"none named {', '.join(lacking)}")
 
     @property
     def size_multiple(self) -> int:

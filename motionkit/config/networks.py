@@ -10,6 +10,7 @@ from motionkit.errors import ConfigError
 __all__ = [
     "EYES",
     "EYE_NETWORK",
+    "LANDING",
     "UPSAMPLING_CHANNELS",
     "DenseMotionConfig",
     "DiscriminatorConfig",
@@ -130,6 +131,14 @@ class DiscriminatorConfig:
 
 EYES = tuple((f"iris_{side}", f"lid_upper_{side}", f"lid_lower_{side}") for side in ("left", "right"))
 """The keypoints of either eye that it needs, by their names."""
+LANDING = (
+    ("collar", "shoulder_left", "shoulder_right"),
+    (
+        "brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right",
+        "mouth_left", "mouth_right", "lip_top", "lip_bottom", "chin",
+    ),
+)  # fmt: skip
+"""The keypoints that land where they should, by their names: of the body, then of the face."""
 
 _Network = KpDetectorConfig | DenseMotionConfig | GeneratorConfig | DiscriminatorConfig
 

@@ -206,7 +206,7 @@ class _FastMotion(nn.Module):
         self.hourglass = _FastHourglass(dense.hourglass, side, last=False)
         self.maps, self.seen = picked(maps, torch.arange(above)), picked(maps, above + order, bias=False)
         self.kp_variance, self.warp = dense.kp_variance, dense.warp
-        self.upsampling = dense.upsampling
+        self.upsampling, self.landing = dense.upsampling, dense.landing
         self.register_buffer("eyes", dense.eyes, persistent=False)
 
     def forward(self, encoded: EncodedSource, source: Keypoints, driving: Keypoints) -> Motion:
@@ -231,6 +231,8 @@ class _FastMotion(nn.Module):
         mask = maps[:, : k + 1].softmax(dim=1)
         occlusion = maps[:, k + 1 :].sigmoid() if maps.shape[1] > k + 1 else None
         flow = torch.einsum("bkn,bknc->bnc", mask.flatten(2), motions).view(b, h, w, 2)
+        if self.landing is not None:
+            flow = self.landing(flow, source, driving)
         fine = None
         if self.upsampling is not None and encoded.seen is not None and occlusion is not None:
             fine = self.upsampling(features, encoded.seen, flow, occlusion)

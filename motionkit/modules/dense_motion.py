@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import Hourglass
-from motionkit.modules.eyes import eye_indices, follow_irises
+from motionkit.modules.eyes import eye_indices, follow_eyes
 from motionkit.modules.grid import AntiAliasDown, at_least_float32, gaussian, identity_grid, softmax, warp
+from motionkit.modules.landing import Landing
 from motionkit.modules.upsampling import ConvexUpsampling, FineMotion
 from motionkit.structures import Keypoints
 
@@ -27,8 +28,8 @@ class Motion:
 
     Attributes:
         flow: B h w 2, (x, y) in absolute source coordinates in [-1, 1].
-        mask: B K+1 h w, which motion moves each place; the first is the background; sums to 1. What irises do beyond
-            it, in models that see eyes closely, is in the flow alone.
+        mask: B K+1 h w, which motion moves each place; the first is the background; sums to 1. What keypoints do
+            beyond it, in models in which they land, is in the flow alone.
         occlusion: B 1 h w in [0, 1] (1 visible in the source), or None for models without an occlusion map.
         fine: Flow and occlusion for the picture itself; None is this flow and occlusion, resized.
     """
@@ -116,6 +117,7 @@ class DenseMotion(nn.Module):
         if config.upsampling == "convex":
             own, factor = self.hourglass.out_channels - inputs, round(1 / part.scale_factor)
             self.upsampling = ConvexUpsampling(own, config.num_channels, factor, config.padding)
+        self.landing = Landing(config) if config.landing == "exact" else None
         self.register_buffer("eyes", eye_indices(config) if config.eyes == "close" else None, persistent=False)
 
     def forward(self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Motion:
@@ -151,6 +153,8 @@ class DenseMotion(nn.Module):
         mask = softmax(at_least_float32(self.mask(features)), dim=1)
         with torch.autocast(source.device.type, enabled=False):
             flow = torch.einsum("bkhw,bkhwc->bhwc", mask, motions)
+            if self.landing is not None:
+                flow = self.landing(flow, source_keypoints, driving_keypoints)
         occlusion = None if self.occlusion is None else at_least_float32(self.occlusion(features)).sigmoid()
         fine = None
         if self.upsampling is not None and occlusion is not None:
@@ -161,7 +165,7 @@ class DenseMotion(nn.Module):
 
 
 def gazing(motion: Motion, source: Keypoints, driving: Keypoints, eyes: Tensor) -> Motion:
-    """The motion with its flows corrected for the irises; see ``eyes.follow_irises``.
+    """The motion with its flows corrected at the eyes; see ``eyes.follow_eyes``.
 
     Args:
         motion: Batch B.
@@ -170,8 +174,8 @@ def gazing(motion: Motion, source: Keypoints, driving: Keypoints, eyes: Tensor) 
         eyes: Indices, as ``eyes.eye_indices`` gives them.
     """
     with torch.autocast(motion.flow.device.type, enabled=False):
-        flow = follow_irises(motion.flow, source, driving, eyes)
+        flow = follow_eyes(motion.flow, source, driving, eyes)
         fine = motion.fine
         if fine is not None:
-            fine = fine._replace(flow=follow_irises(fine.flow, source, driving, eyes))
+            fine = fine._replace(flow=follow_eyes(fine.flow, source, driving, eyes))
     return replace(motion, flow=flow, fine=fine)

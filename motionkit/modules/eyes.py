@@ -1,4 +1,4 @@
-"""Eyes seen closely: where irises and lids are, and what irises do beyond the motion around them.
+"""Eyes seen closely: where irises and lids are, and what they do beyond the motion around them.
 
 To the detector an iris is one or two cells, and to the dense motion an eye is three: gaze is lost in both, and blinks
 are halved. So a small network of its own looks at a close-up of each eye, and the flow is corrected in open eyes.
@@ -17,19 +17,18 @@ from motionkit.config import ModelConfig
 from motionkit.config.networks import EYE_NETWORK, EYES
 from motionkit.modules.blocks import Hourglass
 from motionkit.modules.expectation import expectation
-from motionkit.modules.grid import at_least_float32, identity_grid, warp
+from motionkit.modules.grid import at_least_float32, identity_grid, sample_flow, warp
 from motionkit.structures import Keypoints
 
-__all__ = ["EyeFinder", "Eyes", "eye_indices", "follow_irises"]
+__all__ = ["EyeFinder", "Eyes", "eye_indices", "follow_eyes"]
 
 SIDE = 32  # of a close-up in pixels
 # All lengths are shares of the distance between the eyes' middles, some 63 mm.
 REACH = 0.42  # from a close-up's middle to its edge: the lids and a little around them
-IRIS = 0.13  # how far around its centre an iris moves the picture; its own radius is 0.09
 WIDTH = 0.25  # half of an open eye's width
-HEIGHT = 0.55  # of the distance between the lids: half of an open eye's height, and a little
+ABOVE, BELOW = 0.2, 0.15  # how far the skin of the upper and of the lower lid moves with its edge
 NARROW = 0.05  # lids nearer than this begin to hide the iris
-FURTHEST = 0.2  # an iris moves against its lids by at most this
+FURTHEST = 0.2  # irises and lids move against what is around them by at most this
 LEAST = 1e-3  # keeps eyes that coincide, or are closed, from dividing by nothing
 
 
@@ -38,14 +37,16 @@ class Eyes(NamedTuple):
 
     Attributes:
         iris: B E 2.
+        lids: B E 2 2, the upper one first.
         middle: B E 2, between the lids.
         opening: B E, from the upper lid down to the lower one.
-        distance: B 1, between the middles.
+        distance: B 1, between the eyes.
         across: B 2, a unit vector from the left eye to the right one.
         down: B 2, a unit vector.
     """
 
     iris: Tensor
+    lids: Tensor
     middle: Tensor
     opening: Tensor
     distance: Tensor
@@ -62,12 +63,13 @@ class Eyes(NamedTuple):
         """
         iris, upper, lower = points[:, indices].unbind(2)  # B E 2 each
         middle = (upper + lower) / 2
-        apart = middle[:, 1] - middle[:, 0]
+        apart = lower[:, 1] - lower[:, 0]  # lower lids hardly move: a wink must not tilt the other eye
         distance = apart.norm(dim=-1, keepdim=True).clamp(min=LEAST)
         across = apart / distance
         # The left eye is on the picture's right: a quarter turn from there to the right eye points down.
         down = torch.stack([across[:, 1], -across[:, 0]], -1)
-        return cls(iris, middle, ((lower - upper) * down[:, None]).sum(-1), distance, across, down)
+        lids = torch.stack([upper, lower], 2)
+        return cls(iris, lids, middle, ((lower - upper) * down[:, None]).sum(-1), distance, across, down)
 
 
 def eye_indices(config: ModelConfig) -> Tensor:
@@ -136,12 +138,11 @@ def look(image: Tensor, points: Tensor, indices: Tensor) -> tuple[Tensor, Tensor
     return seen.view(b, channels, 2, SIDE, SIDE).transpose(1, 2).reshape(-1, channels, SIDE, SIDE), eyes.middle, axes
 
 
-def follow_irises(flow: Tensor, source: Keypoints, driving: Keypoints, indices: Tensor) -> Tensor:
-    """Correct a flow so that each iris comes from where the source's is, where the eye is open.
+def follow_eyes(flow: Tensor, source: Keypoints, driving: Keypoints, indices: Tensor) -> Tensor:
+    """Correct a flow so that lids and irises come from where the source's are.
 
-    With r the iris's place in the driving pose and p in the source, the flow f becomes f(z) + w(z)·(p - f(r)): what the
-    iris does beyond the motion around it, which stays as it was elsewhere. The weight w falls from 1 at the iris to 0
-    beyond it, and to 0 at the lids and beyond: nothing of it is left where they are closed.
+    With r a lid's place in the driving pose and p in the source, the flow f becomes f(z) + w(z)·(p - f(r)): what the
+    lid does beyond the motion around it. So it closes wholly. Then, inside the lids, the flow is that of the eyeball.
 
     Args:
         flow: B h w 2, (x, y) in absolute source coordinates in [-1, 1].
@@ -152,19 +153,64 @@ def follow_irises(flow: Tensor, source: Keypoints, driving: Keypoints, indices: 
     Returns:
         B h w 2.
     """
-    eyes = Eyes.of(driving.value, indices)
-    around = warp(flow.permute(0, 3, 1, 2), eyes.iris[:, None], align_corners=True, padding="border")  # B 2 1 E
-    missing = source.value[:, indices[:, 0]] - around[:, :, 0].transpose(1, 2)  # B E 2
-    length = missing.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-    missing = missing * (FURTHEST * eyes.distance[:, None] / length).clamp(max=1)
+    there, here = Eyes.of(source.value, indices), Eyes.of(driving.value, indices)
+    return _with_irises(_with_lids(flow, there, here), there, here)
 
-    size = eyes.distance[..., None, None]  # B 1 1 1
+
+def _with_lids(flow: Tensor, there: Eyes, here: Eyes) -> Tensor:
+    """A lid's weight is 1 at its edge; it falls slowly over its skin, and to 0 at the other lid and at the corners.
+
+    Args:
+        flow: B h w 2.
+        there: In the source.
+        here: In the driving pose.
+    """
+    missing = there.lids - sample_flow(flow, here.lids.flatten(1, 2)).view_as(here.lids)
+    missing = _held(missing, here.distance[..., None, None])
+    size = here.distance[..., None, None]  # B 1 1 1
     grid = identity_grid(*flow.shape[1:3], like=flow)[:, None]  # 1 1 h w 2
-    from_iris = (grid - eyes.iris[:, :, None, None]).square().sum(-1) / (IRIS * size).square()  # B E h w
-    from_middle = grid - eyes.middle[:, :, None, None]
-    aside, below = ((from_middle * axis[:, None, None, None]).sum(-1) for axis in (eyes.across, eyes.down))
-    height = torch.maximum(HEIGHT * eyes.opening[..., None, None], LEAST * size)
-    from_middle = (aside / (WIDTH * size)).square() + (below / height).square()
-    shown = (eyes.opening[..., None, None] / (NARROW * size)).clamp(0, 1)
-    weight = shown * torch.exp(-(from_iris.square() + from_middle.square()))
-    return flow + torch.einsum("behw,bec->bhwc", weight, missing)
+    aside = ((grid - here.middle[:, :, None, None]) * here.across[:, None, None, None]).sum(-1)  # B E h w
+    level = (1 - (aside / (WIDTH * size)).square()).clamp(min=0)
+    below = ((grid - here.lids[:, :, :1, None]) * here.down[:, None, None, None]).sum(-1)  # the upper lid's edge
+    opening = torch.maximum(here.opening[..., None, None], LEAST * size)
+    between = (below / opening).clamp(0, 1)
+    upper = level * (1 - between) * torch.exp(-(below.clamp(max=0) / (ABOVE * size)).square())
+    lower = level * between * torch.exp(-((below - opening).clamp(min=0) / (BELOW * size)).square())
+    return flow + torch.einsum("belhw,belc->bhwc", torch.stack([upper, lower], 2), missing)
+
+
+def _with_irises(flow: Tensor, there: Eyes, here: Eyes) -> Tensor:
+    """An eyeball moves as one: in the open eye it keeps its shape, and lids pass over it.
+
+    Only where an eye opens further than the source's is it stretched downwards, lest the source's lids are seen in it.
+
+    Args:
+        flow: B h w 2.
+        there: In the source.
+        here: In the driving pose.
+    """
+    around = sample_flow(flow, here.iris)
+    iris = around + _held(there.iris - around, here.distance[..., None])  # B E 2
+    size = here.distance[..., None, None]  # B 1 1 1
+    grid = identity_grid(*flow.shape[1:3], like=flow)[:, None]
+    aside, below = (
+        (grid - here.iris[:, :, None, None]) @ axis[:, None, None, :, None] for axis in (here.across, here.down)
+    )
+    wide = there.distance / here.distance  # B 1
+    high = torch.minimum(wide, there.opening.clamp(min=0) / torch.maximum(here.opening, LEAST * here.distance))  # B E
+    ball = iris[:, :, None, None] + wide[..., None, None, None] * aside * there.across[:, None, None, None]
+    ball = ball + high[..., None, None, None] * below * there.down[:, None, None, None]  # B E h w 2
+    from_middle = grid - here.middle[:, :, None, None]
+    across, down = ((from_middle * axis[:, None, None, None]).sum(-1) for axis in (here.across, here.down))
+    half = torch.maximum(here.opening[..., None, None] / 2, LEAST * size)
+    weight = torch.exp(-(across / (WIDTH * size)).pow(4)) * (1 - (down / half).pow(4)).clamp(min=0)  # B E h w
+    shown = torch.minimum(here.opening / here.distance, there.opening / there.distance) / NARROW
+    weight = (shown.clamp(0, 1)[..., None, None] * weight)[..., None]
+    return flow + (weight * (ball - flow[:, None])).sum(1)
+
+
+def _held(missing: Tensor, distance: Tensor) -> Tensor:
+    """Shifts … 2, none longer than ``FURTHEST`` of the distance between the eyes."""
+    length = missing.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    held: Tensor = missing * (FURTHEST * distance / length).clamp(max=1)
+    return held

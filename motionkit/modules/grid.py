@@ -22,6 +22,7 @@ __all__ = [
     "gaussian",
     "identity_grid",
     "resize_flow",
+    "sample_flow",
     "softmax",
     "warp",
 ]
@@ -144,6 +145,20 @@ def _keys(share: Tensor) -> Tensor:
     near = ((a + 2) * near - (a + 3)) * near * near + 1
     far = ((far - 5) * far + 8) * far * a - 4 * a
     return torch.stack([far[0], near[0], near[1], far[1]])
+
+
+def sample_flow(flow: Tensor, points: Tensor) -> Tensor:
+    """Where a flow leads from single points.
+
+    Args:
+        flow: B h w 2, (x, y) in [-1, 1], the centres of its outer places at ∓1.
+        points: B K 2; beyond the border the border counts.
+
+    Returns:
+        B K 2.
+    """
+    found = warp(flow.permute(0, 3, 1, 2), points[:, None], align_corners=True, padding="border")  # B 2 1 K
+    return found[:, :, 0].transpose(1, 2)
 
 
 def resize_flow(flow: Tensor, height: int, width: int, *, exact: bool = False) -> Tensor:

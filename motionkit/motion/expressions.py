@@ -38,7 +38,7 @@ class Expression:
     """What a face does: actions as ARKit and Live Link Face name them, each from 0 (at rest) to 1, and the head's turn.
 
     It is added to what the source's face does already. An action that none of the model's keypoints shows moves
-    nothing: with "heads" the tongue, and eyes looking about, but for the lids that follow them.
+    nothing: with "heads" the tongue.
 
     Attributes:
         yaw: Degrees that the head turns to the subject's left, -60 to 60.

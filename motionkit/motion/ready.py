@@ -27,6 +27,7 @@ _A = {"jawOpen": 0.55, "mouthLowerDown": 0.4, "mouthUpperUp": 0.2}
 _E = {"jawOpen": 0.25, "mouthStretch": 0.5, "mouthLowerDown": 0.4, "mouthUpperUp": 0.2}
 _O = {"jawOpen": 0.35, "mouthFunnel": 0.8}
 _U = {"jawOpen": 0.12, "mouthPucker": 0.8}
+_GLANCE = {"eyeLookOutLeft": 0.3, "eyeLookInRight": 0.3}
 _M = {"mouthPress": 0.6, "mouthRollLower": 0.2}
 
 
@@ -83,10 +84,11 @@ MOTIONS: Mapping[str, tuple[str, Keys]] = MappingProxyType(
             (2.3, _at(_E, yaw=-3, pitch=-2)), (2.45, _at(_M, yaw=-3)), (2.6, _at(_A, yaw=-3, pitch=-3)),
             (2.78, _at(_E, yaw=-2)), (2.95, _U), (3.1, _A), (3.3, _M), (3.7, _REST),
         )),
-        "breathe": ("a living portrait: slight movement and a blink", (
+        "breathe": ("a living portrait: slight movement, a blink and a glance", (
             (0, _REST), (1.3, {"pitch": 2, "roll": 0.8, "noseSneer": 0.05}), (2.1, {"pitch": 1, "yaw": 1.5}),
             (2.22, {"pitch": 1, "yaw": 1.6, "eyeBlink": 1}), (2.32, {"pitch": 1, "yaw": 1.7, "eyeBlink": 1}),
-            (2.52, {"pitch": 0.8, "yaw": 1.8}), (3.6, {"pitch": -0.8, "yaw": 1, "mouthSmile": 0.15}), (5.0, _REST),
+            (2.52, {"pitch": 0.8, "yaw": 1.8, **_GLANCE}), (3.4, {"pitch": -0.6, "yaw": 1.1, **_GLANCE}),
+            (3.5, {"pitch": -0.8, "yaw": 1, "mouthSmile": 0.15}), (5.0, _REST),
         )),
     }
 )  # fmt: skip

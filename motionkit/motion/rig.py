@@ -22,12 +22,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from motionkit.config.networks import EYES
 from motionkit.errors import InputError, WeightsError
 from motionkit.structures import Keypoints
 
 __all__ = ["Head", "Rig", "load_rig"]
 
 FORMAT, VERSION = "motionkit.rig", "1"
+IRISES = [eye[0] for eye in EYES]
+TURNING = 0.2  # a keypoint that turns with the head by more than this share is on it
 # Of a fit: how far a point may be from the head's, as a share of its size; how far heads are turned and away, mostly.
 POINT_ERROR = 0.012
 POSE_SPREAD = np.radians([30.0, 15.0, 15.0])
@@ -71,9 +74,22 @@ class Rig:
     pivot: np.ndarray
 
     @property
+    def turning(self) -> np.ndarray:
+        """K bool: the keypoints that turn with the head, as shoulders do not; all, if none does."""
+        turning = self.share > TURNING
+        return turning if turning.any() else np.ones_like(turning)
+
+    @property
+    def on_head(self) -> np.ndarray:
+        """K bool: those that show where the head is and what it is like, as irises, which look anywhere, do not."""
+        steady = self.turning & ~np.isin(self.names, IRISES)
+        return steady if steady.any() else self.turning
+
+    @property
     def size(self) -> float:
         """Metres: the root mean square distance of the average head's points from their middle."""
-        return float(np.sqrt(np.square(self.points - self.points.mean(0)).sum(1).mean()))
+        points = self.points[self.on_head]
+        return float(np.sqrt(np.square(points - points.mean(0)).sum(1).mean()))
 
     def still(self) -> tuple[str, ...]:
         """The actions that move none of these keypoints by a millimetre: the rig cannot show them."""
@@ -86,7 +102,8 @@ class Rig:
         scale = 0.28 / self.size
         head = Head(self, np.zeros(len(self.modes)), np.zeros(len(self.actions)), pose, NEARNESS, scale, np.zeros(2))
         points, frames = head.place(np.zeros((1, len(self.actions))), np.zeros((1, 3)))
-        centre = (points.max(1) + points.min(1))[0] / 2
+        there = points[:, self.on_head]
+        centre = (there.max(1) + there.min(1))[0] / 2
         return replace(head, shift=head.shift - centre, source=(points - centre, frames))
 
     def fit(self, source: Keypoints) -> Head:
@@ -205,7 +222,8 @@ def _settled(rig: Rig, data: bytes) -> Head:
     """The head nearest to K 2 points (float64), remembered: every batch and every slider asks for the same."""
     from scipy.optimize import least_squares
 
-    points = np.frombuffer(data).reshape(-1, 2)
+    on_head = rig.on_head
+    points = np.frombuffer(data).reshape(-1, 2)[on_head]
     spread = float(np.sqrt(np.square(points - points.mean(0)).sum(1).mean())) or 1.0
     acting = [rig.actions.index(name) for name in SOURCE_ACTIONS if name in rig.actions]
     count = len(rig.modes)
@@ -219,7 +237,7 @@ def _settled(rig: Rig, data: bytes) -> Head:
         return Head(rig, x[:count], actions, pose, NEARNESS + near * NEARNESS_SPREAD, size, middle)
 
     def error(x: np.ndarray) -> np.ndarray:
-        return np.concatenate([((head(x).points() - points) / spread / POINT_ERROR).ravel(), x[:-3]])
+        return np.concatenate([((head(x).points()[on_head] - points) / spread / POINT_ERROR).ravel(), x[:-3]])
 
     start = np.zeros(count + len(acting) + 7)
     low, high = np.full(len(start), -np.inf), np.full(len(start), np.inf)

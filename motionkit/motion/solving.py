@@ -60,17 +60,18 @@ def _stepped(head: Head, seen: np.ndarray, still: np.ndarray) -> Head:
     from scipy.optimize import lsq_linear
 
     rig = head.rig
+    turning = rig.turning  # how shoulders lie says nothing of the head
     base = head.points()
     count = len(rig.actions)
     by_action = _by_action(head)  # A K 2
     by_pose = [(replace(head, pose=head.pose + TURN * step).points() - base) / TURN for step in np.eye(3)]
     by_size = (replace(head, scale=head.scale * (1 + TURN)).points() - base) / TURN
     by_shift = [(replace(head, shift=head.shift + TURN * step).points() - base) / TURN for step in np.eye(2)]
-    columns = np.stack([*by_action, *by_pose, by_size, *by_shift]).reshape(count + 6, -1).T
+    columns = np.stack([*by_action, *by_pose, by_size, *by_shift])[:, turning].reshape(count + 6, -1).T
     error = POINT_ERROR * head.scale * rig.size
     prior = np.r_[np.full(count, 1 / ACTION_SPREAD), np.full(3, 1 / POSE_SPREAD), 1.0, 0.1, 0.1]
     # Actions are solved for as a whole, the rest as a step.
-    goal = (seen - base).ravel() + columns[:, :count] @ head.acting
+    goal = (seen - base)[turning].ravel() + columns[:, :count] @ head.acting
     least = np.r_[np.zeros(count), np.full(6, -0.5)]
     most = np.r_[np.where(still, 1e-9, 1.0), np.full(6, 0.5)]
     system = np.concatenate([columns / error, np.diag(prior)])

@@ -21,7 +21,7 @@ from performance import NECK, Performance
 from safetensors.numpy import save_file
 from scene import Camera
 
-from motionkit.motion.rig import FORMAT, VERSION, Rig, load_rig
+from motionkit.motion.rig import FORMAT, TURNING, VERSION, Rig, load_rig
 from motionkit.structures import Keypoints
 
 __all__ = ["draw_truths", "fit", "judge"]
@@ -80,15 +80,17 @@ def fit(anatomy: Anatomy, *, heads: int, seed: int = 0) -> Rig:
     drawn = [anatomy.in_space(_head(anatomy, np.random.default_rng([seed, number]))) for number in range(heads)]
     points, frames = (np.stack(part) for part in zip(*drawn, strict=True))
     mean = points.mean(0)
-    _, deviation, modes = np.linalg.svd((points - mean).reshape(heads, -1), full_matrices=False)
-    modes = modes[:MODES] * deviation[:MODES, None] / np.sqrt(heads - 1)
-    acting = [anatomy.in_space(_acted(anatomy, number)) for number in range(len(anatomy.actions))]
     share, slope = _share(anatomy)
+    # In what heads differ, whatever their shoulders; and how those of such heads differ.
+    differ = points - mean
+    scores = np.linalg.svd(differ[:, share > TURNING].reshape(heads, -1), full_matrices=False)[0][:, :MODES]
+    modes = np.tensordot(scores.T, differ, 1) / np.sqrt(heads - 1)
+    acting = [anatomy.in_space(_acted(anatomy, number)) for number in range(len(anatomy.actions))]
     return Rig(
         names=tuple(KEYPOINT_NAMES),
         actions=tuple(anatomy.actions),
         points=mean,
-        modes=modes.reshape(-1, *mean.shape),
+        modes=modes,
         frames=frames.mean(0),
         moves=np.stack([moved for moved, _ in acting]),
         bends=np.stack([bent for _, bent in acting]),

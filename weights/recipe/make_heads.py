@@ -1,7 +1,7 @@
 """Makes the weights "heads" of made-up heads alone: renders, trains in stages, judges, writes figures for the card.
 
     python weights/recipe/make_heads.py OUT                 # or: make heads
-    python weights/recipe/make_heads.py OUT --minutes 100 --data DATA --clips CLIPS --portraits PORTRAITS
+    python weights/recipe/make_heads.py OUT --minutes 90 --data DATA --clips CLIPS --portraits PORTRAITS
     python weights/recipe/make_heads.py OUT --quick         # the whole way in minutes: does it work here?
 
 The same command goes on where it was stopped, by Ctrl-C or a crash: clips that are there are kept, stages that have had
