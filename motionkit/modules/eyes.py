@@ -26,9 +26,11 @@ SIDE = 32  # of a close-up in pixels
 # All lengths are shares of the distance between the eyes' middles, some 63 mm.
 REACH = 0.42  # from a close-up's middle to its edge: the lids and a little around them
 WIDTH = 0.25  # half of an open eye's width
-ABOVE, BELOW = 0.2, 0.15  # how far the skin of the upper and of the lower lid moves with its edge
+ABOVE, BELOW = 0.2, 0.08  # how far the skin of the upper and of the lower lid moves with its edge; glasses do not
+CREASE = 0.02  # over so much one lid's motion becomes the other's, however closed they are; some pixels
 NARROW = 0.05  # lids nearer than this begin to hide the iris
-FURTHEST = 0.2  # irises and lids move against what is around them by at most this
+FURTHEST = 0.2  # irises and upper lids move against what is around them by at most this
+LOWER_FURTHEST = 0.07  # lower lids
 LEAST = 1e-3  # keeps eyes that coincide, or are closed, from dividing by nothing
 
 
@@ -108,7 +110,8 @@ class EyeFinder(nn.Module):
             image: B C H W in [0, 1].
             keypoints: Batch B; nothing changes but where their irises and lids are.
         """
-        close_ups, middle, axes = look(image, keypoints.value.detach(), self.indices)
+        with torch.autocast(image.device.type, enabled=False):  # places in half precision lie on a raster
+            close_ups, middle, axes = look(image, keypoints.value.detach(), self.indices)
         logits = self.kp(self.predictor(close_ups))
         with torch.autocast(image.device.type, enabled=False):
             places = expectation(at_least_float32(logits), None, self.temperature).value
@@ -166,13 +169,14 @@ def _with_lids(flow: Tensor, there: Eyes, here: Eyes) -> Tensor:
         here: In the driving pose.
     """
     missing = there.lids - sample_flow(flow, here.lids.flatten(1, 2)).view_as(here.lids)
-    missing = _held(missing, here.distance[..., None, None])
+    most = here.distance.new_tensor([FURTHEST, LOWER_FURTHEST])[:, None]
+    missing = _held(missing, most * here.distance[..., None, None])
     size = here.distance[..., None, None]  # B 1 1 1
     grid = identity_grid(*flow.shape[1:3], like=flow)[:, None]  # 1 1 h w 2
     aside = ((grid - here.middle[:, :, None, None]) * here.across[:, None, None, None]).sum(-1)  # B E h w
     level = (1 - (aside / (WIDTH * size)).square()).clamp(min=0)
     below = ((grid - here.lids[:, :, :1, None]) * here.down[:, None, None, None]).sum(-1)  # the upper lid's edge
-    opening = torch.maximum(here.opening[..., None, None], LEAST * size)
+    opening = torch.maximum(here.opening[..., None, None], CREASE * size)
     between = (below / opening).clamp(0, 1)
     upper = level * (1 - between) * torch.exp(-(below.clamp(max=0) / (ABOVE * size)).square())
     lower = level * between * torch.exp(-((below - opening).clamp(min=0) / (BELOW * size)).square())
@@ -190,7 +194,7 @@ def _with_irises(flow: Tensor, there: Eyes, here: Eyes) -> Tensor:
         here: In the driving pose.
     """
     around = sample_flow(flow, here.iris)
-    iris = around + _held(there.iris - around, here.distance[..., None])  # B E 2
+    iris = around + _held(there.iris - around, FURTHEST * here.distance[..., None])  # B E 2
     size = here.distance[..., None, None]  # B 1 1 1
     grid = identity_grid(*flow.shape[1:3], like=flow)[:, None]
     aside, below = (
@@ -209,8 +213,8 @@ def _with_irises(flow: Tensor, there: Eyes, here: Eyes) -> Tensor:
     return flow + (weight * (ball - flow[:, None])).sum(1)
 
 
-def _held(missing: Tensor, distance: Tensor) -> Tensor:
-    """Shifts … 2, none longer than ``FURTHEST`` of the distance between the eyes."""
+def _held(missing: Tensor, most: Tensor) -> Tensor:
+    """Shifts … 2, none longer than this."""
     length = missing.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-    held: Tensor = missing * (FURTHEST * distance / length).clamp(max=1)
+    held: Tensor = missing * (most / length).clamp(max=1)
     return held

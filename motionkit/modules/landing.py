@@ -23,7 +23,8 @@ __all__ = ["Landing"]
 # Of the body's keypoints, then of the face's: how far what is missing reaches around them (a standard deviation, as a
 # share of the distance between the eyes), and how much of it is added. Shoulders are found less surely.
 REACH, SHARE = (0.6, 0.3), (0.5, 1.0)
-FURTHEST = 0.5  # of the distance between the eyes: what is missing counts up to here
+FURTHEST = 1.2  # standard deviations: what is missing counts up to here; beyond, the flow would fold
+STEEPEST = 0.7  # what is missing at two keypoints differs by at most this share of how far they are apart
 RIDGE = 0.1  # keypoints near each other need not both land exactly, which would take wild weights
 
 
@@ -55,11 +56,24 @@ class Landing(nn.Module):
         distance = Eyes.of(driving.value, self.eyes).distance  # B 1
         for indices, reach, share in zip((self.body, self.face), REACH, SHARE, strict=True):
             there, here = source.value[:, indices], driving.value[:, indices]  # B K 2
-            missing = there - sample_flow(flow, here)
-            length = missing.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-            missing = share * missing * (FURTHEST * distance[..., None] / length).clamp(max=1)
-            flow = flow + spread(missing, here, reach * distance, flow)
+            missing = _unfolded(there - sample_flow(flow, here), here, FURTHEST * reach * distance)
+            flow = flow + spread(share * missing, here, reach * distance, flow)
         return flow
+
+
+def _unfolded(missing: Tensor, points: Tensor, most: Tensor) -> Tensor:
+    """What is missing, as far as the flow can make up for it and not fold: lips that would cross stay as they are.
+
+    Args:
+        missing: B K 2.
+        points: B K 2.
+        most: B 1.
+    """
+    missing = missing * (most[..., None] / missing.norm(dim=-1, keepdim=True).clamp(min=1e-12)).clamp(max=1)
+    differ, apart = ((x[:, :, None] - x[:, None]).norm(dim=-1) for x in (missing, points))  # B K K
+    room = (STEEPEST * apart / differ.clamp(min=1e-12)).masked_fill(differ < 1e-9, 1)
+    unfolded: Tensor = missing * room.amin((1, 2)).clamp(max=1)[:, None, None]
+    return unfolded
 
 
 def spread(values: Tensor, points: Tensor, reach: Tensor, flow: Tensor) -> Tensor:

@@ -46,8 +46,9 @@ def is_wider(config: ModelConfig, start: ModelConfig) -> bool:
     """
     if not start.keypoint_names or not set(start.keypoint_names) <= set(config.keypoint_names):
         return False
-    if config.upsampling != start.upsampling == "bilinear" or config.eyes != start.eyes == "plain":
-        return True
+    if (start.upsampling, start.eyes) != (config.upsampling, config.eyes):
+        # It may gain what it lacks, and lose nothing.
+        return config.upsampling in ("convex", start.upsampling) and config.eyes in ("close", start.eyes)
     return len(start.keypoint_names) < len(config.keypoint_names)
 
 

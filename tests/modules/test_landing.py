@@ -86,9 +86,19 @@ def test_the_field_is_that_of_radial_basis_functions() -> None:
 def test_a_keypoint_that_went_astray_pulls_no_further_than_it_may() -> None:
     still = identity_grid(64, 64, like=torch.zeros(()))
     moved = Landing(config())(still, keypoints(chin=(5.0, 0.0)), keypoints()) - still
-    assert 0.1 < moved.norm(dim=-1).max() <= FURTHEST * DISTANCE
+    assert 0.1 < moved.norm(dim=-1).max() <= FURTHEST * REACH[1] * DISTANCE
     nowhere = Keypoints(torch.zeros(1, len(NAMES), 2))
     assert Landing(config())(still, nowhere, nowhere).isfinite().all()
+
+
+def test_lips_that_would_cross_do_not_fold_the_picture() -> None:
+    apart = {"lip_top": (0.9, 1.2), "lip_bottom": (0.9, 1.3), "chin": (0.0, 0.2)}  # from a corner, into the middle
+    crossed = apart | {"lip_top": (0.9, 1.3), "lip_bottom": (0.9, 1.2)}
+    still = identity_grid(128, 128, like=torch.zeros(()))
+    for far in (0.1, 0.5, 1.0):
+        near = {name: (x, far * y + (1 - far) * apart[name][1]) for name, (x, y) in crossed.items()}
+        flow = Landing(config())(still, keypoints(**apart), keypoints(**near))
+        assert (flow.diff(dim=1)[..., 1] > 0).all() and (flow.diff(dim=2)[..., 0] > 0).all(), "no place is seen twice"
 
 
 @torch.no_grad()

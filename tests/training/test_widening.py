@@ -135,6 +135,8 @@ def test_eyes_seen_closely_begin_alike_and_irises_without_a_share() -> None:
     more = widened(plain, config)
     assert all(torch.equal(more.generator[name], value) for name, value in first.generator.items())
     assert more.kp_detector.keys() == first.kp_detector.keys()
+    # What a model has it does not lose: it would keep weights that nothing uses.
+    assert not is_wider(config.replace(eyes="plain"), config)
 
 
 def _without_eyes(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
