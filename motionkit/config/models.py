@@ -155,8 +155,8 @@ class ModelConfig:
     def _check_upsampling(self) -> None:
         if self.upsampling == "bilinear":
             return
-        if not (self.blend_warped and self.align_corners):
-            raise ConfigError("Convex upsampling needs blend_warped and align_corners")
+        if not self.blend_warped:
+            raise ConfigError("Convex upsampling needs blend_warped")
         if (1 / self.dense_motion.scale_factor) % 1:
             raise ConfigError(
                 "Convex upsampling needs whole steps",

@@ -25,6 +25,7 @@ __all__ = ["Landing"]
 REACH, SHARE = (0.6, 0.3), (0.5, 1.0)
 FURTHEST = 1.2  # standard deviations: what is missing counts up to here; beyond, the flow would fold
 STEEPEST = 0.7  # what is missing at two keypoints differs by at most this share of how far they are apart
+BORDER = 0.2  # in the picture's coordinates: so near to its edge, keypoints begin to count less
 RIDGE = 0.1  # keypoints near each other need not both land exactly, which would take wild weights
 
 
@@ -56,7 +57,10 @@ class Landing(nn.Module):
         distance = Eyes.of(driving.value, self.eyes).distance  # B 1
         for indices, reach, share in zip((self.body, self.face), REACH, SHARE, strict=True):
             there, here = source.value[:, indices], driving.value[:, indices]  # B K 2
-            missing = _unfolded(there - sample_flow(flow, here), here, FURTHEST * reach * distance)
+            missing = there - sample_flow(flow, here)
+            # Of a keypoint beyond the border its place there is known, and no motion.
+            inside = ((1 - torch.maximum(there.abs(), here.abs()).amax(-1)) / BORDER).clamp(0, 1)
+            missing = _unfolded(inside[..., None] * missing, here, FURTHEST * reach * distance)
             flow = flow + spread(share * missing, here, reach * distance, flow)
         return flow
 

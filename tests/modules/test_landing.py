@@ -31,7 +31,7 @@ def keypoints(**moved: tuple[float, float]) -> Keypoints:
     """Eyes 0.4 apart, all else far from each other in the corners and along the edges, and moved by so much."""
     rest = dict.fromkeys(NAMES, (-0.9, -0.9))
     rest |= {name: (0.2 if name.endswith("left") else -0.2, 0.0) for name in chain(*EYES)}
-    rest |= {"chin": (0.0, 0.6), "collar": (0.7, 0.8)}
+    rest |= {"chin": (-0.5, 0.6), "collar": (0.5, 0.6)}
     points = torch.tensor([rest[name] for name in NAMES])
     for name, by in moved.items():
         points[NAMES.index(name)] += torch.tensor(by)
@@ -85,14 +85,22 @@ def test_the_field_is_that_of_radial_basis_functions() -> None:
 
 def test_a_keypoint_that_went_astray_pulls_no_further_than_it_may() -> None:
     still = identity_grid(64, 64, like=torch.zeros(()))
-    moved = Landing(config())(still, keypoints(chin=(5.0, 0.0)), keypoints()) - still
+    moved = Landing(config())(still, keypoints(chin=(1.2, 0.0)), keypoints()) - still
     assert 0.1 < moved.norm(dim=-1).max() <= FURTHEST * REACH[1] * DISTANCE
     nowhere = Keypoints(torch.zeros(1, len(NAMES), 2))
     assert Landing(config())(still, nowhere, nowhere).isfinite().all()
 
 
+def test_keypoints_beyond_the_border_pull_nothing() -> None:
+    still = identity_grid(64, 64, like=torch.zeros(()))
+    there, here = keypoints(collar=(0.0, 0.4)), keypoints(collar=(0.0, 0.3))  # at 1, and at 0.9
+    torch.testing.assert_close(Landing(config())(still, there, here), still)
+    inside = Landing(config())(still, keypoints(collar=(0.0, 0.1)), keypoints())
+    assert (inside - still).abs().max() > 0.03
+
+
 def test_lips_that_would_cross_do_not_fold_the_picture() -> None:
-    apart = {"lip_top": (0.9, 1.2), "lip_bottom": (0.9, 1.3), "chin": (0.0, 0.2)}  # from a corner, into the middle
+    apart = {"lip_top": (0.9, 1.2), "lip_bottom": (0.9, 1.3), "chin": (0.5, 0.2)}  # from a corner, into the middle
     crossed = apart | {"lip_top": (0.9, 1.3), "lip_bottom": (0.9, 1.2)}
     still = identity_grid(128, 128, like=torch.zeros(()))
     for far in (0.1, 0.5, 1.0):
