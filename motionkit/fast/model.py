@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from motionkit.fast.convs import folded, folded_down, folded_up, join, picked, quick, separated, split
+from motionkit.fast.convs import folded, folded_down, folded_up, join, narrowed, picked, quick, separated, split
 from motionkit.fast.expected import ExpectedConv, pays
 from motionkit.fast.int8 import Int8Bottleneck, Steps
 from motionkit.fast.packed import pack
@@ -167,7 +167,7 @@ class _FastDetector(nn.Module):
         self.jacobian = None
         if jacobian is not None and pays(jacobian, detector.num_kp):
             self.jacobian, jacobian = ExpectedConv(jacobian, detector.num_kp), None
-        self.maps = join(detector.kp, jacobian)
+        self.maps = narrowed(join(detector.kp, jacobian))
         self.eyes: EyeFinder | None = detector.eyes
         if self.eyes is not None:
             self.eyes.predictor = _FastHourglass(cast(Hourglass, self.eyes.predictor), SIDE)
@@ -204,9 +204,11 @@ class _FastMotion(nn.Module):
         first.conv = picked(first.conv, order)
         above = maps.in_channels - inputs.numel()
         self.hourglass = _FastHourglass(dense.hourglass, side, last=False)
-        self.maps, self.seen = picked(maps, torch.arange(above)), picked(maps, above + order, bias=False)
+        self.maps = narrowed(picked(maps, torch.arange(above)))
+        self.seen = narrowed(picked(maps, above + order, bias=False))
         self.kp_variance, self.warp = dense.kp_variance, dense.warp
         self.upsampling, self.landing = dense.upsampling, dense.landing
+        self.learned = dense.upsampling is not None and dense.upsampling.learned
         self.register_buffer("eyes", dense.eyes, persistent=False)
 
     def forward(self, encoded: EncodedSource, source: Keypoints, driving: Keypoints) -> Motion:
@@ -235,7 +237,10 @@ class _FastMotion(nn.Module):
             flow = self.landing(flow, source, driving)
         fine = None
         if self.upsampling is not None and encoded.seen is not None and occlusion is not None:
-            fine = self.upsampling(features, encoded.seen, flow, occlusion)
+            if self.learned:
+                fine = self.upsampling(features, encoded.seen, flow, occlusion)
+            else:
+                fine = self.upsampling.resized(flow, occlusion)
         motion = Motion(flow, mask, occlusion, fine)
         return motion if self.eyes is None else gazing(motion, source, driving, self.eyes)
 

@@ -56,6 +56,22 @@ class ConvexUpsampling(nn.Module):
         assert self.logits.bias is not None
         nn.init.zeros_(self.logits.bias)
 
+    @property
+    def learned(self) -> bool:
+        """Whether training has made it another than the bilinear resize, which ``resized`` does for much less."""
+        return bool(self.logits.weight.any() or (self.logits.bias is not None and self.logits.bias.any()))
+
+    def resized(self, flow: Tensor, occlusion: Tensor) -> FineMotion:
+        """What comes out before training, or nearly.
+
+        Args:
+            flow: B h w 2.
+            occlusion: B 1 h w.
+        """
+        size = (flow.shape[1] * self.factor, flow.shape[2] * self.factor)
+        larger = F.interpolate(occlusion, size=size, mode="bilinear", align_corners=True)
+        return FineMotion(resize_flow(flow, *size, exact=True), larger)
+
     def forward(self, features: Tensor, picture: Tensor, flow: Tensor, occlusion: Tensor) -> FineMotion:
         """Find the motion of each place of the picture.
 

@@ -28,7 +28,11 @@ def random_motion(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
 @torch.no_grad()
 def test_before_training_it_is_the_bilinear_resize() -> None:
     features, picture, flow, occlusion = random_motion()
-    fine = ConvexUpsampling(5, 3, 2, "border")(features, picture, flow, occlusion)
+    network = ConvexUpsampling(5, 3, 2, "border")
+    assert not network.learned
+    fine = network(features, picture, flow, occlusion)
+    for found, cheap in zip(fine, network.resized(flow, occlusion), strict=True):
+        torch.testing.assert_close(found, cheap, rtol=0, atol=2e-3)
     torch.testing.assert_close(fine.flow, resize_flow(flow, 16, 12, exact=True), rtol=0, atol=2e-3)
     wanted = F.interpolate(occlusion, size=(16, 12), mode="bilinear", align_corners=True)
     torch.testing.assert_close(fine.occlusion, wanted, rtol=0, atol=2e-3)
@@ -39,6 +43,7 @@ def test_a_place_can_take_one_of_its_neighbours_whole() -> None:
     """The weights say "the left neighbour" everywhere: an edge stays an edge."""
     network = ConvexUpsampling(5, 3, 2, "border")
     network.logits.bias.view(9, 4)[3] = 50.0  # of the nine, the middle row's first
+    assert network.learned
     features, picture, _, _ = random_motion()
     shift = torch.zeros(2, 8, 6, 2)
     shift[:, :, 3:, 0] = 0.5
