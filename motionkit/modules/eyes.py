@@ -17,7 +17,7 @@ from motionkit.config import ModelConfig
 from motionkit.config.networks import EYE_NETWORK, EYES
 from motionkit.modules.blocks import Hourglass
 from motionkit.modules.expectation import expectation
-from motionkit.modules.grid import at_least_float32, identity_grid, sample_flow, warp
+from motionkit.modules.grid import at_least_float32, identity_grid, sample_flow, shortened, warp
 from motionkit.structures import Keypoints
 
 __all__ = ["EyeFinder", "Eyes", "eye_indices", "follow_eyes"]
@@ -184,7 +184,7 @@ def _with_lids(flow: Tensor, there: Eyes, here: Eyes, rows: slice) -> Tensor:
     """
     missing = there.lids - sample_flow(flow, here.lids.flatten(1, 2)).view_as(here.lids)
     most = here.distance.new_tensor([FURTHEST, LOWER_FURTHEST])[:, None]
-    missing = _held(missing, most * here.distance[..., None, None])
+    missing = shortened(missing, most * here.distance[..., None, None])
     size = here.distance[..., None, None]  # B 1 1 1
     grid = identity_grid(*flow.shape[1:3], like=flow)[:, None, rows]  # 1 1 h w 2
     aside = ((grid - here.middle[:, :, None, None]) * here.across[:, None, None, None]).sum(-1)  # B E h w
@@ -209,7 +209,7 @@ def _with_irises(flow: Tensor, there: Eyes, here: Eyes, rows: slice) -> Tensor:
         rows: Those that can change.
     """
     around = sample_flow(flow, here.iris)
-    iris = around + _held(there.iris - around, FURTHEST * here.distance[..., None])  # B E 2
+    iris = around + shortened(there.iris - around, FURTHEST * here.distance[..., None])  # B E 2
     size = here.distance[..., None, None]  # B 1 1 1
     grid = identity_grid(*flow.shape[1:3], like=flow)[:, None, rows]
     aside, below = (
@@ -232,10 +232,3 @@ def _with_irises(flow: Tensor, there: Eyes, here: Eyes, rows: slice) -> Tensor:
 def _put(flow: Tensor, rows: slice, part: Tensor) -> Tensor:
     """A flow with some of its rows replaced."""
     return part if part.shape == flow.shape else torch.cat([flow[:, : rows.start], part, flow[:, rows.stop :]], 1)
-
-
-def _held(missing: Tensor, most: Tensor) -> Tensor:
-    """Shifts … 2, none longer than this."""
-    length = missing.norm(dim=-1, keepdim=True).clamp(min=1e-12)
-    held: Tensor = missing * (most / length).clamp(max=1)
-    return held

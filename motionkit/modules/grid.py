@@ -23,6 +23,7 @@ __all__ = [
     "identity_grid",
     "resize_flow",
     "sample_flow",
+    "shortened",
     "softmax",
     "warp",
 ]
@@ -159,6 +160,13 @@ def sample_flow(flow: Tensor, points: Tensor) -> Tensor:
     """
     found = warp(flow.permute(0, 3, 1, 2), points[:, None], align_corners=True, padding="border")  # B 2 1 K
     return found[:, :, 0].transpose(1, 2)
+
+
+def shortened(shifts: Tensor, most: Tensor) -> Tensor:
+    """Shifts … 2, none longer than ``most``, which has their shape or one that is repeated to it; directions stay."""
+    length = shifts.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+    result: Tensor = shifts * (most / length).clamp(max=1)
+    return result
 
 
 def resize_flow(flow: Tensor, height: int, width: int, *, exact: bool = False) -> Tensor:

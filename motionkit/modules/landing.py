@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from motionkit.config import ModelConfig
 from motionkit.config.networks import LANDING
 from motionkit.modules.eyes import Eyes, eye_indices
-from motionkit.modules.grid import LEAST_EXPONENT, identity_grid, sample_flow
+from motionkit.modules.grid import LEAST_EXPONENT, identity_grid, sample_flow, shortened
 from motionkit.structures import Keypoints
 
 __all__ = ["Landing"]
@@ -73,7 +73,7 @@ def _unfolded(missing: Tensor, points: Tensor, most: Tensor) -> Tensor:
         points: B K 2.
         most: B 1.
     """
-    missing = missing * (most[..., None] / missing.norm(dim=-1, keepdim=True).clamp(min=1e-12)).clamp(max=1)
+    missing = shortened(missing, most[..., None])
     differ, apart = ((x[:, :, None] - x[:, None]).norm(dim=-1) for x in (missing, points))  # B K K
     room = (STEEPEST * apart / differ.clamp(min=1e-12)).masked_fill(differ < 1e-9, 1)
     unfolded: Tensor = missing * room.amin((1, 2)).clamp(max=1)[:, None, None]
