@@ -144,9 +144,9 @@ INSIDE = {
     ],
     "modules": [
         "grid blocks",
-        "expectation upsampling",
+        "expectation",
         "eyes",
-        "landing",
+        "landing mouth",
         "keypoint_detector dense_motion discriminator",
         "generator",
         "first_order",
@@ -176,6 +176,8 @@ INSIDE = {
     "fast": [
         "memory winograd packed int8 expected",
         "convs precision",
+        "blocks",
+        "motion",
         "model",
         "__init__",
     ],

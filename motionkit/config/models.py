@@ -21,6 +21,7 @@ from motionkit.config.checks import (
 from motionkit.config.networks import (
     EYES,
     LANDING,
+    MOUTH,
     DenseMotionConfig,
     DiscriminatorConfig,
     GeneratorConfig,
@@ -50,9 +51,9 @@ _CHOICES = {
     "domain": DOMAINS,
     "padding": ("zeros", "border"),
     "interpolation": ("bilinear", "bicubic"),
-    "upsampling": ("bilinear", "convex"),
     "eyes": ("plain", "close"),
     "landing": ("free", "exact"),
+    "mouth": ("plain", "close"),
 }
 _PARTS = {
     "kp_detector": KpDetectorConfig,
@@ -86,12 +87,13 @@ class ModelConfig:
             outermost pixels and so leaves no dark rims.
         interpolation: How the last warp, that of the picture itself, samples: "bilinear" as in published models, or
             "bicubic", which keeps more of the source's sharpness. Features are always sampled bilinearly.
-        upsampling: How flow and occlusion grow to the picture: "bilinear" as in published models, or "convex", by
-            learned weights that keep edges sharp (``modules.upsampling``); it needs ``blend_warped``.
         eyes: How irises and lids are found: "plain", as any keypoint, or "close", in close-ups, and how they move the
-            picture: they come out where they should (``modules.eyes``). It needs the keypoints named in ``EYES``.
+            picture: they come out where they should (``modules.eyes``), and the dense motion knows nothing of irises.
+            It needs the keypoints named in ``EYES``.
         landing: Whether the flow leaves brows, mouth, chin and shoulders where the networks have them, "free", or takes
             them to where their keypoints are, "exact" (``modules.landing``). It needs these keypoints, and the eyes'.
+        mouth: Who paints what an opened mouth shows: the decoder, "plain", or a small network that sees it "close"
+            (``modules.mouth``). It needs the keypoints named in ``MOUTH``, and the eyes'.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
             others ride, see ``AnimateOptions.gains``.
@@ -115,9 +117,9 @@ class ModelConfig:
     align_corners: bool = True
     padding: Literal["zeros", "border"] = "zeros"
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
-    upsampling: Literal["bilinear", "convex"] = "bilinear"
     eyes: Literal["plain", "close"] = "plain"
     landing: Literal["free", "exact"] = "free"
+    mouth: Literal["plain", "close"] = "plain"
     keypoint_names: tuple[str, ...] = ()
     keypoint_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -148,25 +150,13 @@ class ModelConfig:
                 raise ConfigError(f"Group {group!r} names unknown keypoints", got=", ".join(sorted(unknown)))
         if self.blend_warped and not self.generator.estimate_occlusion_map:
             raise ConfigError("blend_warped needs an occlusion map", todo="Set estimate_occlusion_map")
-        self._check_upsampling()
         self._check_parts()
         self.check_size(self.size)
-
-    def _check_upsampling(self) -> None:
-        if self.upsampling == "bilinear":
-            return
-        if not self.blend_warped:
-            raise ConfigError("Convex upsampling needs blend_warped")
-        if (1 / self.dense_motion.scale_factor) % 1:
-            raise ConfigError(
-                "Convex upsampling needs whole steps",
-                got=f"dense_motion scale_factor {self.dense_motion.scale_factor:g}",
-                expected="1/2, 1/3, 1/4 …",
-            )
 
     def _check_parts(self) -> None:
         needed = {"Eyes cannot be seen closely": {*chain(*EYES)}} if self.eyes == "close" else {}
         needed |= {"Nothing can land": {*chain(*EYES, *LANDING)}} if self.landing == "exact" else {}
+        needed |= {"A mouth cannot be seen closely": {*chain(*EYES), *MOUTH}} if self.mouth == "close" else {}
         for what, names in needed.items():
             if lacking := sorted(names - {*self.keypoint_names}):
                 raise ConfigError(f"{what} without its keypoints", got=f"none named {', '.join(lacking)}")
@@ -186,6 +176,13 @@ class ModelConfig:
         body = self.keypoint_groups.get(BODY, ())
         rest = tuple(i for i, name in enumerate(self.keypoint_names) if name not in body)
         return rest if body and rest else None
+
+    @property
+    def moving(self) -> tuple[int, ...]:
+        """Indices of the keypoints whose motions the dense motion blends: all, or all but irises seen closely."""
+        apart = {eye[0] for eye in EYES} if self.eyes == "close" else set()
+        names = self.keypoint_names or ("",) * self.num_kp
+        return tuple(i for i, name in enumerate(names) if name not in apart)
 
     def picture_side(self, size: int | None = None) -> int:
         """Side in pixels of the result.

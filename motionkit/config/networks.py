@@ -11,7 +11,8 @@ __all__ = [
     "EYES",
     "EYE_NETWORK",
     "LANDING",
-    "UPSAMPLING_CHANNELS",
+    "MOUTH",
+    "MOUTH_NETWORK",
     "DenseMotionConfig",
     "DiscriminatorConfig",
     "GeneratorConfig",
@@ -21,8 +22,6 @@ __all__ = [
 
 # Far beyond any network that is known: configurations come inside files, from anyone.
 MAX_CHANNELS, MAX_DEPTH, MIN_SCALE = 8192, 12, 1 / 64
-UPSAMPLING_CHANNELS = 24
-"""Between the two convolutions of a convex upsampling."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +61,8 @@ class DenseMotionConfig:
         num_blocks: As in ``KpDetectorConfig``.
         scale_factor: As in ``KpDetectorConfig``.
         kp_variance: Variance of the Gaussians that mark keypoints, in squared units of [-1, 1].
+        skip_features: Maps that the last skip connection, all that the network sees, is reduced to before mask and
+            occlusion read it; 0 hands on all of it, as published models do.
     """
 
     block_expansion: int = 64
@@ -69,9 +70,11 @@ class DenseMotionConfig:
     num_blocks: int = 5
     scale_factor: float = 0.25
     kp_variance: float = 0.01
+    skip_features: int = 0
 
     def __post_init__(self) -> None:
         _check_hourglass("dense_motion", self)
+        check_whole("dense_motion skip_features", self.skip_features, 0, MAX_CHANNELS, error=ConfigError)
         check_number("dense_motion kp_variance", self.kp_variance, 0, 1e6, above=True, error=ConfigError)
 
 
@@ -140,6 +143,9 @@ LANDING = (
 )  # fmt: skip
 """The keypoints that land where they should, by their names: of the body, then of the face."""
 
+MOUTH = ("mouth_left", "mouth_right", "lip_top", "lip_bottom", "nose")
+"""The keypoints by which a mouth is seen closely, by their names; the eyes' are needed too."""
+
 _Network = KpDetectorConfig | DenseMotionConfig | GeneratorConfig | DiscriminatorConfig
 
 
@@ -172,3 +178,6 @@ def check_switches(where: str, part: object, *names: str) -> None:
 
 EYE_NETWORK = KpDetectorConfig(block_expansion=12, max_features=48, num_blocks=3, scale_factor=1)
 """What looks at eyes closely."""
+
+MOUTH_NETWORK = KpDetectorConfig(block_expansion=12, max_features=48, num_blocks=3, scale_factor=1)
+"""What paints mouths."""

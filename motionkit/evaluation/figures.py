@@ -254,6 +254,8 @@ def follow(compared: Callable[[np.ndarray, np.ndarray], float], driver: Track, r
 def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: RenderedTruth, side: int) -> float | None:
     """Mean distance of detected keypoints from the true ones of the same names.
 
+    Of one outside the picture, such as a shoulder below it, the place at the edge counts: a detector names no other.
+
     Args:
         detected: T K 2 in [-1, 1].
         names: Of the K keypoints.
@@ -267,7 +269,7 @@ def keypoint_error(detected: np.ndarray, names: Sequence[str], truth: RenderedTr
     if not known:
         return None
     mine = detected[:, [list(names).index(name) for name in known]]
-    true = truth.keypoints[:, [truth.names.index(name) for name in known]]
+    true = truth.keypoints[:, [truth.names.index(name) for name in known]].clip(-1, 1)
     return float(np.linalg.norm(mine - true, axis=-1).mean() * (side - 1) / 2)
 
 

@@ -5,6 +5,7 @@ Legend: B batch, C channels, K keypoints, H W picture size, h w size of the moti
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,12 +15,11 @@ from torch import Tensor, nn
 from motionkit.config import ModelConfig
 from motionkit.modules.blocks import Hourglass
 from motionkit.modules.eyes import eye_indices, follow_eyes
-from motionkit.modules.grid import AntiAliasDown, at_least_float32, gaussian, identity_grid, softmax, warp
+from motionkit.modules.grid import AntiAliasDown, at_least_float32, gaussian, identity_grid, resize_flow, softmax, warp
 from motionkit.modules.landing import Landing
-from motionkit.modules.upsampling import ConvexUpsampling, FineMotion
 from motionkit.structures import Keypoints
 
-__all__ = ["DenseMotion", "Motion", "affine_motions", "gazing", "heatmap_difference", "inverse"]
+__all__ = ["DenseMotion", "Motion", "Moving", "affine_motions", "heatmap_difference", "inverse", "with_eyes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Motion:
     Attributes:
         flow: B h w 2, (x, y) in absolute source coordinates in [-1, 1].
         mask: B K+1 h w, which motion moves each place; the first is the background; sums to 1. What keypoints do
-            beyond it, in models in which they land, is in the flow alone.
+            beyond it, in models in which they land, is in the flow alone. K counts those in ``ModelConfig.moving``.
         occlusion: B 1 h w in [0, 1] (1 visible in the source), or None for models without an occlusion map.
-        fine: Flow and occlusion for the picture itself; None is this flow and occlusion, resized.
+        fine: B H W 2, the flow for the picture itself; None is this flow, resized.
     """
 
     flow: Tensor
     mask: Tensor
     occlusion: Tensor | None
-    fine: FineMotion | None = None
+    fine: Tensor | None = None
 
 
 def affine_motions(source: Keypoints, driving: Keypoints) -> tuple[Tensor, Tensor]:
@@ -90,6 +90,31 @@ def heatmap_difference(source: Keypoints, driving: Keypoints, grid: Tensor, vari
     return gaussian(driving.value, grid, variance) - gaussian(source.value, grid, variance)
 
 
+class Moving(nn.Module):
+    """Chooses the keypoints whose motions are blended.
+
+    Args:
+        config: The whole model's configuration.
+    """
+
+    indices: Tensor | None
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        some = len(config.moving) < config.num_kp
+        # A device of its own, as for eyes.
+        indices = torch.tensor(config.moving, device="cpu") if some else None
+        self.register_buffer("indices", indices, persistent=False)
+
+    def forward(self, keypoints: Keypoints) -> Keypoints:
+        """All keypoints to those, without confidence."""
+        if self.indices is None:
+            return keypoints
+        jacobian = keypoints.jacobian
+        jacobian = None if jacobian is None else jacobian.index_select(1, self.indices)
+        return Keypoints(keypoints.value.index_select(1, self.indices), jacobian)
+
+
 class DenseMotion(nn.Module):
     """Source picture and two sets of keypoints to a dense motion (arXiv 2003.00196, section 3.2).
 
@@ -107,16 +132,17 @@ class DenseMotion(nn.Module):
         if part.scale_factor != 1:
             self.down = AntiAliasDown(config.num_channels, part.scale_factor)
         self.planes = config.num_channels + 1  # that are seen of each motion: the picture moved by it, and its heatmap
-        inputs = (config.num_kp + 1) * self.planes
+        self.moving, motions = Moving(config), len(config.moving) + 1
+        inputs = motions * self.planes
         self.hourglass = Hourglass(part.block_expansion, inputs, part.num_blocks, part.max_features)
-        self.mask = nn.Conv2d(self.hourglass.out_channels, config.num_kp + 1, 7, padding=3)
+        self.own = self.hourglass.out_channels - inputs
+        self.skip = nn.Conv2d(inputs, part.skip_features, 1) if part.skip_features else None
+        features = self.own + (part.skip_features or inputs)
+        self.mask = nn.Conv2d(features, motions, 7, padding=3)
         self.occlusion: nn.Conv2d | None = None
         if config.generator.estimate_occlusion_map:
-            self.occlusion = nn.Conv2d(self.hourglass.out_channels, 1, 7, padding=3)
-        self.upsampling: ConvexUpsampling | None = None
-        if config.upsampling == "convex":
-            own, factor = self.hourglass.out_channels - inputs, round(1 / part.scale_factor)
-            self.upsampling = ConvexUpsampling(own, config.num_channels, factor, config.padding)
+            self.occlusion = nn.Conv2d(features, 1, 7, padding=3)
+        self.is_fine = config.blend_warped
         self.landing = Landing(config) if config.landing == "exact" else None
         self.register_buffer("eyes", eye_indices(config) if config.eyes == "close" else None, persistent=False)
 
@@ -132,15 +158,16 @@ class DenseMotion(nn.Module):
         b, c, h, w = small.shape
         grid = identity_grid(h, w, like=source)  # 1 h w 2
 
-        heatmaps = heatmap_difference(source_keypoints, driving_keypoints, grid, self.kp_variance)
+        there, here = self.moving(source_keypoints), self.moving(driving_keypoints)
+        heatmaps = heatmap_difference(there, here, grid, self.kp_variance)
         heatmaps = torch.cat([torch.zeros_like(heatmaps[:, :1]), heatmaps], dim=1)  # B K+1 h w
 
         # The spelled-out form of eq. 4, so that equal keypoints give the identity to the last bit or nearly.
         # Autocast would multiply places in half precision, here and where the mask blends them.
         with torch.autocast(source.device.type, enabled=False):
-            linear, _ = affine_motions(source_keypoints, driving_keypoints)
-            from_point = grid.view(1, 1, h * w, 2) - driving_keypoints.value[:, :, None]  # B K hw 2
-            moved = from_point @ linear.transpose(-1, -2) + source_keypoints.value[:, :, None]
+            linear, _ = affine_motions(there, here)
+            from_point = grid.view(1, 1, h * w, 2) - here.value[:, :, None]  # B K hw 2
+            moved = from_point @ linear.transpose(-1, -2) + there.value[:, :, None]
             moved = moved.view(*linear.shape[:2], h, w, 2)
         motions = torch.cat([grid[:, None].expand(b, 1, h, w, 2), moved], dim=1)  # B K+1 h w 2
 
@@ -149,33 +176,38 @@ class DenseMotion(nn.Module):
         deformed = self.warp(repeated, motions.view(b * k1, h, w, 2))
         inputs = torch.cat([heatmaps[:, :, None], deformed.view(b, k1, c, h, w)], dim=2)  # B K+1 1+C h w
 
-        features = self.hourglass(inputs.view(b, k1 * (c + 1), h, w))
+        inputs = inputs.view(b, k1 * (c + 1), h, w)
+        features = self.hourglass(inputs)
+        if self.skip is not None:
+            features = torch.cat([features[:, : self.own], self.skip(inputs)], 1)
         mask = softmax(at_least_float32(self.mask(features)), dim=1)
         with torch.autocast(source.device.type, enabled=False):
             flow = torch.einsum("bkhw,bkhwc->bhwc", mask, motions)
             if self.landing is not None:
                 flow = self.landing(flow, source_keypoints, driving_keypoints)
         occlusion = None if self.occlusion is None else at_least_float32(self.occlusion(features)).sigmoid()
-        fine = None
-        if self.upsampling is not None and occlusion is not None:
-            own = features[:, : -k1 * (c + 1)]  # the hourglass's, which stand before the input that it hands on
-            fine = self.upsampling(own, source, flow, occlusion)
-        motion = Motion(flow, mask, occlusion, fine)
-        return motion if self.eyes is None else gazing(motion, source_keypoints, driving_keypoints, self.eyes)
+        motion = Motion(flow, mask, occlusion)
+        if self.eyes is None:
+            return motion
+        size = source.shape[2:] if self.is_fine else None
+        return with_eyes(motion, source_keypoints, driving_keypoints, self.eyes, size)
 
 
-def gazing(motion: Motion, source: Keypoints, driving: Keypoints, eyes: Tensor) -> Motion:
-    """The motion with its flows corrected at the eyes; see ``eyes.follow_eyes``.
+def with_eyes(
+    motion: Motion, source: Keypoints, driving: Keypoints, eyes: Tensor, size: Sequence[int] | None
+) -> Motion:
+    """The motion with its flow corrected at the eyes; see ``eyes.follow_eyes``.
 
     Args:
         motion: Batch B.
         source: Batch B.
         driving: Batch B.
         eyes: Indices, as ``eyes.eye_indices`` gives them.
+        size: H W of a flow for the picture itself, in which eyes are larger: it alone is corrected. Without, ``flow``
+            is, for models that move features and no picture.
     """
     with torch.autocast(motion.flow.device.type, enabled=False):
-        flow = follow_eyes(motion.flow, source, driving, eyes)
-        fine = motion.fine
-        if fine is not None:
-            fine = fine._replace(flow=follow_eyes(fine.flow, source, driving, eyes))
-    return replace(motion, flow=flow, fine=fine)
+        if size is None:
+            return replace(motion, flow=follow_eyes(motion.flow, source, driving, eyes))
+        fine = resize_flow(motion.flow, size[0], size[1], exact=True)
+        return replace(motion, fine=follow_eyes(fine, source, driving, eyes))

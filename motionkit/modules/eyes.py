@@ -17,7 +17,7 @@ from motionkit.config import ModelConfig
 from motionkit.config.networks import EYE_NETWORK, EYES
 from motionkit.modules.blocks import Hourglass
 from motionkit.modules.expectation import expectation
-from motionkit.modules.grid import at_least_float32, identity_grid, sample_flow, shortened, warp
+from motionkit.modules.grid import Box, at_least_float32, identity_grid, sample_flow, shortened, warp
 from motionkit.structures import Keypoints
 
 __all__ = ["EyeFinder", "Eyes", "eye_indices", "follow_eyes"]
@@ -26,7 +26,7 @@ SIDE = 32  # of a close-up in pixels
 # All lengths are shares of the distance between the eyes' middles, some 63 mm.
 REACH = 0.42  # from a close-up's middle to its edge: the lids and a little around them
 WIDTH = 0.25  # half of an open eye's width
-AROUND = 0.7  # beyond it nothing of an eye's motion is left
+AROUND = 0.6  # from the middle of an eye; beyond it nothing of its motion is left
 ABOVE, BELOW = 0.2, 0.08  # how far the skin of the upper and of the lower lid moves with its edge; glasses do not
 CREASE = 0.02  # over so much one lid's motion becomes the other's, however closed they are; some pixels
 NARROW = 0.05  # lids nearer than this begin to hide the iris
@@ -158,35 +158,25 @@ def follow_eyes(flow: Tensor, source: Keypoints, driving: Keypoints, indices: Te
         B h w 2.
     """
     there, here = Eyes.of(source.value, indices), Eyes.of(driving.value, indices)
-    rows = _rows_around(here, flow)
-    return _with_irises(_with_lids(flow, there, here, rows), there, here, rows)
+    reach = AROUND * here.distance[..., None]
+    box = Box.around(here.middle - reach, here.middle + reach, *flow.shape[1:3])
+    return _with_irises(_with_lids(flow, there, here, box), there, here, box)
 
 
-def _rows_around(eyes: Eyes, flow: Tensor) -> slice:
-    """Rows of a flow in which eyes can be; all on a GPU, which would have to be waited for to know."""
-    height = flow.shape[1]
-    if flow.device.type != "cpu":
-        return slice(0, height)
-    reach = AROUND * eyes.distance
-    ends = torch.stack([(eyes.middle[..., 1] - reach).min(), (eyes.middle[..., 1] + reach).max()])
-    low, high = ((ends.detach() + 1) / 2 * (height - 1)).nan_to_num(0).clamp(0, height - 1).tolist()
-    return slice(int(low), int(high) + 2)
-
-
-def _with_lids(flow: Tensor, there: Eyes, here: Eyes, rows: slice) -> Tensor:
+def _with_lids(flow: Tensor, there: Eyes, here: Eyes, box: Box) -> Tensor:
     """A lid's weight is 1 at its edge; it falls slowly over its skin, and to 0 at the other lid and at the corners.
 
     Args:
         flow: B h w 2.
         there: In the source.
         here: In the driving pose.
-        rows: Those that can change.
+        box: What can change.
     """
     missing = there.lids - sample_flow(flow, here.lids.flatten(1, 2)).view_as(here.lids)
     most = here.distance.new_tensor([FURTHEST, LOWER_FURTHEST])[:, None]
     missing = shortened(missing, most * here.distance[..., None, None])
     size = here.distance[..., None, None]  # B 1 1 1
-    grid = identity_grid(*flow.shape[1:3], like=flow)[:, None, rows]  # 1 1 h w 2
+    grid = box.of(identity_grid(*flow.shape[1:3], like=flow))[:, None]  # 1 1 h w 2
     aside = ((grid - here.middle[:, :, None, None]) * here.across[:, None, None, None]).sum(-1)  # B E h w
     level = (1 - (aside / (WIDTH * size)).square()).clamp(min=0)
     below = ((grid - here.lids[:, :, :1, None]) * here.down[:, None, None, None]).sum(-1)  # the upper lid's edge
@@ -194,10 +184,10 @@ def _with_lids(flow: Tensor, there: Eyes, here: Eyes, rows: slice) -> Tensor:
     between = (below / opening).clamp(0, 1)
     upper = level * (1 - between) * torch.exp(-(below.clamp(max=0) / (ABOVE * size)).square())
     lower = level * between * torch.exp(-((below - opening).clamp(min=0) / (BELOW * size)).square())
-    return _put(flow, rows, flow[:, rows] + torch.einsum("belhw,belc->bhwc", torch.stack([upper, lower], 2), missing))
+    return box.put(flow, box.of(flow) + torch.einsum("belhw,belc->bhwc", torch.stack([upper, lower], 2), missing))
 
 
-def _with_irises(flow: Tensor, there: Eyes, here: Eyes, rows: slice) -> Tensor:
+def _with_irises(flow: Tensor, there: Eyes, here: Eyes, box: Box) -> Tensor:
     """An eyeball moves as one: in the open eye it keeps its shape, and lids pass over it.
 
     Only where an eye opens further than the source's is it stretched downwards, lest the source's lids are seen in it.
@@ -206,12 +196,12 @@ def _with_irises(flow: Tensor, there: Eyes, here: Eyes, rows: slice) -> Tensor:
         flow: B h w 2.
         there: In the source.
         here: In the driving pose.
-        rows: Those that can change.
+        box: What can change.
     """
     around = sample_flow(flow, here.iris)
     iris = around + shortened(there.iris - around, FURTHEST * here.distance[..., None])  # B E 2
     size = here.distance[..., None, None]  # B 1 1 1
-    grid = identity_grid(*flow.shape[1:3], like=flow)[:, None, rows]
+    grid = box.of(identity_grid(*flow.shape[1:3], like=flow))[:, None]
     aside, below = (
         (grid - here.iris[:, :, None, None]) @ axis[:, None, None, :, None] for axis in (here.across, here.down)
     )
@@ -225,10 +215,5 @@ def _with_irises(flow: Tensor, there: Eyes, here: Eyes, rows: slice) -> Tensor:
     weight = torch.exp(-(across / (WIDTH * size)).pow(4)) * (1 - (down / half).pow(4)).clamp(min=0)  # B E h w
     shown = torch.minimum(here.opening / here.distance, there.opening / there.distance) / NARROW
     weight = (shown.clamp(0, 1)[..., None, None] * weight)[..., None]
-    part = flow[:, rows]
-    return _put(flow, rows, part + (weight * (ball - part[:, None])).sum(1))
-
-
-def _put(flow: Tensor, rows: slice, part: Tensor) -> Tensor:
-    """A flow with some of its rows replaced."""
-    return part if part.shape == flow.shape else torch.cat([flow[:, : rows.start], part, flow[:, rows.stop :]], 1)
+    part = box.of(flow)
+    return box.put(flow, part + (weight * (ball - part[:, None])).sum(1))

@@ -8,6 +8,7 @@ Legend: B batch, C channels, K keypoints, H W size, h w size of a grid.
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 __all__ = [
     "LEAST_EXPONENT",
     "AntiAliasDown",
+    "Box",
     "at_least_float32",
     "bicubic",
     "gaussian",
@@ -188,10 +190,52 @@ def resize_flow(flow: Tensor, height: int, width: int, *, exact: bool = False) -
         return flow
     if exact:
         flow = flow - identity_grid(*flow.shape[1:3], like=flow)
-    planes = flow.permute(0, 3, 1, 2)  # B 2 h w
+    planes = flow.permute(0, 3, 1, 2).contiguous()  # B 2 h w: so resized four times as fast on CPUs
     planes = F.interpolate(planes, size=(height, width), mode="bilinear", align_corners=exact)
     resized = planes.permute(0, 2, 3, 1)
     return resized + identity_grid(height, width, like=flow) if exact else resized
+
+
+class Box(NamedTuple):
+    """Part of a flow or a picture, to compute nothing for the rest.
+
+    Attributes:
+        rows: Of all.
+        columns: Of all.
+    """
+
+    rows: slice
+    columns: slice
+
+    @classmethod
+    def around(cls, first: Tensor, last: Tensor, height: int, width: int) -> Box:
+        """Find the one that holds places in all items of a batch; on a GPU all, it would have to be waited for.
+
+        Args:
+            first: … 2, the places' least x and y, in [-1, 1].
+            last: … 2, their greatest.
+            height: H.
+            width: W.
+        """
+        if first.device.type != "cpu":
+            return cls(slice(0, height), slice(0, width))
+        ends = torch.stack([first.detach().flatten(0, -2).amin(0), last.detach().flatten(0, -2).amax(0)])
+        most = ends.new_tensor([width - 1, height - 1])
+        places = torch.minimum(((ends + 1) / 2 * most).nan_to_num(0).clamp(min=0), most)
+        (left, top), (right, bottom) = places.tolist()
+        return cls(slice(int(top), int(bottom) + 2), slice(int(left), int(right) + 2))
+
+    def of(self, flow: Tensor) -> Tensor:
+        """B H W 2 to that part of it."""
+        return flow[:, self.rows, self.columns]
+
+    def put(self, flow: Tensor, part: Tensor) -> Tensor:
+        """B H W 2 with that part replaced."""
+        if part.shape == flow.shape:
+            return part
+        result = flow.clone()
+        result[:, self.rows, self.columns] = part
+        return result
 
 
 class AntiAliasDown(nn.Module):

@@ -139,6 +139,9 @@ class TrainConfig:
         lr_generator: Learning rate of the generator, above 0.
         generator_groups: Groups of keypoints that the generator learns to follow; how it moves the others, and paints,
             stays as it is. Empty is all that it does.
+        generator_part: "all"; the "decoder" alone, with the encoder of the source: how it paints what was moved, and
+            what the source does not show; or the "mouth" alone, where that is seen closely. All else stays as it is, to
+            the last bit.
         lr_discriminator: Learning rate of the discriminator, where ``loss.gan`` asks for one.
         betas: Of Adam, for all three.
         milestones: Epochs after which the learning rates are divided by ten.
@@ -169,6 +172,7 @@ class TrainConfig:
     detector_groups: tuple[str, ...] = ()
     lr_generator: float = 2e-4
     generator_groups: tuple[str, ...] = ()
+    generator_part: Literal["all", "decoder", "mouth"] = "all"
     lr_discriminator: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
     milestones: tuple[int, ...] = ()
@@ -217,6 +221,14 @@ class TrainConfig:
                     got=", ".join(unknown),
                     expected=f"some of {', '.join(self.model.keypoint_groups) or 'none: the keypoints have no names'}",
                 )
+        if self.generator_groups and self.generator_part != "all":
+            raise ConfigError(
+                "What paints learns no groups of keypoints",
+                got=f"generator_groups {', '.join(self.generator_groups)}, generator_part {self.generator_part}",
+                todo="Give one of the two",
+            )
+        if self.generator_part == "mouth" and self.model.mouth == "plain":
+            raise ConfigError("The model has no part that paints mouths", got="generator_part mouth, model.mouth plain")
         if not self.detector_groups:
             return
         if self.lr_detector == 0:

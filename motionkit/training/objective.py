@@ -26,7 +26,7 @@ from motionkit.training.adversarial import Shown, adversarial_terms, check_size
 from motionkit.training.close_ups import close_ups
 from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform, equivariance_jacobian, equivariance_value
-from motionkit.training.partly import learn_to_find, learn_to_follow
+from motionkit.training.partly import learn_to_find, learn_to_follow, learn_to_paint
 from motionkit.training.perceptual import features, l1, perceptual_loss
 from motionkit.training.supervision import flow_loss, hidden, visibility_loss, warped_loss
 from motionkit.training.teacher_forcing import seen_keypoints
@@ -69,7 +69,8 @@ class GeneratorObjective(nn.Module):
     Args:
         config: Of the training run. With ``lr_detector`` 0 the detector is frozen, batch norms included, and
             equivariance, which concerns it alone, is left out; with ``detector_groups`` all but the maps of these.
-            With ``generator_groups`` the generator is frozen likewise, but for what concerns these.
+            With ``generator_groups`` the generator is frozen likewise, but for what concerns these, and with a
+            ``generator_part`` but for that.
         model: What is trained; its parameters are this module's.
         discriminator: Needed if ``LossConfig.gan`` is set. Not a sub-module: it is trained and moved on its own.
 
@@ -92,7 +93,9 @@ class GeneratorObjective(nn.Module):
         self.keeps_detector = self.frozen_detector or bool(config.detector_groups)
         if config.detector_groups:
             learn_to_find(model.kp_detector, self._keypoints(config.detector_groups))
-        self.keeps_generator = bool(config.generator_groups)
+        self.keeps_generator = bool(config.generator_groups) or config.generator_part != "all"
+        if config.generator_part != "all":
+            learn_to_paint(model.generator, config.generator_part)
         if config.generator_groups:
             learn_to_follow(model.generator, self._keypoints(config.generator_groups))
         self.perceptual = features(config.loss.network) if any(config.loss.perceptual) else None
@@ -106,7 +109,9 @@ class GeneratorObjective(nn.Module):
             if detector.eyes is not None:
                 detector.eyes.train(mode and detector.eyes.kp.weight.requires_grad)
         if self.keeps_generator:
-            self.model.generator.eval()
+            generator = self.model.generator.eval()
+            if generator.mouth is not None:
+                generator.mouth.train(mode and generator.mouth.paint.weight.requires_grad)
         return self
 
     def forward(self, batch: Batch) -> Losses:

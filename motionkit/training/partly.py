@@ -7,13 +7,14 @@ worse with real ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import torch
 
 from motionkit.modules.generator import Generator
 from motionkit.modules.keypoint_detector import KeypointDetector
 
-__all__ = ["learn_to_find", "learn_to_follow"]
+__all__ = ["learn_to_find", "learn_to_follow", "learn_to_paint"]
 
 
 def learn_to_find(detector: KeypointDetector, keypoints: Sequence[int]) -> None:
@@ -48,18 +49,20 @@ def learn_to_follow(generator: Generator, keypoints: Sequence[int]) -> None:
 
     Args:
         generator: Its batch norms must be kept in eval mode.
-        keypoints: Their indices.
+        keypoints: Their indices; of those whose motion is not blended there is nothing to learn.
     """
     generator.requires_grad_(False)
-    network = generator.dense_motion_network
+    network, moving = generator.dense_motion_network, generator.config.moving
     masks = torch.zeros(network.mask.out_channels, dtype=torch.bool)  # K+1, the background's first
-    masks[[1 + keypoint for keypoint in keypoints]] = True
+    masks[[1 + moving.index(keypoint) for keypoint in keypoints if keypoint in moving]] = True
     seen = masks.repeat_interleave(network.planes)
-    # The hourglass hands its input on to these, behind its own maps.
+    # The hourglass hands its input on to these, behind its own maps, whole or reduced.
     behind = torch.zeros(network.mask.in_channels, dtype=torch.bool)
-    behind[-len(seen) :] = seen
+    if network.skip is None:
+        behind[-len(seen) :] = seen
     learning = {
         "hourglass.encoder.down_blocks.0.conv.weight": seen[None],
+        "skip.weight": seen[None],
         "mask.weight": masks[:, None] | behind,
         "mask.bias": masks,
         "occlusion.weight": behind[None],
@@ -68,6 +71,19 @@ def learn_to_follow(generator: Generator, keypoints: Sequence[int]) -> None:
         if name in learning:
             weights.requires_grad_(True)
             weights.register_hook(_only(learning[name]))
+
+
+def learn_to_paint(generator: Generator, part: Literal["decoder", "mouth"]) -> None:
+    """Let nothing learn but how features of the source, once moved, become a picture, or how mouths are painted.
+
+    Args:
+        generator: Its batch norms must be kept in eval mode, but for those of what paints mouths.
+        part: What learns.
+    """
+    generator.requires_grad_(part == "decoder")
+    generator.dense_motion_network.requires_grad_(False)
+    if generator.mouth is not None:
+        generator.mouth.requires_grad_(part == "mouth")
 
 
 def _only(those: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:

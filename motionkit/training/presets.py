@@ -86,7 +86,7 @@ HEADS_MODEL = ModelConfig(
     num_kp=27,
     kp_detector=KpDetectorConfig(block_expansion=20, max_features=256, num_blocks=4, scale_factor=0.5),
     dense_motion=DenseMotionConfig(
-        block_expansion=16, max_features=192, num_blocks=4, scale_factor=0.5, kp_variance=0.005
+        block_expansion=16, max_features=192, num_blocks=4, scale_factor=0.5, kp_variance=0.005, skip_features=16
     ),
     generator=GeneratorConfig(block_expansion=20, max_features=160, num_bottleneck_blocks=4),
     size=128,
@@ -94,7 +94,6 @@ HEADS_MODEL = ModelConfig(
     blend_warped=True,
     padding="border",
     interpolation="bicubic",
-    upsampling="convex",
     eyes="close",
     landing="exact",
     keypoint_names=(

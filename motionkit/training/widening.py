@@ -1,4 +1,4 @@
-"""Weights for a model that grew: more keypoints, sharper edges. What they knew stays, what is new begins near it.
+"""Weights for a model that grew: more keypoints, eyes or mouth seen closely. What they knew stays.
 
 Legend: K keypoints before, N after; C colours of a picture.
 """
@@ -13,10 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
-from motionkit.config.networks import EYES
 from motionkit.errors import ConfigError
-from motionkit.modules.dense_motion import DenseMotion
 from motionkit.modules.eyes import EyeFinder
+from motionkit.modules.mouth import MouthPainter
 from motionkit.weights.checkpoints import Checkpoint
 
 __all__ = ["AT_FIRST", "BEGINNINGS", "UNKNOWN", "is_wider", "widened"]
@@ -33,12 +32,12 @@ FAR = frozenset({"shoulder_left", "shoulder_right"})
 # How much less than its beginnings' motion a new keypoint's counts at first: e^-1.5 is 22%. It moves nearly as they do,
 # so little changes. With e^-8, 0.03%, hardly a gradient came through: after a thousand steps it counted less still.
 AT_FIRST = 1.5
-# One that begins as nothing knows no motion yet, and would tear the picture; irises followed closely need no share.
+# One that begins as nothing knows no motion yet, and would tear the picture.
 UNKNOWN = 8.0
 
 
 def is_wider(config: ModelConfig, start: ModelConfig) -> bool:
-    """Whether a model has more than another: further named keypoints, convex upsampling, eyes seen closely.
+    """Whether a model has more than another: further named keypoints, eyes or a mouth seen closely.
 
     Args:
         config: The model's.
@@ -46,21 +45,21 @@ def is_wider(config: ModelConfig, start: ModelConfig) -> bool:
     """
     if not start.keypoint_names or not set(start.keypoint_names) <= set(config.keypoint_names):
         return False
-    if (start.upsampling, start.eyes) != (config.upsampling, config.eyes):
-        # It may gain what it lacks, and lose nothing.
-        return config.upsampling in ("convex", start.upsampling) and config.eyes in ("close", start.eyes)
+    before, after = ([part.eyes == "close", part.mouth == "close"] for part in (start, config))
+    if before != after:
+        return all(has or not had for had, has in zip(before, after, strict=True))  # it loses nothing
     return len(start.keypoint_names) < len(config.keypoint_names)
 
 
 def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
-    """Make weights for a model with further keypoints, convex upsampling or eyes that are seen closely.
+    """Make weights for a model with further keypoints, or with eyes or a mouth seen closely.
 
     How the known keypoints are found stays exactly as it was, but for lids where eyes are seen closely.
 
     A new keypoint's logits, Jacobians and motion are the mean of those that it begins as (``BEGINNINGS``); its motion
-    counts ``AT_FIRST`` less, so that flows and pictures change little; what networks see of it has weights of zero. An
-    iris that is followed closely counts ``UNKNOWN`` less. A discriminator, which sees keypoints too, begins anew.
-    Convex upsampling begins as the bilinear one, or nearly; what looks at eyes begins by chance, alike every time.
+    counts ``AT_FIRST`` less, so that flows and pictures change little; what networks see of it has weights of zero. A
+    discriminator, which sees keypoints too, begins anew. What looks at eyes, or paints mouths, begins by chance, alike
+    every time.
 
     Args:
         start: Weights of a model with named keypoints; its ``config`` is not None.
@@ -72,7 +71,7 @@ def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
     assert start.config is not None, "weights.load finds it"
     if not is_wider(config, start.config):
         raise ConfigError(
-            "Weights can be widened for further keypoints, convex upsampling or eyes seen closely only",
+            "Weights can be widened for further keypoints, eyes or a mouth seen closely only",
             got=f"weights that know {', '.join(start.config.keypoint_names) or 'no names'}",
             expected=f"some of {', '.join(config.keypoint_names) or 'none'}",
         )
@@ -85,43 +84,35 @@ def widened(start: Checkpoint, config: ModelConfig) -> Checkpoint:
             row[before.index(other)] = 1 / len(known)
     found = mixture * torch.tensor([name not in FAR for name in config.keypoint_names])[:, None]
     # By how much their motion counts less: nothing where they are known.
-    begins = (mixture.sum(1) > 0) & torch.tensor([not _follows_closely(name, config) for name in config.keypoint_names])
     is_new = torch.tensor([name not in before for name in config.keypoint_names])
-    less = torch.where(begins, AT_FIRST, UNKNOWN) * is_new
+    less = torch.where(mixture.sum(1) > 0, AT_FIRST, UNKNOWN) * is_new
+    moved, less = mixture[list(config.moving)][:, list(start.config.moving)], less[list(config.moving)]
     return replace(
         start,
         kp_detector=_detector(start.kp_detector, found, mixture, shared=config.kp_detector.single_jacobian_map)
         | _eyes(start, config),
-        generator=_generator(start.generator, mixture, less, config.num_channels + 1) | _upsampling(start, config),
+        generator=_generator(start.generator, moved, less, config.num_channels + 1) | _mouth(start, config),
         discriminator=None,
         config=config,
     )
 
 
-def _follows_closely(name: str, config: ModelConfig) -> bool:
-    """Whether a keypoint is an iris that moves the picture by itself, beside the motion that a mask blends."""
-    return config.eyes == "close" and name in {eye[0] for eye in EYES}
-
-
-def _upsampling(start: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
-    """Weights of a convex upsampling as it is made, alike every time; none where there is nothing to add."""
-    assert start.config is not None
-    if config.upsampling == start.config.upsampling:
-        return {}
-    return _made("dense_motion_network.upsampling", lambda: DenseMotion(config).upsampling)
-
-
 def _eyes(start: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
-    """The same of what looks at eyes."""
+    """Weights of what looks at eyes as it is made, alike every time; none where there is nothing to add."""
     assert start.config is not None
-    return {} if config.eyes == start.config.eyes else _made("eyes", lambda: EyeFinder(config))
+    return {} if config.eyes == start.config.eyes else _made("eyes", EyeFinder, config)
 
 
-def _made(name: str, make: Callable[[], nn.Module | None]) -> dict[str, Tensor]:
+def _mouth(start: Checkpoint, config: ModelConfig) -> dict[str, Tensor]:
+    """The same of what paints mouths."""
+    assert start.config is not None
+    return {} if config.mouth == start.config.mouth else _made("mouth", MouthPainter, config)
+
+
+def _made(name: str, kind: Callable[[ModelConfig], nn.Module], config: ModelConfig) -> dict[str, Tensor]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = make()
-    assert network is not None, "the configuration asks for it"
+        network = kind(config)
     return {f"{name}.{part}": value for part, value in network.state_dict().items()}
 
 
@@ -146,8 +137,10 @@ def _generator(state: Mapping[str, Tensor], mixture: Tensor, less: Tensor, plane
     seen = torch.where(less[:, None] > 0, 0, mixture)
     first = network + "hourglass.encoder.down_blocks.0.conv.weight"
     wide[first] = _looking(state[first], seen, planes)
+    if (name := f"{network}skip.weight") in state:
+        wide[name] = _looking(state[name], seen, planes)
     for head in ("mask", "occlusion"):  # the hourglass hands its input on to them, behind its own maps
-        if (name := f"{network}{head}.weight") in state:
+        if (name := f"{network}{head}.weight") in state and f"{network}skip.weight" not in state:
             own = state[name].shape[1] - planes * (1 + mixture.shape[1])
             wide[name] = torch.cat([state[name][:, :own], _looking(state[name][:, own:], seen, planes)], 1)
     for part in ("weight", "bias"):

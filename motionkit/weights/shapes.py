@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from motionkit.config import DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
-from motionkit.config.networks import EYE_NETWORK, EYES, UPSAMPLING_CHANNELS
+from motionkit.config.networks import EYE_NETWORK, EYES, MOUTH_NETWORK
 from motionkit.errors import WeightsError
 
 __all__ = ["Shapes", "expected_shapes", "recognise_shapes"]
@@ -87,20 +87,18 @@ def _kp_detector(config: ModelConfig) -> Shapes:
 
 def _dense_motion(config: ModelConfig) -> Shapes:
     part, name = config.dense_motion, "generator.dense_motion_network"
-    inputs = (config.num_kp + 1) * (config.num_channels + 1)
-    features = part.block_expansion + inputs
+    motions = len(config.moving) + 1
+    inputs = motions * (config.num_channels + 1)
+    features = part.block_expansion + (part.skip_features or inputs)
     shapes = {
         **_down(f"{name}.down", config.num_channels, part.scale_factor),
         **_hourglass(f"{name}.hourglass", part, inputs),
-        **_conv(f"{name}.mask", config.num_kp + 1, features, 7),
+        **_conv(f"{name}.mask", motions, features, 7),
     }
+    if part.skip_features:
+        shapes |= _conv(f"{name}.skip", part.skip_features, inputs, 1)
     if config.generator.estimate_occlusion_map:
         shapes |= _conv(f"{name}.occlusion", 1, features, 7)
-    if config.upsampling == "convex":
-        places = round(1 / part.scale_factor) ** 2  # fine ones in a coarse one
-        seen = part.block_expansion + config.num_channels * places + 3  # with the coarse flow and occlusion
-        shapes |= _conv(f"{name}.upsampling.first", UPSAMPLING_CHANNELS, seen, 3)
-        shapes |= _conv(f"{name}.upsampling.logits", 9 * places, UPSAMPLING_CHANNELS, 1)
     return shapes
 
 
@@ -116,6 +114,11 @@ def _generator(config: ModelConfig) -> Shapes:
         for half in "12":
             shapes |= _norm(f"{name}.bottleneck.r{i}.norm{half}", deepest)
             shapes |= _conv(f"{name}.bottleneck.r{i}.conv{half}", deepest, deepest, 3)
+    if config.mouth == "close":
+        inputs = config.num_channels + 9  # how far from the lips, where between the corners, and both mouths' states
+        shapes |= _hourglass(f"{name}.mouth.predictor", MOUTH_NETWORK, inputs)
+        features = MOUTH_NETWORK.block_expansion + inputs
+        shapes |= _conv(f"{name}.mouth.paint", config.num_channels + 1, features, 3)
     return shapes | _conv(f"{name}.final", config.num_channels, part.block_expansion, 7)
 
 

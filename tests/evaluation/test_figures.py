@@ -17,6 +17,8 @@ def test_keypoints_are_compared_by_name() -> None:
     error = figures.keypoint_error(detected, ("nose", "chin", "free"), truth, 256)
     assert error == pytest.approx((0.2 + 0.4) / 2 * 255 / 2)
     assert figures.keypoint_error(detected, ("a", "b", "c"), truth, 256) is None
+    below = subjects.RenderedTruth(np.array([[[0.5, 1.7]]]), ("shoulder",))  # outside the picture
+    assert figures.keypoint_error(np.array([[[0.5, 0.9]]]), ("shoulder",), below, 256) == pytest.approx(0.1 * 255 / 2)
 
 
 def test_telling_moments_are_the_extremes() -> None:

@@ -68,6 +68,10 @@ def test_what_is_not_given_is_defaulted() -> None:
         ({"lr_detector": -1}, "lr_detector is out of range"),
         ({"detector_groups": ["mouth"]}, "detector_groups names no group of the model's keypoints; got mouth"),
         ({"generator_groups": ["mouth"]}, "generator_groups names no group of the model's keypoints; got mouth"),
+        (
+            {"generator_part": "encoder"},
+            "generator_part is of another kind; got 'encoder'; expected one of all, decoder",
+        ),
         ({"batch_size": 5, "accumulate": 2}, "equal parts"),
         ({"loss": {"true_keypoints": 0.6, "true_motion": 0.5}}, "true_motion 0.5; expected from 0, in all at most 1"),
         ({"loss": {"true_motion": -0.1}}, "Shares of the pairs are out of range"),
@@ -125,8 +129,7 @@ def test_adversarial_presets_begin_with_the_plain_ones() -> None:
     assert adversarial.model.replace(discriminator=plain.model.discriminator) == plain.model
     embedded = load_model("heads").config
     further = {"num_kp": plain.model.num_kp, "keypoint_names": plain.model.keypoint_names}
-    further |= {"keypoint_groups": plain.model.keypoint_groups, "upsampling": plain.model.upsampling}
-    further |= {"eyes": plain.model.eyes}
+    further |= {"keypoint_groups": plain.model.keypoint_groups, "eyes": plain.model.eyes}
     # The embedded weights are the preset's, or begin training for the further keypoints of the next.
     assert embedded == plain.model or is_wider(plain.model, embedded)
     assert embedded.replace(**further) == plain.model

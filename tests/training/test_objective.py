@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import chain
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from motionkit.config.networks import EYES, MOUTH
 from motionkit.data.batch import Batch, Truth
 from motionkit.errors import ConfigError
 from motionkit.modules.first_order import FirstOrderModel
+from motionkit.training.config import TrainConfig
 from motionkit.training.equivariance import Transform
 from motionkit.training.objective import GeneratorObjective
 from motionkit.training.perceptual import reduce
@@ -165,11 +170,8 @@ def test_keypoints_that_are_not_to_learn_are_found_as_before() -> None:
         assert (one[:, 1] - other[:, 1]).abs().max() > 1e-3
 
 
-def test_what_the_generator_is_not_to_learn_stays_as_it_is() -> None:
-    """To the last bit, also after steps of Adam: all but what is seen of the group's keypoints."""
-    names = {"keypoint_names": ("a", "b", "c"), "keypoint_groups": {"new": ("b",), "rest": ("a", "c")}}
-    terms = {"flow": 100.0, "visibility": 1.0, "warped": 1.0, "pixel": 1.0, "lr_detector": 0.0}
-    config = train_config(tiny_config(**names), **terms).replace(generator_groups=("new",))
+def three_steps(config: TrainConfig) -> dict[str, Tensor]:
+    """What three steps of Adam change in a generator that is kept in part: name to where."""
     run, batch = GeneratorObjective(config, seeded_model(config.model)).train(), some_batch()
     generator = run.model.generator
     before = {name: value.clone() for name, value in generator.state_dict().items()}
@@ -179,11 +181,51 @@ def test_what_the_generator_is_not_to_learn_stays_as_it_is() -> None:
         run.train()(batch).total.backward()
         optimizer.step()
     assert not any(part.training for part in generator.modules())
-    changed = {
-        n: before[n] != value for n, value in generator.state_dict().items() if not torch.equal(before[n], value)
-    }
+    after = generator.state_dict().items()
+    return {name: before[name] != value for name, value in after if not torch.equal(before[name], value)}
+
+
+def test_a_decoder_learns_alone() -> None:
+    config = train_config(pixel=1.0, flow=1.0, visibility=1.0, lr_detector=0.0).replace(generator_part="decoder")
+    learned = {name.partition(".")[0] for name in three_steps(config)}
+    assert learned == {"first", "down_blocks", "bottleneck", "up_blocks", "final"}, "and no motion"
+
+
+def test_what_paints_mouths_learns_alone() -> None:
+    names = (*MOUTH, *chain(*EYES))
+    model = tiny_config(num_kp=len(names), keypoint_names=names, mouth="close")
+    config = train_config(model, pixel=1.0, lr_detector=0.0).replace(generator_part="mouth")
+    run, batch = GeneratorObjective(config, seeded_model(model)).train(), some_batch(truth=False)
+    generator = run.model.generator
+    norms = [part for part in generator.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert {norm.training for norm in norms} == {False, True}, "its own statistics are learned"
+    assert {id(norm) for norm in norms if norm.training} < {id(part) for part in generator.mouth.modules()}
+    run(batch).total.backward()
+    learns = {name.partition(".")[0] for name, part in generator.named_parameters() if part.grad is not None}
+    assert learns <= {"mouth"}
+    with pytest.raises(ConfigError, match="no part that paints mouths"):
+        train_config(pixel=1.0).replace(generator_part="mouth")
+
+
+def test_of_a_reduced_skip_what_is_seen_of_the_group_learns() -> None:
+    names = {"keypoint_names": ("a", "b", "c"), "keypoint_groups": {"new": ("b",), "rest": ("a", "c")}}
+    dense_motion = replace(tiny_config().dense_motion, skip_features=3)
+    config = train_config(tiny_config(**names, dense_motion=dense_motion), flow=100.0, visibility=1.0, lr_detector=0.0)
+    learned = three_steps(config.replace(generator_groups=("new",)))
     network = "dense_motion_network."
-    learned = {name.removeprefix(network): where for name, where in changed.items()}
+    assert {name.removeprefix(network) for name in learned} == {
+        "hourglass.encoder.down_blocks.0.conv.weight", "skip.weight", "mask.weight", "mask.bias"
+    }  # fmt: skip
+    planes = learned[network + "skip.weight"].flatten(1).any(0)
+    assert torch.arange(16)[planes].tolist() == [8, 9, 10, 11], "of background, a, b and c what is seen of b"
+
+
+def test_what_the_generator_is_not_to_learn_stays_as_it_is() -> None:
+    """To the last bit, also after steps of Adam: all but what is seen of the group's keypoints."""
+    names = {"keypoint_names": ("a", "b", "c"), "keypoint_groups": {"new": ("b",), "rest": ("a", "c")}}
+    terms = {"flow": 100.0, "visibility": 1.0, "warped": 1.0, "pixel": 1.0, "lr_detector": 0.0}
+    config = train_config(tiny_config(**names), **terms).replace(generator_groups=("new",))
+    learned = {name.removeprefix("dense_motion_network."): where for name, where in three_steps(config).items()}
     assert set(learned) == {
         "hourglass.encoder.down_blocks.0.conv.weight", "mask.weight", "mask.bias", "occlusion.weight"
     }  # fmt: skip
