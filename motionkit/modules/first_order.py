@@ -49,7 +49,13 @@ class FirstOrderModel(nn.Module):
         return keypoints
 
     def generate(
-        self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints, *, decode: bool = True
+        self,
+        source: Tensor,
+        source_keypoints: Keypoints,
+        driving_keypoints: Keypoints,
+        *,
+        decode: bool = True,
+        wanted: Tensor | None = None,
     ) -> Generated:
         """Make pictures of the source in the driving pose.
 
@@ -59,6 +65,7 @@ class FirstOrderModel(nn.Module):
             source_keypoints: 1 or B sets.
             driving_keypoints: B sets, as ``motion.transfer`` gives them.
             decode: Without, the picture is the warped source: to train motion alone.
+            wanted: B pictures that should come out, to train with; see ``mouth.MouthPainter``.
 
         Returns:
             B pictures, in [0, 1], with the occlusion, flow and masks that they were made with.
@@ -68,7 +75,7 @@ class FirstOrderModel(nn.Module):
         """
         check_images(source, self.config, any_size=self.config.blend_warped)
         source, source_keypoints = match_batches(source, source_keypoints, len(driving_keypoints))
-        generated: Generated = self.generator(source, source_keypoints, driving_keypoints, decode=decode)
+        generated: Generated = self.generator(source, source_keypoints, driving_keypoints, decode=decode, wanted=wanted)
         return generated
 
 

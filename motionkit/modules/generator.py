@@ -46,7 +46,13 @@ class Generator(nn.Module):
         self.mouth = MouthPainter(config) if config.mouth == "close" else None
 
     def forward(
-        self, source: Tensor, source_keypoints: Keypoints, driving_keypoints: Keypoints, *, decode: bool = True
+        self,
+        source: Tensor,
+        source_keypoints: Keypoints,
+        driving_keypoints: Keypoints,
+        *,
+        decode: bool = True,
+        wanted: Tensor | None = None,
     ) -> Generated:
         """Make pictures of the source in the driving pose.
 
@@ -58,6 +64,7 @@ class Generator(nn.Module):
             source_keypoints: Batch B.
             driving_keypoints: Batch B.
             decode: Without, the picture is the warped source, at half the cost: to train motion alone.
+            wanted: B C H W in [0, 1], for ``mouth.MouthPainter`` in training.
         """
         seen = source
         if self.config.blend_warped:
@@ -69,7 +76,7 @@ class Generator(nn.Module):
         generated = compose(source, decoded, motion, self.config)
         if self.mouth is None or decoded is None:
             return generated
-        return replace(generated, image=self.mouth(generated.image, source_keypoints, driving_keypoints))
+        return replace(generated, image=self.mouth(generated.image, source_keypoints, driving_keypoints, wanted))
 
     def encode(self, source: Tensor) -> Tensor:
         """B C H W to the features that the flow moves, B C' H/2^n W/2^n; they depend on the source alone."""

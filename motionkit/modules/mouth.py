@@ -4,11 +4,16 @@ The decoder sees a mouth as five of its cells, and paints what is between the li
 its own paints a close-up: it is told where the lips are, sees the picture as it is so far, and says how much of its
 paint is to be seen. Beyond the lips, and where the mouth opens no further than the source's, nothing changes.
 
+What lips show when they part, teeth, a tongue or the dark, keypoints do not say, and a loss would have the mean of all
+painted, a grey. So the network is told, too, how light the upper, the middle and the lower part of it are: in training
+as they should be, later as ``LIGHTS`` has it, with teeth above and the dark behind them.
+
 Legend: B batch, K keypoints, H W size of the picture, S side of a close-up.
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import torch
@@ -21,7 +26,7 @@ from motionkit.modules.eyes import Eyes, eye_indices
 from motionkit.modules.grid import Box, at_least_float32, identity_grid, warp
 from motionkit.structures import Keypoints
 
-__all__ = ["SIDE", "Mouth", "MouthPainter", "mouth_indices"]
+__all__ = ["SIDE", "Mouth", "MouthPainter", "lights_of", "mouth_indices", "usual_lights"]
 
 SIDE = 48  # S in pixels
 # All lengths are shares of the distance between the eyes' middles, some 63 mm.
@@ -31,7 +36,9 @@ MARGIN = 0.03  # so far beyond the lips' inner edges, as they are taken to run, 
 SOFT = 0.03  # over which it fades there
 NEAR = 0.2  # distances from the lips that the network can tell
 LEAST = 1e-3  # keeps a mouth whose corners coincide from dividing by nothing
-PLANES = 3 + 6  # that the network sees beside the picture: distances from the lips and place, then how both mouths are
+PARTS = 0.0, 0.35, 0.7, 1.0  # where upper, middle and lower part begin and end, on the way from lip to lip
+LIGHTS = 1.15, 0.55, 0.65  # how light they are, as shares of the mean of the close-up
+PLANES = 3 + 6 + 3  # seen beside the picture: distances from the lips and place, how both mouths are, how light it is
 
 
 class Mouth(NamedTuple):
@@ -130,11 +137,23 @@ class MouthPainter(nn.Module):
         self.register_buffer("indices", mouth_indices(config), persistent=False)
         self.register_buffer("eyes", eye_indices(config), persistent=False)
 
-    def forward(self, picture: Tensor, source: Keypoints, driving: Keypoints) -> Tensor:
-        """B C H W in [0, 1] in the driving pose, and keypoints of batch B, to the painted picture."""
+    def forward(self, picture: Tensor, source: Keypoints, driving: Keypoints, wanted: Tensor | None = None) -> Tensor:
+        """Paint what the mouth shows.
+
+        Args:
+            picture: B C H W in [0, 1], the source in the driving pose.
+            source: Batch B.
+            driving: Batch B.
+            wanted: B C H W in [0, 1], whose mouths are as light as these should be; to train with.
+
+        Returns:
+            B C H W.
+        """
         there, here = (Mouth.of(keypoints.value, self.indices, self.eyes) for keypoints in (source, driving))
         with torch.autocast(picture.device.type, enabled=False):
-            colour, shown = self.painted(self.close_up(picture, here), there, here)
+            seen = self.close_up(picture, here)
+            lights = usual_lights(seen) if wanted is None else lights_of(self.close_up(wanted, here), here)
+            colour, shown = self.painted(seen, there, here, lights)
             return self._put(picture, here, colour, shown)
 
     def close_up(self, picture: Tensor, mouth: Mouth) -> Tensor:
@@ -152,13 +171,14 @@ class MouthPainter(nn.Module):
         places = places + mouth.middle[:, None, None]
         return warp(at_least_float32(picture), places, align_corners=True, padding="border")
 
-    def painted(self, close_up: Tensor, there: Mouth, here: Mouth) -> tuple[Tensor, Tensor]:
+    def painted(self, close_up: Tensor, there: Mouth, here: Mouth, lights: Tensor) -> tuple[Tensor, Tensor]:
         """Paint a close-up.
 
         Args:
             close_up: B C S S, of the picture so far.
             there: In the source.
             here: In the driving pose.
+            lights: B 3, how light the upper, the middle and the lower part are to be.
 
         Returns:
             B C S S, the paint, and B 1 S S, how much of it is to be seen; both in [0, 1].
@@ -166,7 +186,7 @@ class MouthPainter(nn.Module):
         grid = REACH * identity_grid(SIDE, SIDE, like=close_up)
         inside, along = here.beyond(grid.expand(len(close_up), -1, -1, -1), 2)
         near = (torch.cat([inside / NEAR, along[:, None]], 1)).clamp(-2, 2)
-        states = torch.cat([there.state, here.state], 1)[..., None, None].expand(-1, -1, SIDE, SIDE)
+        states = torch.cat([there.state, here.state, lights], 1)[..., None, None].expand(-1, -1, SIDE, SIDE)
         result = self.paint(self.predictor(torch.cat([close_up, near, states], 1))).sigmoid()
         inside, _ = here.beyond(grid.expand(len(close_up), -1, -1, -1), 4)
         within = ((inside + MARGIN) / SOFT).clamp(0, 1).prod(1, keepdim=True)
@@ -189,6 +209,31 @@ class MouthPainter(nn.Module):
         result = picture.clone()
         result[:, :, box.rows, box.columns] = mixed
         return result
+
+
+def lights_of(close_up: Tensor, mouth: Mouth) -> Tensor:
+    """How light the upper, the middle and the lower part of what a mouth shows are.
+
+    Args:
+        close_up: B C S S.
+        mouth: Batch B.
+
+    Returns:
+        B 3 in [0, 1]; 0 of a mouth that is shut.
+    """
+    grid = REACH * identity_grid(SIDE, SIDE, like=close_up)
+    inside, along = mouth.beyond(grid.expand(len(close_up), -1, -1, -1), 2)
+    upper, lower = inside.clamp(min=0).unbind(1)  # B S S
+    depth = upper / (upper + lower).clamp(min=LEAST)
+    within = (inside.amin(1) > 0) & (along.abs() < 1)
+    parts = [within & (depth >= first) & (depth < last) for first, last in itertools.pairwise(PARTS)]
+    weights = torch.stack(parts, 1).to(close_up.dtype)  # B 3 S S
+    return (weights * close_up.mean(1, keepdim=True)).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1)
+
+
+def usual_lights(close_up: Tensor) -> Tensor:
+    """The same as they are taken to be where nobody knows, in B C S S of a picture so far: B 3."""
+    return (close_up.mean((1, 2, 3))[:, None] * close_up.new_tensor(LIGHTS)).clamp(max=1)
 
 
 def _inverse(axes: Tensor) -> Tensor:

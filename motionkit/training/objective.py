@@ -140,7 +140,9 @@ class GeneratorObjective(nn.Module):
         generated, shown, terms = None, None, dict[str, Tensor]()
         decode = self._is_about_pictures()
         if decode or self._is_about_motion():
-            generated = self.model.generate(batch.source, seen_source, seen_driving, decode=decode)
+            generated = self.model.generate(
+                batch.source, seen_source, seen_driving, decode=decode, wanted=batch.driving
+            )
             importance = self._importance(batch)
             terms |= self._picture_terms(generated, batch, importance)
             if batch.truth is not None:

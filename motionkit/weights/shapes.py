@@ -115,7 +115,7 @@ def _generator(config: ModelConfig) -> Shapes:
             shapes |= _norm(f"{name}.bottleneck.r{i}.norm{half}", deepest)
             shapes |= _conv(f"{name}.bottleneck.r{i}.conv{half}", deepest, deepest, 3)
     if config.mouth == "close":
-        inputs = config.num_channels + 9  # how far from the lips, where between the corners, and both mouths' states
+        inputs = config.num_channels + 12  # where the lips run, how both mouths are, and how light
         shapes |= _hourglass(f"{name}.mouth.predictor", MOUTH_NETWORK, inputs)
         features = MOUTH_NETWORK.block_expansion + inputs
         shapes |= _conv(f"{name}.mouth.paint", config.num_channels + 1, features, 3)

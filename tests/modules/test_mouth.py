@@ -14,7 +14,7 @@ from motionkit.model import Model
 from motionkit.modules.eyes import eye_indices
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import identity_grid
-from motionkit.modules.mouth import REACH, SIDE, Mouth, mouth_indices
+from motionkit.modules.mouth import LIGHTS, PARTS, REACH, SIDE, Mouth, lights_of, mouth_indices, usual_lights
 from motionkit.structures import Keypoints
 from motionkit.weights.shapes import expected_shapes
 from tests.support.networks import seeded_model, tiny_config
@@ -111,13 +111,36 @@ def test_a_mouth_that_begins_to_open_is_painted_little_by_little() -> None:
     picture, paint = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)), painter().generator.mouth
     here = mouth(keypoints(**OPEN))
     seen = paint.close_up(picture, here)
-    _, shown = paint.painted(seen, mouth(keypoints()), here)
+    _, shown = paint.painted(seen, mouth(keypoints()), here, usual_lights(seen))
     less = mouth(keypoints(lip_top=(0.0, 0.36), lip_bottom=(0.0, 0.468)))  # by 0.03, in shares of 0.4
-    _, half = paint.painted(seen, less, here)
+    _, half = paint.painted(seen, less, here, usual_lights(seen))
     inside = shown > 0.1
     ratio = (half / shown.clamp(min=1e-9))[inside]
     # The network sees how the source's mouth is, so that it is about half and no more exactly so.
     assert inside.any() and 0.3 < ratio.mean() < 0.7
+
+
+def test_how_light_a_mouth_is_by_hand() -> None:
+    """A close-up that gets lighter downwards: each part's mean lies in the part's middle, or nearly."""
+    found = mouth(keypoints(**OPEN, mouth_left=(0.15, 0.42), mouth_right=(-0.15, 0.42)))
+    top, bottom = (found.lips[0, :, 1] / REACH + 1) / 2  # where the lips are on the way down the close-up
+    picture = torch.linspace(0, 1, SIDE)[None, None, :, None].expand(1, 3, SIDE, SIDE)
+    lights = lights_of(picture, found)[0]
+    assert lights.tolist() == sorted(lights.tolist())
+    parts = torch.tensor(PARTS)
+    middles = top + (bottom - top) * (parts[1:] + parts[:-1]) / 2
+    # Beside the middle the edges are nearer to the line between the corners.
+    torch.testing.assert_close(lights, middles, atol=0.03, rtol=0)
+    assert lights_of(picture, mouth(keypoints())).tolist() == [[0, 0, 0]], "of a mouth that is shut"
+    torch.testing.assert_close(usual_lights(torch.full((1, 3, SIDE, SIDE), 0.5)), 0.5 * torch.tensor([LIGHTS]))
+
+
+@torch.no_grad()
+def test_in_training_it_is_told_how_light_the_mouth_should_be() -> None:
+    picture, paint = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)), painter().generator.mouth
+    source, driving = keypoints(), keypoints(**OPEN)
+    dark, light = (paint(picture, source, driving, torch.full_like(picture, value)) for value in (0.0, 1.0))
+    assert (dark - light).abs().max() > 1e-3
 
 
 @torch.no_grad()
