@@ -9,6 +9,7 @@ Legend: B batch, C channels, K probabilities, H W size of the maps, h w size of 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["ExpectedConv", "pays"]
@@ -48,7 +49,7 @@ class ExpectedConv(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, probabilities: int) -> None:
         super().__init__()
-        weight = conv.weight.detach().permute(0, 2, 3, 1).flatten(2)  # nK, down, across and C
+        weight = conv.weight.detach().flip(2).permute(0, 2, 3, 1).flatten(2)  # nK, down from the last, across and C
         self.register_buffer("weight", weight.unflatten(0, (probabilities, -1)).contiguous())
         none = weight.new_zeros(conv.out_channels)
         bias = none if conv.bias is None else conv.bias.detach().clone()
@@ -63,6 +64,10 @@ class ExpectedConv(nn.Module):
         rows = x.permute(0, 2, 3, 1).contiguous()  # B H W C
         stride = (height * width * c, width * c, c, 1)
         windows = rows.as_strided((b, height, w, across * c), stride, rows.storage_offset()).reshape(b, height * w, -1)
-        # For each offset down, all rows that it meets lie one behind the other.
-        patches = [probability @ windows[:, d * w : (d + h) * w] for d in range(down)]
-        return torch.einsum("bkdj,kndj->bkn", torch.stack(patches, dim=2), self.weight) + self.bias
+        # One product for all offsets down: for each the probabilities are shifted by as many rows, the last one first.
+        k, above = probability.shape[1], down - 1
+        padded = F.pad(probability.view(b, k, h, w), (0, 0, above, above)).contiguous()
+        tall = (h + 2 * above) * w
+        shifted = padded.as_strided((b, k, down, height * w), (k * tall, tall, w, 1), padded.storage_offset())
+        patches = (shifted.reshape(b, k * down, height * w) @ windows).view(b, k, down, -1)
+        return torch.einsum("bkdj,kndj->bkn", patches, self.weight) + self.bias

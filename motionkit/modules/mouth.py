@@ -13,7 +13,6 @@ Legend: B batch, K keypoints, H W size of the picture, S side of a close-up.
 
 from __future__ import annotations
 
-import itertools
 from typing import NamedTuple
 
 import torch
@@ -36,8 +35,8 @@ MARGIN = 0.03  # so far beyond the lips' inner edges, as they are taken to run, 
 SOFT = 0.03  # over which it fades there
 NEAR = 0.2  # distances from the lips that the network can tell
 LEAST = 1e-3  # keeps a mouth whose corners coincide from dividing by nothing
-PARTS = 0.0, 0.35, 0.7, 1.0  # where upper, middle and lower part begin and end, on the way from lip to lip
-LIGHTS = 1.15, 0.55, 0.65  # how light they are, as shares of the mean of the close-up
+TEETH, MOST = 0.12, 0.4  # the upper part is so high, at most so much of the way from lip to lip; two halves are below
+LIGHTS = 1.0, 0.55, 0.65  # how light the parts are, as shares of the mean of the close-up
 PLANES = 3 + 6 + 3  # seen beside the picture: distances from the lips and place, how both mouths are, how light it is
 
 
@@ -226,8 +225,10 @@ def lights_of(close_up: Tensor, mouth: Mouth) -> Tensor:
     upper, lower = inside.clamp(min=0).unbind(1)  # B S S
     depth = upper / (upper + lower).clamp(min=LEAST)
     within = (inside.amin(1) > 0) & (along.abs() < 1)
-    parts = [within & (depth >= first) & (depth < last) for first, last in itertools.pairwise(PARTS)]
-    weights = torch.stack(parts, 1).to(close_up.dtype)  # B 3 S S
+    first = (TEETH / mouth.opening.clamp(min=LEAST)).clamp(max=MOST)[:, None, None]
+    second = (1 + first) / 2
+    parts = [depth < first, (depth >= first) & (depth < second), depth >= second]
+    weights = torch.stack([within & part for part in parts], 1).to(close_up.dtype)  # B 3 S S
     return (weights * close_up.mean(1, keepdim=True)).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1)
 
 

@@ -14,7 +14,7 @@ from motionkit.model import Model
 from motionkit.modules.eyes import eye_indices
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import identity_grid
-from motionkit.modules.mouth import LIGHTS, PARTS, REACH, SIDE, Mouth, lights_of, mouth_indices, usual_lights
+from motionkit.modules.mouth import LIGHTS, REACH, SIDE, TEETH, Mouth, lights_of, mouth_indices, usual_lights
 from motionkit.structures import Keypoints
 from motionkit.weights.shapes import expected_shapes
 from tests.support.networks import seeded_model, tiny_config
@@ -127,7 +127,8 @@ def test_how_light_a_mouth_is_by_hand() -> None:
     picture = torch.linspace(0, 1, SIDE)[None, None, :, None].expand(1, 3, SIDE, SIDE)
     lights = lights_of(picture, found)[0]
     assert lights.tolist() == sorted(lights.tolist())
-    parts = torch.tensor(PARTS)
+    first = TEETH / 0.3  # the mouth is 0.3 open
+    parts = torch.tensor([0, first, (1 + first) / 2, 1])
     middles = top + (bottom - top) * (parts[1:] + parts[:-1]) / 2
     # Beside the middle the edges are nearer to the line between the corners.
     torch.testing.assert_close(lights, middles, atol=0.03, rtol=0)
