@@ -25,7 +25,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python notebooks/run.py animate source='$(SOURCE)' driving='$(DRIVING)' output=output/demo
 
 # The embedded weights anew, from rendering to the card's figures, into output/heads; goes on where it was stopped.
-MINUTES ?= 90
+MINUTES ?= 130
 heads: $(VENV)/.installed
 	$(BIN)/python weights/recipe/make_heads.py output/heads --minutes $(MINUTES)
 

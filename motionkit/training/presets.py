@@ -96,6 +96,7 @@ HEADS_MODEL = ModelConfig(
     interpolation="bicubic",
     eyes="close",
     landing="exact",
+    mouth="close",
     keypoint_names=(
         "nose", "bridge", "forehead", "crown", "ear_left", "ear_right", "neck",
         "brow_inner_left", "brow_inner_right", "brow_outer_left", "brow_outer_right",

@@ -130,6 +130,7 @@ def test_adversarial_presets_begin_with_the_plain_ones() -> None:
     embedded = load_model("heads").config
     further = {"num_kp": plain.model.num_kp, "keypoint_names": plain.model.keypoint_names}
     further |= {"keypoint_groups": plain.model.keypoint_groups, "eyes": plain.model.eyes}
+    further |= {"mouth": plain.model.mouth}
     # The embedded weights are the preset's, or begin training for the further keypoints of the next.
     assert embedded == plain.model or is_wider(plain.model, embedded)
     assert embedded.replace(**further) == plain.model
