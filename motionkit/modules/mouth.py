@@ -36,7 +36,7 @@ SOFT = 0.03  # over which it fades there
 NEAR = 0.2  # distances from the lips that the network can tell
 LEAST = 1e-3  # keeps a mouth whose corners coincide from dividing by nothing
 TEETH, MOST = 0.12, 0.4  # the upper part is so high, at most so much of the way from lip to lip; two halves are below
-LIGHTS = 1.0, 0.55, 0.65  # how light the parts are, as shares of the mean of the close-up
+LIGHTS = 1.0, 0.5, 0.6  # how light the parts are, as shares of the mean of the close-up
 PLANES = 3 + 6 + 3  # seen beside the picture: distances from the lips and place, how both mouths are, how light it is
 
 

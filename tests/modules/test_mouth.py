@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from PIL import Image
 
+from motionkit import samples
 from motionkit.config import ModelConfig
 from motionkit.config.networks import EYES, MOUTH
 from motionkit.errors import ConfigError
-from motionkit.model import Model
+from motionkit.model import Model, load_model
 from motionkit.modules.eyes import eye_indices
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import identity_grid
@@ -175,3 +179,28 @@ def test_its_tensors_are_those_that_files_are_checked_against() -> None:
 def test_a_model_without_such_keypoints_is_refused() -> None:
     with pytest.raises(ConfigError, match="A mouth cannot be seen closely without its keypoints; got none named iris_"):
         tiny_config(mouth="close")
+
+
+@torch.no_grad()
+def test_the_embedded_weights_paint_teeth_above_the_dark() -> None:
+    model = load_model("heads", device="cpu", precision="float32")
+    with Image.open(samples.portrait("freckles")) as picture:
+        pixels = np.asarray(picture.convert("RGB").resize((256, 256)))
+    source = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    found = model.detect(F.interpolate(source, size=(128, 128), mode="bilinear", antialias=True))
+    names = model.config.keypoint_names
+    moved, size = found.value.clone(), Mouth.of(found.value, *_heads(names)).axes[0].norm() / math.sqrt(2)
+    for name, down in {"lip_bottom": 0.35, "chin": 0.35, "jaw_left": 0.15, "jaw_right": 0.15}.items():
+        moved[0, names.index(name), 1] += down * size
+    driving = Keypoints(moved, found.jacobian)
+    paint = FirstOrderModel(model.config).generator.mouth  # what cuts out close-ups needs no weights
+    before, after = (Mouth.of(part.value, *_heads(names)) for part in (found, driving))
+    opened = model.generate(source, found, driving).image
+    upper, middle, lower = lights_of(paint.close_up(opened, after), after)[0]
+    skin = paint.close_up(source, before).mean()
+    assert upper > 1.15 * middle and middle < 0.75 * skin and lower < 0.85 * skin
+
+
+def _heads(names: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    config = tiny_config(num_kp=len(names), keypoint_names=names)
+    return mouth_indices(config), eye_indices(config)
