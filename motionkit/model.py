@@ -75,6 +75,8 @@ class Model:
     ) -> None:
         self.device = pick_device(device)
         self.dtype = pick_dtype(precision, self.device)
+        if reference.config.decoder == "none":  # only a decoder computes in anything else
+            self.dtype, precision = torch.float32, "float32"
         self.asked_precision = precision
         self.precision: Precision = _name(self.dtype) if precision == "auto" else precision
         self._unproven = precision in ("auto", "int8") and self.precision != "float32"

@@ -214,6 +214,8 @@ class Plain(Procedure):
     @torch.inference_mode()
     def encode(self) -> Tensor:
         """Compute the source's features: needed once, but computed by ``generate`` for every frame."""
+        if self.config.decoder == "none":
+            return self.source  # there are none
         return self.reference.generator.encode(resize(self.source, self.config.size))
 
     @torch.inference_mode()
@@ -228,14 +230,16 @@ class Plain(Procedure):
         return self.reference.generate(self.source, source_keypoints, keypoints.to(self.device)).image
 
     def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
-        """Name three stages; the warp is what they leave."""
+        """Name the generator's stages; the warp is what they leave."""
         generator = self.reference.generator
-        encoder = [generator.first, *generator.down_blocks]
-        return {
-            "source encoder": (encoder[0], encoder[-1]),
-            "dense motion": (generator.dense_motion_network, generator.dense_motion_network),
-            "decoder": (generator.bottleneck, generator.final),
+        spans: dict[str, tuple[nn.Module, nn.Module]] = {
+            "dense motion": (generator.dense_motion_network, generator.dense_motion_network)
         }
+        if self.config.decoder == "full":
+            encoder = [generator.first, *generator.down_blocks]
+            spans["source encoder"] = encoder[0], encoder[-1]
+            spans["decoder"] = generator.bottleneck, generator.final
+        return spans
 
 
 class Fast(Procedure):
@@ -280,6 +284,9 @@ class Fast(Procedure):
         return self.model.generate(self.encoded, self.source_keypoints, keypoints).image
 
     def spans(self) -> dict[str, tuple[nn.Module, nn.Module]]:
-        """Name two stages; the source is encoded before."""
+        """Name the generator's stages; the source is encoded before."""
         fast = self.model.fast
-        return {"dense motion": (fast.motion, fast.motion), "decoder": (fast.bottleneck, fast.decoder)}
+        spans: dict[str, tuple[nn.Module, nn.Module]] = {"dense motion": (fast.motion, fast.motion)}
+        if fast.decoder is not None:
+            spans["decoder"] = fast.bottleneck, fast.decoder
+        return spans

@@ -54,6 +54,7 @@ _CHOICES = {
     "eyes": ("plain", "close"),
     "landing": ("free", "exact"),
     "mouth": ("plain", "close"),
+    "decoder": ("full", "none"),
 }
 _PARTS = {
     "kp_detector": KpDetectorConfig,
@@ -94,6 +95,9 @@ class ModelConfig:
             them to where their keypoints are, "exact" (``modules.landing``). It needs these keypoints, and the eyes'.
         mouth: Who paints what an opened mouth shows: the decoder, "plain", or a small network that sees it "close"
             (``modules.mouth``). It needs the keypoints named in ``MOUTH``, and the eyes'.
+        decoder: "full", or "none": the picture is the warped source, and the model has neither encoder nor decoder.
+            Where the source does not show what should be seen, what is around it is stretched. It needs
+            ``blend_warped``.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
             others ride, see ``AnimateOptions.gains``.
@@ -120,6 +124,7 @@ class ModelConfig:
     eyes: Literal["plain", "close"] = "plain"
     landing: Literal["free", "exact"] = "free"
     mouth: Literal["plain", "close"] = "plain"
+    decoder: Literal["full", "none"] = "full"
     keypoint_names: tuple[str, ...] = ()
     keypoint_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -148,12 +153,14 @@ class ModelConfig:
         for group, names in self.keypoint_groups.items():
             if unknown := set(names) - set(self.keypoint_names):
                 raise ConfigError(f"Group {group!r} names unknown keypoints", got=", ".join(sorted(unknown)))
-        if self.blend_warped and not self.generator.estimate_occlusion_map:
-            raise ConfigError("blend_warped needs an occlusion map", todo="Set estimate_occlusion_map")
         self._check_parts()
         self.check_size(self.size)
 
     def _check_parts(self) -> None:
+        if self.blend_warped and not self.generator.estimate_occlusion_map:
+            raise ConfigError("blend_warped needs an occlusion map", todo="Set estimate_occlusion_map")
+        if self.decoder == "none" and not self.blend_warped:
+            raise ConfigError("Without a decoder a picture is the warped source", todo="Set blend_warped")
         needed = {"Eyes cannot be seen closely": {*chain(*EYES)}} if self.eyes == "close" else {}
         needed |= {"Nothing can land": {*chain(*EYES, *LANDING)}} if self.landing == "exact" else {}
         needed |= {"A mouth cannot be seen closely": {*chain(*EYES), *MOUTH}} if self.mouth == "close" else {}

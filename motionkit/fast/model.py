@@ -28,10 +28,11 @@ from motionkit.fast.int8 import Int8Bottleneck, Steps
 from motionkit.fast.motion import FastMotion
 from motionkit.fast.packed import pack
 from motionkit.modules.blocks import Hourglass, ResBlock
+from motionkit.modules.dense_motion import Motion
 from motionkit.modules.expectation import expectation, expected_places
 from motionkit.modules.eyes import SIDE, EyeFinder
 from motionkit.modules.first_order import FirstOrderModel
-from motionkit.modules.generator import compose, hide, move
+from motionkit.modules.generator import Generator, compose, hide, move
 from motionkit.modules.grid import identity_grid, softmax
 from motionkit.modules.keypoint_detector import KeypointDetector
 from motionkit.modules.mouth import SIDE as MOUTH_SIDE
@@ -47,7 +48,7 @@ class EncodedSource:
 
     Attributes:
         picture: B 3 H W float32 in [0, 1], the source as given.
-        features: B C h' w', what the flow moves.
+        features: B C h' w', what the flow moves; C is 0 in models without a decoder.
         small: B 3 h w float32, what the dense motion sees.
         steps: What an 8-bit integer is worth at each place of the bottleneck, for all B; None without such integers.
     """
@@ -95,8 +96,19 @@ class FastModel(nn.Module):
         self.detector = _FastDetector(trained.kp_detector, round(size * self.config.kp_detector.scale_factor))
         dense_side = round(size * self.config.dense_motion.scale_factor)
         self.motion = FastMotion(generator.dense_motion_network, dense_side, size)
+        self.decoder: nn.Module | None = None
+        if self.config.decoder == "full":
+            self._add_decoder(generator, size, int8=int8)
+        self.mouth: MouthPainter | None = generator.mouth
+        if self.mouth is not None:
+            self.mouth.predictor = FastHourglass(cast(Hourglass, self.mouth.predictor), MOUTH_SIDE)
+        self.to(memory_format=torch.channels_last)
+        pack(self)
+
+    def _add_decoder(self, generator: Generator, size: int, *, int8: bool) -> None:
+        """And the encoder before it."""
         downs, ups = generator.down_blocks, generator.up_blocks
-        side = size if dtype == torch.float32 else 0  # Winograd's form loses too much in a short type
+        side = size if self.dtype == torch.float32 else 0  # Winograd's form loses too much in a short type
         first = folded(generator.first, side)
         self.encoder = nn.Sequential(first, *(folded_down(block, side >> i) for i, block in enumerate(downs)))
         side = 0 if int8 else side >> len(downs)
@@ -107,13 +119,8 @@ class FastModel(nn.Module):
             self.bottleneck = Int8Bottleneck(self.bottleneck)
         up_sides = (size >> i for i in range(len(ups), 0, -1))
         self.decoder = nn.Sequential(*map(folded_up, ups, up_sides), split(generator.final))
-        self.mouth: MouthPainter | None = generator.mouth
-        if self.mouth is not None:
-            self.mouth.predictor = FastHourglass(cast(Hourglass, self.mouth.predictor), MOUTH_SIDE)
         for part in (self.encoder, self.decoder) if int8 else (self.encoder, self.bottleneck, self.decoder):
-            part.to(dtype)
-        self.to(memory_format=torch.channels_last)
-        pack(self)
+            part.to(self.dtype)
 
     def detect(self, images: Tensor) -> Keypoints:
         """As ``FirstOrderModel.detect``, without checks.
@@ -134,8 +141,10 @@ class FastModel(nn.Module):
         if self.config.blend_warped:
             size = (self.config.size, self.config.size)
             seen = F.interpolate(source, size=size, mode="bilinear", antialias=True)
-        features = self.encoder(channels_last(seen).to(self.dtype))
-        steps = self.bottleneck.measure(features) if isinstance(self.bottleneck, Int8Bottleneck) else None
+        features, steps = seen[:, :0], None
+        if self.decoder is not None:
+            features = self.encoder(channels_last(seen).to(self.dtype))
+            steps = self.bottleneck.measure(features) if isinstance(self.bottleneck, Int8Bottleneck) else None
         return EncodedSource(channels_last(source), features, self.motion.shrink(seen), steps)
 
     def generate(self, source: EncodedSource, source_keypoints: Keypoints, driving_keypoints: Keypoints) -> Generated:
@@ -147,15 +156,19 @@ class FastModel(nn.Module):
             driving_keypoints: Batch B.
         """
         motion = self.motion(source.small, source_keypoints, driving_keypoints)
-        features = move(source.features, motion.flow, self.config)
-        features = hide(features, None if motion.occlusion is None else motion.occlusion.to(self.dtype))
-        given = () if source.steps is None else (source.steps,)
-        features = self.bottleneck(channels_last(features), *given)
-        decoded = self.decoder(features.to(self.dtype)).float().sigmoid()
+        decoded = None if self.decoder is None else self._decoded(self.decoder, source, motion)
         generated = compose(source.picture, decoded, motion, self.config)
         if self.mouth is None:
             return generated
         return replace(generated, image=self.mouth(generated.image, source_keypoints, driving_keypoints))
+
+    def _decoded(self, decoder: nn.Module, source: EncodedSource, motion: Motion) -> Tensor:
+        features = move(source.features, motion.flow, self.config)
+        features = hide(features, None if motion.occlusion is None else motion.occlusion.to(self.dtype))
+        given = () if source.steps is None else (source.steps,)
+        features = self.bottleneck(channels_last(features), *given)
+        result: Tensor = decoder(features.to(self.dtype)).float().sigmoid()
+        return result
 
 
 class _FastDetector(nn.Module):

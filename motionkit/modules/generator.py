@@ -31,9 +31,14 @@ class Generator(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        part = config.generator
         self.config = config
         self.dense_motion_network = DenseMotion(config)
+        if config.decoder == "full":
+            self._add_decoder(config)
+        self.mouth = MouthPainter(config) if config.mouth == "close" else None
+
+    def _add_decoder(self, config: ModelConfig) -> None:
+        part = config.generator
         widths = [width(part.block_expansion, i, part.max_features) for i in range(part.num_down_blocks + 1)]
         self.first = SameBlock(config.num_channels, widths[0], kernel=7)
         self.down_blocks = nn.ModuleList(DownBlock(a, b) for a, b in itertools.pairwise(widths))
@@ -43,7 +48,6 @@ class Generator(nn.Module):
         widths.reverse()
         self.up_blocks = nn.ModuleList(UpBlock(a, b) for a, b in itertools.pairwise(widths))
         self.final = nn.Conv2d(widths[-1], config.num_channels, 7, padding=3)
-        self.mouth = MouthPainter(config) if config.mouth == "close" else None
 
     def forward(
         self,
@@ -71,10 +75,10 @@ class Generator(nn.Module):
             seen = F.interpolate(source, size=(self.config.size, self.config.size), mode="bilinear", antialias=True)
         motion = self.dense_motion_network(seen, source_keypoints, driving_keypoints)
         decoded = None
-        if decode:
+        if decode and self.config.decoder == "full":
             decoded = self.decode(hide(move(self.encode(seen), motion.flow, self.config), motion.occlusion))
         generated = compose(source, decoded, motion, self.config)
-        if self.mouth is None or decoded is None:
+        if self.mouth is None or not decode:
             return generated
         return replace(generated, image=self.mouth(generated.image, source_keypoints, driving_keypoints, wanted))
 
@@ -125,7 +129,7 @@ def compose(source: Tensor, decoded: Tensor | None, motion: Motion, config: Mode
 
     Args:
         source: B C H W in [0, 1].
-        decoded: B C H' W' in [0, 1]; None makes the warped source the picture.
+        decoded: B C H' W' in [0, 1]; None makes the warped source the picture, as in models without a decoder.
         motion: Batch B.
         config: The model's.
     """

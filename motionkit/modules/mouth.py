@@ -30,7 +30,7 @@ __all__ = ["SIDE", "Mouth", "MouthPainter", "lights_of", "mouth_indices", "usual
 SIDE = 48  # S in pixels
 # All lengths are shares of the distance between the eyes' middles, some 63 mm.
 REACH = 0.6  # from a close-up's middle to its edge
-OPENS = 0.06  # a mouth that opens by so much more than the source's is painted wholly
+OPENS = 0.04  # a mouth that opens by so much more than the source's is painted wholly
 MARGIN = 0.03  # so far beyond the lips' inner edges, as they are taken to run, paint may reach
 SOFT = 0.03  # over which it fades there
 NEAR = 0.2  # distances from the lips that the network can tell

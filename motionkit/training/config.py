@@ -227,8 +227,9 @@ class TrainConfig:
                 got=f"generator_groups {', '.join(self.generator_groups)}, generator_part {self.generator_part}",
                 todo="Give one of the two",
             )
-        if self.generator_part == "mouth" and self.model.mouth == "plain":
-            raise ConfigError("The model has no part that paints mouths", got="generator_part mouth, model.mouth plain")
+        lacks = {"mouth": self.model.mouth == "plain", "decoder": self.model.decoder == "none"}
+        if lacks.get(self.generator_part):
+            raise ConfigError("The model has no such part to train", got=f"generator_part {self.generator_part}")
         if not self.detector_groups:
             return
         if self.lr_detector == 0:

@@ -103,6 +103,18 @@ def _dense_motion(config: ModelConfig) -> Shapes:
 
 
 def _generator(config: ModelConfig) -> Shapes:
+    name = "generator"
+    shapes = _decoder(config) if config.decoder == "full" else {}
+    if config.mouth == "close":
+        inputs = config.num_channels + 12  # where the lips run, how both mouths are, and how light
+        shapes |= _hourglass(f"{name}.mouth.predictor", MOUTH_NETWORK, inputs)
+        features = MOUTH_NETWORK.block_expansion + inputs
+        shapes |= _conv(f"{name}.mouth.paint", config.num_channels + 1, features, 3)
+    return shapes
+
+
+def _decoder(config: ModelConfig) -> Shapes:
+    """With the encoder before it."""
     part, name = config.generator, "generator"
     depth = part.num_down_blocks
     shapes = _block(f"{name}.first", part.block_expansion, config.num_channels, 7)
@@ -114,11 +126,6 @@ def _generator(config: ModelConfig) -> Shapes:
         for half in "12":
             shapes |= _norm(f"{name}.bottleneck.r{i}.norm{half}", deepest)
             shapes |= _conv(f"{name}.bottleneck.r{i}.conv{half}", deepest, deepest, 3)
-    if config.mouth == "close":
-        inputs = config.num_channels + 12  # where the lips run, how both mouths are, and how light
-        shapes |= _hourglass(f"{name}.mouth.predictor", MOUTH_NETWORK, inputs)
-        features = MOUTH_NETWORK.block_expansion + inputs
-        shapes |= _conv(f"{name}.mouth.paint", config.num_channels + 1, features, 3)
     return shapes | _conv(f"{name}.final", config.num_channels, part.block_expansion, 7)
 
 

@@ -203,7 +203,7 @@ def test_what_paints_mouths_learns_alone() -> None:
     run(batch).total.backward()
     learns = {name.partition(".")[0] for name, part in generator.named_parameters() if part.grad is not None}
     assert learns <= {"mouth"}
-    with pytest.raises(ConfigError, match="no part that paints mouths"):
+    with pytest.raises(ConfigError, match="no such part to train; got generator_part mouth"):
         train_config(pixel=1.0).replace(generator_part="mouth")
 
 
