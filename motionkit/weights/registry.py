@@ -81,7 +81,7 @@ _REGISTERED = (
         domain="face",
         file="heads.safetensors",
         bytes=4_651_850,
-        sha256="617f86bc23dd0b5efb828706c6f6e943ae2f43966d26b1eca714f47079a1b595",
+        sha256="1f169b3b94ea140cb738286c68caaaec4b79c4a217997451dd2d5e34bf6526a9",
         licence="MIT",
         note="embedded; trained on rendered heads, no person's face",
     ),
