@@ -75,9 +75,9 @@ class Model:
     ) -> None:
         self.device = pick_device(device)
         self.dtype = pick_dtype(precision, self.device)
+        self.asked_precision = precision
         if reference.config.decoder == "none":  # only a decoder computes in anything else
             self.dtype, precision = torch.float32, "float32"
-        self.asked_precision = precision
         self.precision: Precision = _name(self.dtype) if precision == "auto" else precision
         self._unproven = precision in ("auto", "int8") and self.precision != "float32"
         self.reference = reference.eval().to(self.device)
