@@ -6,7 +6,7 @@ paint is to be seen. Beyond the lips, and where the mouth opens no further than 
 
 What lips show when they part, teeth, a tongue or the dark, keypoints do not say, and a loss would have the mean of all
 painted, a grey. So the network is told, too, how light the upper, the middle and the lower part of it are: in training
-as they should be, later as ``LIGHTS`` has it, with teeth above and the dark behind them.
+as they should be, later as ``usual_lights`` has it, with teeth above and the dark behind them.
 
 Legend: B batch, K keypoints, H W size of the picture, S side of a close-up.
 """
@@ -36,7 +36,9 @@ SOFT = 0.03  # over which it fades there
 NEAR = 0.2  # distances from the lips that the network can tell
 LEAST = 1e-3  # keeps a mouth whose corners coincide from dividing by nothing
 TEETH, MOST = 0.12, 0.4  # the upper part is so high, at most so much of the way from lip to lip; two halves are below
-LIGHTS = 1.0, 0.5, 0.6  # how light the parts are, as shares of the mean of the close-up
+# How light the parts are, as shares of the mean of the close-up, in mouths that are so open: narrow ones are dark.
+NARROW, NARROW_LIGHTS = 0.1, (0.5, 0.4, 0.5)
+WIDE, WIDE_LIGHTS = 0.3, (1.0, 0.45, 0.55)
 PLANES = 3 + 6 + 3  # seen beside the picture: distances from the lips and place, how both mouths are, how light it is
 
 
@@ -151,7 +153,7 @@ class MouthPainter(nn.Module):
         there, here = (Mouth.of(keypoints.value, self.indices, self.eyes) for keypoints in (source, driving))
         with torch.autocast(picture.device.type, enabled=False):
             seen = self.close_up(picture, here)
-            lights = usual_lights(seen) if wanted is None else lights_of(self.close_up(wanted, here), here)
+            lights = usual_lights(seen, here) if wanted is None else lights_of(self.close_up(wanted, here), here)
             colour, shown = self.painted(seen, there, here, lights)
             return self._put(picture, here, colour, shown)
 
@@ -232,9 +234,19 @@ def lights_of(close_up: Tensor, mouth: Mouth) -> Tensor:
     return (weights * close_up.mean(1, keepdim=True)).sum((2, 3)) / weights.sum((2, 3)).clamp(min=1)
 
 
-def usual_lights(close_up: Tensor) -> Tensor:
-    """The same as they are taken to be where nobody knows, in B C S S of a picture so far: B 3."""
-    return (close_up.mean((1, 2, 3))[:, None] * close_up.new_tensor(LIGHTS)).clamp(max=1)
+def usual_lights(close_up: Tensor, mouth: Mouth) -> Tensor:
+    """The same as they are taken to be where nobody knows.
+
+    Args:
+        close_up: B C S S, of the picture so far.
+        mouth: Batch B.
+
+    Returns:
+        B 3 in [0, 1].
+    """
+    wide = ((mouth.opening - NARROW) / (WIDE - NARROW)).clamp(0, 1)[:, None]
+    shares = torch.lerp(close_up.new_tensor([NARROW_LIGHTS]), close_up.new_tensor([WIDE_LIGHTS]), wide)
+    return (close_up.mean((1, 2, 3))[:, None] * shares).clamp(max=1)
 
 
 def _inverse(axes: Tensor) -> Tensor:

@@ -18,7 +18,17 @@ from motionkit.model import Model, load_model
 from motionkit.modules.eyes import eye_indices
 from motionkit.modules.first_order import FirstOrderModel
 from motionkit.modules.grid import identity_grid
-from motionkit.modules.mouth import LIGHTS, REACH, SIDE, TEETH, Mouth, lights_of, mouth_indices, usual_lights
+from motionkit.modules.mouth import (
+    NARROW_LIGHTS,
+    REACH,
+    SIDE,
+    TEETH,
+    WIDE_LIGHTS,
+    Mouth,
+    lights_of,
+    mouth_indices,
+    usual_lights,
+)
 from motionkit.structures import Keypoints
 from motionkit.weights.shapes import expected_shapes
 from tests.support.networks import seeded_model, tiny_config
@@ -115,9 +125,9 @@ def test_a_mouth_that_begins_to_open_is_painted_little_by_little() -> None:
     picture, paint = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)), painter().generator.mouth
     here = mouth(keypoints(**OPEN))
     seen = paint.close_up(picture, here)
-    _, shown = paint.painted(seen, mouth(keypoints()), here, usual_lights(seen))
+    _, shown = paint.painted(seen, mouth(keypoints()), here, usual_lights(seen, here))
     less = mouth(keypoints(lip_top=(0.0, 0.36), lip_bottom=(0.0, 0.472)))  # by 0.02, in shares of 0.4
-    _, half = paint.painted(seen, less, here, usual_lights(seen))
+    _, half = paint.painted(seen, less, here, usual_lights(seen, here))
     inside = shown > 0.1
     ratio = (half / shown.clamp(min=1e-9))[inside]
     # The network sees how the source's mouth is, so that it is about half and no more exactly so.
@@ -137,7 +147,9 @@ def test_how_light_a_mouth_is_by_hand() -> None:
     # Beside the middle the edges are nearer to the line between the corners.
     torch.testing.assert_close(lights, middles, atol=0.03, rtol=0)
     assert lights_of(picture, mouth(keypoints())).tolist() == [[0, 0, 0]], "of a mouth that is shut"
-    torch.testing.assert_close(usual_lights(torch.full((1, 3, SIDE, SIDE), 0.5)), 0.5 * torch.tensor([LIGHTS]))
+    grey = torch.full((1, 3, SIDE, SIDE), 0.5)
+    for lips, wanted in ({}, NARROW_LIGHTS), (OPEN, WIDE_LIGHTS):
+        torch.testing.assert_close(usual_lights(grey, mouth(keypoints(**lips))), 0.5 * torch.tensor([wanted]))
 
 
 @torch.no_grad()
