@@ -144,7 +144,7 @@ INSIDE = {
     ],
     "modules": [
         "grid blocks",
-        "expectation",
+        "expectation background",
         "eyes",
         "landing mouth",
         "keypoint_detector dense_motion discriminator",

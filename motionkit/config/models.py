@@ -96,8 +96,8 @@ class ModelConfig:
         mouth: Who paints what an opened mouth shows: the decoder, "plain", or a small network that sees it "close"
             (``modules.mouth``). It needs the keypoints named in ``MOUTH``, and the eyes'.
         decoder: "full", or "none": the picture is the warped source, and the model has neither encoder nor decoder.
-            Where the source does not show what should be seen, what is around it is stretched. It needs
-            ``blend_warped``.
+            Where the source does not show what should be seen, what is around it is stretched, and background is
+            continued (``modules.background``). It needs ``blend_warped``.
         keypoint_names: A name for each keypoint, or empty.
         keypoint_groups: Group name to keypoint names, or empty; the names that ``gains`` accepts. On a group "head" all
             others ride, see ``AnimateOptions.gains``.

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
+from motionkit.modules.background import with_background
 from motionkit.modules.blocks import DownBlock, ResBlock, SameBlock, UpBlock, width
 from motionkit.modules.dense_motion import DenseMotion, Motion
 from motionkit.modules.grid import at_least_float32, resize_flow, warp
@@ -141,6 +142,9 @@ def compose(source: Tensor, decoded: Tensor | None, motion: Motion, config: Mode
     if config.interpolation == "bicubic":
         deformed = deformed.clamp(0, 1)  # beside edges it overshoots
     image = deformed if decoded is None else decoded
+    if config.decoder == "none":
+        assert motion.occlusion is not None, "the configuration asks for an occlusion map"
+        image = with_background(deformed, motion.flow, motion.mask[:, :1], motion.occlusion)
     if config.blend_warped and decoded is not None:
         assert motion.occlusion is not None, "the configuration asks for an occlusion map"
         image = torch.lerp(_fit(decoded, source), deformed, _fit(motion.occlusion, source))
