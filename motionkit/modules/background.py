@@ -17,7 +17,7 @@ from motionkit.modules.grid import identity_grid
 
 __all__ = ["with_background"]
 
-HIDDEN, SEEN = 0.55, 0.85  # of the occlusion map: below it is filled in, above it is left
+HIDDEN, SEEN = 0.45, 0.75  # of the occlusion map: below it is filled in, above it is left
 MOSTLY = 0.6  # a place that is so much background counts as such
 CERTAIN = 0.6  # of background and visibility together: above it something is the source's background
 COARSEST = 4  # side in cells of the last level
