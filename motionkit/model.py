@@ -45,7 +45,8 @@ class Model:
         device: Where to compute.
         precision: Of the picture-making part; keypoints and motion are always float32. "auto" takes what the device
             is fast in and compares the first frame with one in float32: if it differs, float32 is used from then on.
-            "int8", on processors with units for it, is tested in the same way.
+            "int8", on processors with units for it, is tested in the same way. Models without a decoder, such as
+            "heads", are float32 whatever is asked for.
         fingerprint: Hash of the weights, by which motion templates know their model.
         origin: What ``load_model`` was given, None for a model that was made otherwise.
 

@@ -13,6 +13,7 @@ __all__ = [
     "LANDING",
     "MOUTH",
     "MOUTH_NETWORK",
+    "MOUTH_PLANES",
     "DenseMotionConfig",
     "DiscriminatorConfig",
     "GeneratorConfig",
@@ -181,3 +182,5 @@ EYE_NETWORK = KpDetectorConfig(block_expansion=12, max_features=48, num_blocks=3
 
 MOUTH_NETWORK = KpDetectorConfig(block_expansion=12, max_features=48, num_blocks=3, scale_factor=1)
 """What paints mouths."""
+MOUTH_PLANES = 3 + 6 + 3
+"""What it sees beside the picture: distances from the lips and place, how both mouths are, how light it is."""

@@ -226,11 +226,11 @@ class Box(NamedTuple):
         return cls(slice(int(top), int(bottom) + 2), slice(int(left), int(right) + 2))
 
     def of(self, flow: Tensor) -> Tensor:
-        """B H W 2 to that part of it."""
+        """B H W C to that part of it."""
         return flow[:, self.rows, self.columns]
 
     def put(self, flow: Tensor, part: Tensor) -> Tensor:
-        """B H W 2 with that part replaced."""
+        """B H W C with that part replaced."""
         if part.shape == flow.shape:
             return part
         result = flow.clone()

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from motionkit.config import ModelConfig
-from motionkit.config.networks import MOUTH, MOUTH_NETWORK
+from motionkit.config.networks import MOUTH, MOUTH_NETWORK, MOUTH_PLANES
 from motionkit.modules.blocks import Hourglass
 from motionkit.modules.eyes import Eyes, eye_indices
 from motionkit.modules.grid import Box, at_least_float32, identity_grid, warp
@@ -39,7 +39,6 @@ TEETH, MOST = 0.12, 0.4  # the upper part is so high, at most so much of the way
 # How light the parts are, as shares of the mean of the close-up, in mouths that are so open: narrow ones are dark.
 NARROW, NARROW_LIGHTS = 0.1, (0.5, 0.4, 0.5)
 WIDE, WIDE_LIGHTS = 0.3, (1.0, 0.45, 0.55)
-PLANES = 3 + 6 + 3  # seen beside the picture: distances from the lips and place, how both mouths are, how light it is
 
 
 class Mouth(NamedTuple):
@@ -132,7 +131,7 @@ class MouthPainter(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        part, inputs = MOUTH_NETWORK, config.num_channels + PLANES
+        part, inputs = MOUTH_NETWORK, config.num_channels + MOUTH_PLANES
         self.predictor: nn.Module = Hourglass(part.block_expansion, inputs, part.num_blocks, part.max_features)
         self.paint = nn.Conv2d(part.block_expansion + inputs, config.num_channels + 1, 3, padding=1)
         self.register_buffer("indices", mouth_indices(config), persistent=False)
@@ -203,13 +202,10 @@ class MouthPainter(nn.Module):
         places = box.of(identity_grid(height, width, like=mouth.middle)) - mouth.middle[:, None, None]  # B h w 2
         own = places.flatten(1, 2) @ _inverse(mouth.axes).transpose(1, 2) / REACH
         paint = warp(torch.cat([colour, shown], 1), own.view(places.shape), align_corners=True)  # beyond it nothing
-        part = picture[:, :, box.rows, box.columns]
-        mixed = torch.lerp(at_least_float32(part), paint[:, :-1], paint[:, -1:]).to(picture.dtype)
-        if part.shape == picture.shape:
-            return mixed
-        result = picture.clone()
-        result[:, :, box.rows, box.columns] = mixed
-        return result
+        rows = picture.permute(0, 2, 3, 1)  # B H W C, as flows are
+        paint = paint.permute(0, 2, 3, 1)
+        mixed = torch.lerp(at_least_float32(box.of(rows)), paint[..., :-1], paint[..., -1:])
+        return box.put(rows, mixed.to(picture.dtype)).permute(0, 3, 1, 2)
 
 
 def lights_of(close_up: Tensor, mouth: Mouth) -> Tensor:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from motionkit.config import DenseMotionConfig, DiscriminatorConfig, GeneratorConfig, KpDetectorConfig, ModelConfig
-from motionkit.config.networks import EYE_NETWORK, EYES, MOUTH_NETWORK
+from motionkit.config.networks import EYE_NETWORK, EYES, MOUTH_NETWORK, MOUTH_PLANES
 from motionkit.errors import WeightsError
 
 __all__ = ["Shapes", "expected_shapes", "recognise_shapes"]
@@ -106,7 +106,7 @@ def _generator(config: ModelConfig) -> Shapes:
     name = "generator"
     shapes = _decoder(config) if config.decoder == "full" else {}
     if config.mouth == "close":
-        inputs = config.num_channels + 12  # where the lips run, how both mouths are, and how light
+        inputs = config.num_channels + MOUTH_PLANES
         shapes |= _hourglass(f"{name}.mouth.predictor", MOUTH_NETWORK, inputs)
         features = MOUTH_NETWORK.block_expansion + inputs
         shapes |= _conv(f"{name}.mouth.paint", config.num_channels + 1, features, 3)
